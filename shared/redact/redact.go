@@ -1,0 +1,90 @@
+// Package redact owns the types that keep personal data out of logs, errors, events and workflow payloads.
+//
+// A Text or Bytes prints as [redacted] under every fmt verb and in slog, and refuses to be marshalled to JSON or text. The
+// only way to the value is Reveal, so that every place where personal data leaves the type can be found by searching for
+// that word. Decoding into a Text is allowed: input is where personal data enters.
+package redact
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+)
+
+// Mask is what a redacted value prints as.
+const Mask = "[redacted]"
+
+// ErrMarshal is returned when a redacted value is about to be written by accident.
+var ErrMarshal = errors.New("redact: a personal value may be written only through an explicit Reveal")
+
+// Text is a string that will not print. The zero value is the empty text. Texts compare with ==.
+type Text struct{ v string }
+
+// NewText wraps s.
+func NewText(s string) Text { return Text{s} }
+
+// Reveal returns the value. Use it only where the value must leave: sealing, searching, answering its owner.
+func (t Text) Reveal() string { return t.v }
+
+// IsZero reports whether the text is empty.
+func (t Text) IsZero() bool { return t.v == "" }
+
+// Format implements fmt.Formatter for every verb.
+func (Text) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(Mask)) }
+
+// String returns the mask.
+func (Text) String() string { return Mask }
+
+// GoString returns the mask.
+func (Text) GoString() string { return Mask }
+
+// LogValue implements slog.LogValuer.
+func (Text) LogValue() slog.Value { return slog.StringValue(Mask) }
+
+// MarshalJSON always fails with ErrMarshal.
+func (Text) MarshalJSON() ([]byte, error) { return nil, ErrMarshal }
+
+// MarshalText always fails with ErrMarshal.
+func (Text) MarshalText() ([]byte, error) { return nil, ErrMarshal }
+
+// UnmarshalJSON reads a JSON string.
+func (t *Text) UnmarshalJSON(b []byte) error {
+	if err := json.Unmarshal(b, &t.v); err != nil {
+		return errors.New("redact: want a JSON string")
+	}
+	return nil
+}
+
+// UnmarshalText reads plain text.
+func (t *Text) UnmarshalText(b []byte) error { t.v = string(b); return nil }
+
+// Bytes is a byte string that will not print: sealed content in the open, keys, tokens. The zero value is empty.
+type Bytes struct{ v []byte }
+
+// NewBytes wraps b without copying it.
+func NewBytes(b []byte) Bytes { return Bytes{b} }
+
+// Reveal returns the value without copying it.
+func (b Bytes) Reveal() []byte { return b.v }
+
+// IsZero reports whether there is nothing in it.
+func (b Bytes) IsZero() bool { return len(b.v) == 0 }
+
+// Format implements fmt.Formatter for every verb.
+func (Bytes) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(Mask)) }
+
+// String returns the mask.
+func (Bytes) String() string { return Mask }
+
+// GoString returns the mask.
+func (Bytes) GoString() string { return Mask }
+
+// LogValue implements slog.LogValuer.
+func (Bytes) LogValue() slog.Value { return slog.StringValue(Mask) }
+
+// MarshalJSON always fails with ErrMarshal.
+func (Bytes) MarshalJSON() ([]byte, error) { return nil, ErrMarshal }
+
+// MarshalText always fails with ErrMarshal.
+func (Bytes) MarshalText() ([]byte, error) { return nil, ErrMarshal }
