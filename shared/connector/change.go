@@ -1,0 +1,76 @@
+package connector
+
+import (
+	"fmt"
+	"log/slog"
+
+	"github.com/habeas-dsar/habeas/shared/redact"
+)
+
+// ChangeAction is what happens to one record. Wire values.
+type ChangeAction string
+
+// The actions of a plan.
+const (
+	ActDelete ChangeAction = "delete" // the record goes
+	ActNull   ChangeAction = "null"   // the fields become null
+	ActMask   ChangeAction = "mask"   // the fields get a value that says nothing
+	ActKeep   ChangeAction = "keep"   // nothing happens, for a reason
+	ActSet    ChangeAction = "set"    // the fields get the corrected values
+	ActFlag   ChangeAction = "flag"   // the fields that mark a restriction are set
+)
+
+// ChangeActions lists the actions.
+func ChangeActions() []ChangeAction {
+	return []ChangeAction{ActDelete, ActNull, ActMask, ActKeep, ActSet, ActFlag}
+}
+
+// Change is one line of a plan: a record, what happens to it and its planned end state. It is guarded like Record. One
+// record may have several changes with distinct actions (some fields null, others masked).
+type Change struct {
+	Rank       int // children before parents: lower ranks are applied first; see Graph.EraseRank
+	Collection string
+	Key        Key
+	Action     ChangeAction
+	// Fields is the planned end state: the named fields have these values. Empty for delete (the record is gone) and keep
+	// (the record is there).
+	Fields []Field
+	// Via is why the record is this person's: fields and the values they had when the plan was made. A record that no longer
+	// has them belongs to somebody else and is not touched. A field that this very change (or an earlier one of the record)
+	// sets may also hold its planned value.
+	Via     []Field
+	HoldKey Value           // value of the collection's hold_key field; null when there is none
+	Because RetainedBecause // for keep
+	Reason  string          // for keep: the data map's words; no record value
+}
+
+// Format implements fmt.Formatter: collection and action, never the key or a value.
+func (c Change) Format(f fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(f, "%s %s %s", string(c.Action), c.Collection, redact.Mask)
+}
+
+// LogValue implements slog.LogValuer.
+func (c Change) LogValue() slog.Value {
+	return slog.StringValue(string(c.Action) + " " + c.Collection + " " + redact.Mask)
+}
+
+// MarshalJSON always fails.
+func (Change) MarshalJSON() ([]byte, error) { return nil, redact.ErrMarshal }
+
+// Effect is what became of one change of a batch.
+type Effect uint8
+
+// The effects. The zero value is invalid.
+const (
+	EffectDone    Effect = iota + 1 // it is in its end state now; verify: it is in its end state
+	EffectAlready                   // it was gone or in its end state before
+	EffectOwner                     // the record is no longer this person's; untouched
+	EffectNot                       // verify: it is not in its end state
+)
+
+// FieldCorrection asks for one field of the person's records to hold a value. Value has the type the data map declares.
+type FieldCorrection struct {
+	Collection string // empty for systems without collections
+	Field      string
+	Value      Value
+}

@@ -1,0 +1,148 @@
+package engine
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"github.com/habeas-dsar/habeas/shared/blobs"
+	"github.com/habeas-dsar/habeas/shared/connector"
+	"github.com/habeas-dsar/habeas/shared/dsar"
+	"github.com/habeas-dsar/habeas/shared/redact"
+	"github.com/habeas-dsar/habeas/shared/subject"
+)
+
+// Keys seals and opens what belongs to one case. *keys.CaseKeys implements it.
+type Keys interface {
+	SealDoc(label string, plain []byte) []byte
+	OpenDoc(label string, sealed []byte) (redact.Bytes, error)
+	SealResults(w io.Writer) (io.WriteCloser, error)
+}
+
+// Config is what an engine is made of. Blobs, Now and Sleep are required; the rest has defaults.
+type Config struct {
+	Blobs blobs.Store
+	Now   func() time.Time
+	// Sleep waits d or until ctx ends, whose error it then returns.
+	Sleep func(ctx context.Context, d time.Duration) error
+	// Held reports whether a legal hold covers any of the records. nil = there are no holds.
+	Held func(ctx context.Context, q HoldQuery) (bool, error)
+
+	TurnTime    time.Duration // a turn asks connectors to stop after it; default 30 s
+	TurnRecords int           // or after so many records; default 500,000
+	TurnBytes   int64         // or after so many bytes of records; default 256 MiB
+	PartBytes   int           // records held back before a part is sealed and stored; default 4 MiB
+	SpoolBytes  int           // memory of a spool before it writes runs; default 8 MiB
+	GrowthLimit int           // per cent of the approved records that may come on top; default 5, see Instruction
+}
+
+// HoldQuery asks about legal holds. Keys are the values of the hold_key fields of the records about to change; empty asks
+// about the case as a whole.
+type HoldQuery struct {
+	Tenant, CaseID, System, Collection string
+	Keys                               []redact.Text
+}
+
+// Instruction is one authorised task: who, where, what. Identity, exemptions and approval were decided before.
+type Instruction struct {
+	Tenant, CaseID, TaskID string
+	System                 string // name of the system, for rate limits and holds
+	Action                 dsar.Action
+	// Right says which change a dry run prepares and a verification checks: erasure, correction or restriction.
+	Right     dsar.Right
+	Connector connector.Connector
+	Dataset   *connector.Dataset // nil for kinds without collections
+	Keys      Keys
+	Proven    []subject.Identifier
+	Found     []subject.Identifier // in rows that proven ones matched, by locate
+	// Corrections are what a correction sets. Field is "collection.field", a data category ("user.name") or a bare field name.
+	Corrections []Correction
+	// Deny names what is withheld from disclosure: "collection.field" and data categories.
+	Deny []string
+	// Plan is the answer of the dry run, as approved, for erase, correct and restrict; the Plan of that task's last turn for
+	// verify.
+	Plan PlanRef
+	// GrowthLimit is the approved growth in per cent; 0 = the engine's. At least 20 records may always come on top.
+	GrowthLimit int
+	// State is Turn.State of the turn before; empty for the first.
+	State State
+}
+
+// Correction asks for a value in every field that Field names.
+type Correction struct {
+	Field string
+	Value redact.Text
+}
+
+// State is what a task remembers between turns: JSON without personal data, at most 32 KiB. Empty = begin.
+type State []byte
+
+// Status says what the task machine does next. Wire values of task.asl.json.
+type Status string
+
+// The statuses of a turn.
+const (
+	Finished Status = "finished" // settled; Outcome is final
+	More     Status = "more"     // run the next turn at once
+	Waiting  Status = "waiting"  // run the next turn after WaitSeconds
+	System   Status = "system"   // the system answers later, by callback
+	Person   Status = "person"   // a person must decide; Reason says what
+)
+
+// Turn is the answer of one turn. Everything but Identifiers may be stored and logged.
+type Turn struct {
+	Status      Status
+	WaitSeconds int // 1..900 for Waiting, otherwise 0
+	State       State
+	// Outcome of the task; valid when Status is Finished, and for Person when it is known (ambiguous, not_done).
+	Outcome dsar.Outcome
+	// Collections of the whole task so far, counts added up over its turns, in the order of the data map.
+	Collections []connector.CollectionResult
+	// Identifiers that locate found beyond the known ones. Seal them.
+	Identifiers []subject.Identifier
+	Ambiguity   *connector.Ambiguity // why, when Outcome is ambiguous
+	// Parts that this turn wrote, for access; the caller collects them over the turns. Empty when the turn wrote nothing.
+	Parts []PartRef
+	// Plan after a finished dry run, and after a finished change: what verify compares with.
+	Plan PlanRef
+	// Receipt is the lower-case hex SHA-256 over the canonical facts of a finished task: tenant, case, system, action,
+	// outcomes and counts, plan hash, digests of sealed parts. A repeated change has the same receipt.
+	Receipt string
+	// Reason names, without personal data, why the task waits or needs a person.
+	Reason string
+	// FaultClass is the class of the failure behind Waiting or Person; empty when there is none.
+	FaultClass string
+}
+
+// PlanRef names a sealed plan list and what it holds. It is no personal data and may be stored and shown.
+type PlanRef struct {
+	Name   string      `json:"name,omitempty"`  // prefix of the objects; empty = no plan
+	Parts  int         `json:"parts,omitempty"` // objects
+	Hash   string      `json:"hash,omitempty"`  // lower-case hex SHA-256 over salt and every line
+	Counts []PlanCount `json:"counts,omitempty"`
+}
+
+// PlanCount counts the records of one collection and action.
+type PlanCount struct {
+	Collection string                    `json:"name"`
+	Action     connector.ChangeAction    `json:"action"`
+	Records    int                       `json:"records"`
+	Because    connector.RetainedBecause `json:"because,omitempty"` // for keep
+	Reason     string                    `json:"reason,omitempty"`  // for keep
+}
+
+// PartRef names one sealed object of records and says what is in it. It is no personal data.
+type PartRef struct {
+	Name     string    `json:"name"`   // raw/<tenant>/<case>/<task>/<part>
+	Bytes    int64     `json:"bytes"`  // sealed
+	SHA256   string    `json:"sha256"` // of the sealed object, lower-case hex
+	Sections []Section `json:"sections"`
+}
+
+// Section is the records of one collection in a part: JSON lines, each a disclosed record.
+type Section struct {
+	Collection string `json:"collection"`
+	Offset     int64  `json:"offset"` // in the opened part
+	Bytes      int64  `json:"bytes"`
+	Records    int    `json:"records"`
+}
