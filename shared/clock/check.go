@@ -1,0 +1,219 @@
+package clock
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
+
+	"github.com/habeas-dsar/habeas/shared/clock/civil"
+	"github.com/habeas-dsar/habeas/shared/fault"
+	"github.com/habeas-dsar/habeas/shared/policy"
+)
+
+// maxVectorFile bounds a file of vectors; the largest known has 200 KB.
+const maxVectorFile = 8 << 20
+
+// Mismatch is one value of a vector that the clock does not agree with.
+type Mismatch struct {
+	ID    string `json:"id"`
+	Line  int    `json:"line"`
+	Field string `json:"field"` // as in the file: expected_due, expected_weekday, unrolled, excluded_days or start_date
+	Got   string `json:"got"`   // what the clock computes
+	Want  string `json:"want"`  // what the file says
+}
+
+// Fault is a calendar or vector that cannot be understood.
+type Fault struct {
+	ID   string `json:"id"` // of the vector or calendar, empty when it has none
+	Line int    `json:"line"`
+	Text string `json:"text"`
+}
+
+// Report is what Check found.
+type Report struct {
+	Vectors    int        `json:"vectors"` // in the file
+	Passed     int        `json:"passed"`
+	Mismatches []Mismatch `json:"mismatches"`
+	Faults     []Fault    `json:"faults"`
+}
+
+// OK reports whether every vector was understood and agrees.
+func (r Report) OK() bool {
+	return r.Vectors == r.Passed && len(r.Mismatches) == 0 && len(r.Faults) == 0
+}
+
+// Check computes every entry of date_vectors by the calendars of test_calendars and compares. Other top-level keys of the
+// file, and keys of a vector that are none of ours, are not looked at. A vector that is malformed or incomplete is a Fault of the report and does not stop the others. The error is
+// fault.Invalid when the input is not YAML, is larger than 8 MiB or has no vectors.
+func Check(r io.Reader) (Report, error) {
+	content, err := io.ReadAll(io.LimitReader(r, maxVectorFile+1))
+	if err != nil {
+		return Report{}, fault.Wrap(fault.Invalid, err, "reading date vectors")
+	}
+	if len(content) > maxVectorFile {
+		return Report{}, fault.New(fault.Invalid, "the file of date vectors is larger than 8 MiB")
+	}
+	file, err := parser.ParseBytes(content, 0)
+	if err != nil {
+		return Report{}, fault.New(fault.Invalid, "parsing date vectors: "+yamlText(err))
+	}
+	c := checker{report: Report{Mismatches: []Mismatch{}, Faults: []Fault{}}, calendars: map[string]policy.Calendar{}}
+	for _, doc := range file.Docs {
+		c.document(doc)
+	}
+	if c.report.Vectors == 0 && len(c.report.Faults) == 0 {
+		return Report{}, fault.New(fault.Invalid, "the file has no date_vectors")
+	}
+	return c.report, nil
+}
+
+// checker works through one file.
+type checker struct {
+	report    Report
+	calendars map[string]policy.Calendar
+	seen      map[string]bool
+}
+
+func (c *checker) fault(id string, line int, text string) {
+	c.report.Faults = append(c.report.Faults, Fault{id, line, text})
+}
+
+func (c *checker) document(doc *ast.DocumentNode) {
+	var vectors ast.Node
+	for key, value := range entries(doc.Body) {
+		switch key {
+		case "test_calendars":
+			for name, node := range entries(value) {
+				c.calendar(name, node)
+			}
+		case "date_vectors":
+			vectors = value
+		}
+	}
+	list, ok := vectors.(*ast.SequenceNode)
+	if vectors != nil && !ok {
+		c.fault("", line(vectors), "date_vectors must be a list")
+	}
+	if !ok {
+		return
+	}
+	c.seen = map[string]bool{}
+	for _, node := range list.Values {
+		c.report.Vectors++
+		c.vector(node)
+	}
+}
+
+// calendarEntry is one value of test_calendars.
+type calendarEntry struct {
+	Weekend      []string    `yaml:"weekend"`
+	Holidays     []string    `yaml:"holidays"`
+	ClosedRanges [][2]string `yaml:"closed_ranges"`
+}
+
+func (c *checker) calendar(name string, node ast.Node) {
+	var e calendarEntry
+	if err := yaml.NodeToValue(node, &e, yaml.Strict()); err != nil {
+		c.fault(name, line(node), yamlText(err))
+		return
+	}
+	cal, err := e.calendar(name)
+	if err != nil {
+		c.fault(name, line(node), err.Error())
+		return
+	}
+	c.calendars[name] = cal
+}
+
+func (e calendarEntry) calendar(name string) (policy.Calendar, error) {
+	var weekend []time.Weekday
+	for _, w := range e.Weekend {
+		day, ok := policy.ParseWeekday(w)
+		if !ok {
+			return policy.Calendar{}, fault.New(fault.Invalid, "weekend: want mon, tue, wed, thu, fri, sat or sun")
+		}
+		weekend = append(weekend, day)
+	}
+	var holidays []civil.Date
+	for _, h := range e.Holidays {
+		d, err := civil.Parse(h)
+		if err != nil {
+			return policy.Calendar{}, fmt.Errorf("reading holidays: %w", err)
+		}
+		holidays = append(holidays, d)
+	}
+	var closed []policy.Range
+	for _, pair := range e.ClosedRanges {
+		from, err := civil.Parse(pair[0])
+		to, err2 := civil.Parse(pair[1])
+		if err := errors.Join(err, err2); err != nil {
+			return policy.Calendar{}, fmt.Errorf("reading closed_ranges: %w", err)
+		}
+		closed = append(closed, policy.Range{From: from, To: to})
+	}
+	return policy.NewCalendar(name, weekend, holidays, closed)
+}
+
+func (c *checker) vector(node ast.Node) {
+	var e vectorEntry
+	if err := yaml.NodeToValue(node, &e); err != nil {
+		c.fault(e.ID, line(node), yamlText(err))
+		return
+	}
+	if e.ID != "" && c.seen[e.ID] {
+		c.fault(e.ID, line(node), "there is another vector of this id")
+		return
+	}
+	c.seen[e.ID] = true
+	v, err := c.parse(e)
+	if err != nil {
+		c.fault(e.ID, line(node), err.Error())
+		return
+	}
+	before := len(c.report.Mismatches)
+	for _, m := range v.compare() {
+		m.ID, m.Line = e.ID, line(node)
+		c.report.Mismatches = append(c.report.Mismatches, m)
+	}
+	if len(c.report.Mismatches) == before {
+		c.report.Passed++
+	}
+}
+
+// entries returns the keys and values of a mapping node, in order; nothing for any other node.
+func entries(node ast.Node) func(yield func(string, ast.Node) bool) {
+	return func(yield func(string, ast.Node) bool) {
+		m, ok := node.(ast.MapNode)
+		if !ok {
+			return
+		}
+		for it := m.MapRange(); it.Next(); {
+			if !yield(strings.Trim(it.Key().String(), `"'`), it.Value()) {
+				return
+			}
+		}
+	}
+}
+
+func line(node ast.Node) int {
+	if node == nil || node.GetToken() == nil {
+		return 0
+	}
+	return node.GetToken().Position.Line
+}
+
+// yamlText returns the message of the YAML library without the excerpt of the file it likes to add.
+func yamlText(err error) string {
+	if e, ok := errors.AsType[yaml.Error](err); ok && e.GetToken() != nil {
+		return "line " + strconv.Itoa(e.GetToken().Position.Line) + ": " + e.GetMessage()
+	}
+	text, _, _ := strings.Cut(err.Error(), "\n")
+	return text
+}

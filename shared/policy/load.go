@@ -1,0 +1,222 @@
+package policy
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"fmt"
+	"io/fs"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/habeas-dsar/habeas/shared/clock/civil"
+	"github.com/habeas-dsar/habeas/shared/fault"
+)
+
+//go:embed packs calendars
+var files embed.FS
+
+// Set is the packs of an installation: the current one of each law, and superseded ones that open cases may still be pinned
+// to. It is immutable and safe for concurrent use.
+type Set struct {
+	current   map[ID]Pack
+	versions  map[Version]Pack
+	calendars map[string]Calendar
+}
+
+// Load returns the packs that are built in. An error is fault.Misconfigured and names file and line.
+func Load() (*Set, error) { return LoadFS(files) }
+
+// LoadFS reads packs/*.yaml (one current pack per law), packs/superseded/*.yaml (earlier ones, any file name),
+// calendars/*.yaml and calendars/superseded/*.yaml. Reading is strict: an unknown key, a missing part or a number that
+// contradicts another is fault.Misconfigured and names file and line. A superseded pack keeps its version only if its
+// calendar is still the one it was written with, so a calendar that changes gets a new name.
+func LoadFS(fsys fs.FS) (*Set, error) {
+	s := &Set{current: map[ID]Pack{}, versions: map[Version]Pack{}, calendars: map[string]Calendar{}}
+	r, err := newReader()
+	if err != nil {
+		return nil, err
+	}
+	for _, step := range []struct {
+		pattern string
+		add     func(name string, content []byte) error
+	}{
+		{"calendars/*.yaml", func(name string, content []byte) error { return s.addCalendar(r, name, content) }},
+		{"calendars/superseded/*.yaml", func(name string, content []byte) error { return s.addCalendar(r, name, content) }},
+		{"packs/*.yaml", func(name string, content []byte) error { return s.addPack(r, name, content, true) }},
+		{"packs/superseded/*.yaml", func(name string, content []byte) error { return s.addPack(r, name, content, false) }},
+	} {
+		if err := eachFile(fsys, step.pattern, step.add); err != nil {
+			return nil, err
+		}
+	}
+	if len(s.current) == 0 {
+		return nil, fault.New(fault.Misconfigured, "there is no jurisdiction pack")
+	}
+	return s, s.checkTerritories()
+}
+
+// eachFile calls add for every file of the pattern, in the order of names.
+func eachFile(fsys fs.FS, pattern string, add func(name string, content []byte) error) error {
+	names, err := fs.Glob(fsys, pattern)
+	if err != nil {
+		return fault.Wrap(fault.Internal, err, "listing "+pattern)
+	}
+	for _, name := range names {
+		content, err := fs.ReadFile(fsys, name)
+		if err != nil {
+			return fault.Wrap(fault.Misconfigured, err, "reading "+name)
+		}
+		if err := add(name, content); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Set) addCalendar(r *reader, name string, content []byte) error {
+	var f calendarFile
+	doc, err := r.read(name, content, nil, &f)
+	if err != nil {
+		return err
+	}
+	var weekend []time.Weekday
+	for i, w := range f.Weekend {
+		day, ok := ParseWeekday(w)
+		if !ok {
+			doc.fail(fmt.Sprintf("$.weekend[%d]", i), "want one of mon, tue, wed, thu, fri, sat, sun")
+		}
+		weekend = append(weekend, day)
+	}
+	var closed []Range
+	for _, pair := range f.ClosedRanges {
+		closed = append(closed, Range{pair[0], pair[1]})
+	}
+	c, err := NewCalendar(f.Name, weekend, f.Holidays, closed)
+	if err != nil {
+		doc.fail("$.name", err.Error())
+	}
+	c.Title, c.hash = f.Title, sha256.Sum256(content)
+	if f.SchemaVersion != 1 {
+		doc.fail("$.schema_version", "want 1")
+	}
+	if f.Name != strings.TrimSuffix(path.Base(name), ".yaml") {
+		doc.fail("$.name", "the name must be the file's name")
+	}
+	if _, twice := s.calendars[f.Name]; twice {
+		doc.fail("$.name", "there is another calendar of this name")
+	}
+	s.calendars[f.Name] = c
+	return doc.err()
+}
+
+func (s *Set) addPack(r *reader, name string, content []byte, current bool) error {
+	var p Pack
+	doc, err := r.read(name, content, r.pack, &p)
+	if err != nil {
+		return err
+	}
+	calendar, known := s.calendars[p.CalendarName]
+	if !known {
+		doc.fail("$.calendar", "there is no such calendar")
+	}
+	if current && string(p.ID) != strings.TrimSuffix(path.Base(name), ".yaml") {
+		doc.fail("$.id", "the id must be the file's name")
+	}
+	checkPack(doc, p)
+	if err := doc.err(); err != nil {
+		return err
+	}
+	p.Calendar = calendar
+	p.Version = version(p.ID, content, calendar)
+	if _, twice := s.versions[p.Version]; twice {
+		return doc.at("$.id", "this very pack is there twice")
+	}
+	s.versions[p.Version] = p
+	if current {
+		s.current[p.ID] = p
+	}
+	return nil
+}
+
+// version covers the calendar too: the same pack with other holidays gives other dates.
+func version(id ID, content []byte, c Calendar) Version {
+	h := sha256.New()
+	own := sha256.Sum256(content)
+	_, _ = h.Write(own[:])
+	_, _ = h.Write(c.hash[:])
+	return Version(string(id) + "@sha256:" + hex.EncodeToString(h.Sum(nil))[:16])
+}
+
+// checkTerritories makes sure that no place has two current laws, so that Choose is a function.
+func (s *Set) checkTerritories() error {
+	owner := map[Place]ID{}
+	for _, p := range s.Packs() {
+		for _, place := range p.Territory {
+			key := Place{Country: place.Country, Region: place.Region}
+			if other, taken := owner[key]; taken {
+				return fault.New(fault.Misconfigured, fmt.Sprintf("packs %s and %s claim the same place", other, p.ID))
+			}
+			owner[key] = p.ID
+		}
+	}
+	if _, ok := s.current[fallback]; !ok {
+		return fault.New(fault.Misconfigured, "the pack "+string(fallback)+", which stands in for laws nobody wrote yet, is missing")
+	}
+	return nil
+}
+
+// Packs returns the current packs in the order of their ids.
+func (s *Set) Packs() []Pack {
+	return slices.SortedFunc(maps.Values(s.current), func(a, b Pack) int { return strings.Compare(string(a.ID), string(b.ID)) })
+}
+
+// Pack returns the current pack of the law, or fault.NotFound.
+func (s *Set) Pack(id ID) (Pack, error) {
+	if p, ok := s.current[id]; ok {
+		return p, nil
+	}
+	return Pack{}, fault.New(fault.NotFound, "there is no pack of that id")
+}
+
+// At returns the pack that a case was pinned to, current or superseded, or fault.NotFound. The version must be one of the
+// law id.
+func (s *Set) At(id ID, v Version) (Pack, error) {
+	if p, ok := s.versions[v]; ok && p.ID == id {
+		return p, nil
+	}
+	return Pack{}, fault.New(fault.NotFound, "there is no pack of that version")
+}
+
+// Calendar returns the calendar of the name, or fault.NotFound.
+func (s *Set) Calendar(name string) (Calendar, error) {
+	if c, ok := s.calendars[name]; ok {
+		return c, nil
+	}
+	return Calendar{}, fault.New(fault.NotFound, "there is no calendar of that name")
+}
+
+// NewCalendar returns a calendar made in code or read from a file of vectors. The error is fault.Invalid.
+func NewCalendar(name string, weekend []time.Weekday, holidays []civil.Date, closed []Range) (Calendar, error) {
+	c := Calendar{Name: name, Weekend: slices.Clone(weekend), Holidays: map[civil.Date]bool{}, Closed: slices.Clone(closed)}
+	for _, d := range holidays {
+		c.Holidays[d] = true
+	}
+	full := len(slices.Compact(slices.Sorted(slices.Values(weekend)))) == 7
+	for _, r := range closed {
+		if r.To.Before(r.From) {
+			return Calendar{}, fault.New(fault.Invalid, "a closed range ends before it begins")
+		}
+	}
+	if name == "" || full {
+		return Calendar{}, fault.New(fault.Invalid, "a calendar needs a name and a working day")
+	}
+	return c, nil
+}
+
+// Schema returns the JSON Schema (2020-12) of a pack.
+func Schema() []byte { return bytes.Clone(schema) }
