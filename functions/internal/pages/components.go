@@ -1,0 +1,252 @@
+package pages
+
+import (
+	"time"
+
+	"github.com/habeas-dsar/habeas/shared/dsar"
+)
+
+// Due is by when something must be answered.
+type Due struct {
+	At        time.Time // the exact instant in the zone of the tenant; zero = no date yet
+	Law       string    // the law in words with its citation, shown beside the exact instant
+	SettledAt time.Time // when it was answered or closed; zero = open
+}
+
+// Clock is the statutory clock of a case. DueAt is the date before an extension; ExtendedTo is zero without one.
+type Clock struct {
+	ReceivedAt      time.Time
+	DueAt           time.Time
+	ExtendedTo      time.Time
+	ExtensionReason string
+	SettledAt       time.Time // zero = open
+	Stops           []Stop
+}
+
+// Stop is a time in which the clock stood still. To is zero while it still stands.
+type Stop struct {
+	From, To time.Time
+	Why      string
+}
+
+// Step is one step of the explanation how a date came about. At may be zero.
+type Step struct {
+	Text     string
+	Citation string
+	At       time.Time
+}
+
+// Progress says what a system is doing as long as it has no outcome.
+type Progress string
+
+// The kinds of progress.
+const (
+	Queued    Progress = "queued"
+	Working   Progress = "working"
+	Waiting   Progress = "waiting" // the system is not reachable; Habeas goes on by itself
+	ForPerson Progress = "person"  // somebody has to look
+)
+
+// ProgressKinds lists every kind of progress.
+func ProgressKinds() []Progress { return []Progress{Queued, Working, Waiting, ForPerson} }
+
+// SystemProgress is what one system said about the person. Either Outcome or Progress is set.
+type SystemProgress struct {
+	Name        string
+	URL         string // to the system in the console; empty = no link
+	Owner       string // who is asked; optional
+	Outcome     dsar.Outcome
+	Because     dsar.RetainedBecause // with Retained
+	Progress    Progress
+	Records     int
+	Since       time.Time // when it took this state
+	Why         string    // one sentence with the reason, where there is one; optional
+	Collections []CollectionProgress
+}
+
+// CollectionProgress is the same for one collection of a system.
+type CollectionProgress struct {
+	Name    string
+	Outcome dsar.Outcome
+	Because dsar.RetainedBecause
+	Records int
+	Why     string
+}
+
+// Party is who wrote a message or acted.
+type Party string
+
+// The parties.
+const (
+	FromSubject Party = "subject"
+	FromTeam    Party = "team"
+	FromSystem  Party = "system" // Habeas by itself: letters, clockwork
+)
+
+// Parties lists every party.
+func Parties() []Party { return []Party{FromSubject, FromTeam, FromSystem} }
+
+// Message is one entry of a conversation.
+type Message struct {
+	From Party
+	Name string // of the person in the team; optional
+	At   time.Time
+	Text string
+	URL  string // to the whole letter; optional
+}
+
+// Event is one line of a timeline.
+type Event struct {
+	At          time.Time
+	By          Party
+	Name        string // who; optional
+	Text        string
+	EvidenceURL string // optional
+}
+
+// TellState is how far a recipient is told.
+type TellState string
+
+// The states.
+const (
+	TellNotNeeded TellState = "not_needed" // nothing changed that the recipient would have to know
+	TellPending   TellState = "pending"
+	TellDone      TellState = "told"
+	TellUnknown   TellState = "unknown" // sent, nobody knows whether it arrived
+)
+
+// TellStates lists every state.
+func TellStates() []TellState { return []TellState{TellNotNeeded, TellPending, TellDone, TellUnknown} }
+
+// Recipient is a third party to which data was disclosed.
+type Recipient struct {
+	Name    string
+	Purpose string // optional
+	State   TellState
+	At      time.Time // when told; optional
+}
+
+// Letter is a text sent, or to be sent, to a person. Text is plain with empty lines between paragraphs.
+type Letter struct {
+	To      string
+	Subject string
+	Date    time.Time // zero = not sent yet
+	Text    string
+}
+
+// Volume is one file of a package.
+type Volume struct {
+	Number int // from 1; the value of the form field "volume"
+	Bytes  int64
+}
+
+// chip is a due date in words. Tone is "", "soon", "late" or "done".
+type chip struct{ Text, Title, ISO, Tone string }
+
+// nearlyLate is how many days before it is due a date is shown as near.
+const nearlyLate = 5
+
+func (w *words) dueChip(now time.Time, d Due) (chip, error) {
+	if d.At.IsZero() {
+		s, err := w.say("due.none")
+		return chip{Text: s}, err
+	}
+	c := chip{ISO: d.At.Format(time.RFC3339)}
+	exact, err := w.instant(d.At)
+	if err != nil {
+		return chip{}, err
+	}
+	if c.Title = exact; d.Law != "" {
+		if c.Title, err = w.say("due.title", "Instant", exact, "Law", d.Law); err != nil {
+			return chip{}, err
+		}
+	}
+	if !d.SettledAt.IsZero() {
+		return w.settledChip(now, d, c)
+	}
+	date, err := w.dayShort(now, d.At)
+	if err != nil {
+		return chip{}, err
+	}
+	switch days := daysBetween(now, d.At); {
+	case now.After(d.At) && days == 0:
+		c.Tone = "late"
+		c.Text, err = w.say("due.late_today", "Date", date)
+	case now.After(d.At):
+		c.Tone = "late"
+		c.Text, err = w.count("due.late", -days, "Date", date)
+	case days == 0:
+		c.Tone = "late"
+		c.Text, err = w.say("due.today", "Date", date)
+	default:
+		if days <= nearlyLate {
+			c.Tone = "soon"
+		}
+		c.Text, err = w.count("due.in", days, "Date", date)
+	}
+	return c, err
+}
+
+func (w *words) settledChip(now time.Time, d Due, c chip) (chip, error) {
+	date, err := w.dayShort(now, d.SettledAt)
+	if err != nil {
+		return chip{}, err
+	}
+	c.Tone = "done"
+	if d.SettledAt.After(d.At) {
+		c.Tone = "late"
+		c.Text, err = w.count("due.settled_late", max(1, daysBetween(d.At, d.SettledAt.In(d.At.Location()))), "Date", date)
+		return c, err
+	}
+	c.Text, err = w.say("due.settled", "Date", date)
+	return c, err
+}
+
+// heard says how many of the systems have answered, and what: "We found data in 3 of 4 systems".
+func (w *words) heard(list []SystemProgress) (string, error) {
+	found, open := 0, 0
+	for _, s := range list {
+		switch {
+		case s.Outcome == "":
+			open++
+		case s.Outcome != dsar.NothingHeld && s.Outcome != dsar.NotDone && s.Outcome != dsar.Unsupported && s.Outcome != dsar.Ambiguous:
+			found++
+		}
+	}
+	switch {
+	case len(list) == 0:
+		return w.say("heard.none")
+	case open == len(list):
+		return w.count("heard.waiting", open)
+	case open > 0:
+		return w.count("heard.some", len(list), "Done", w.number(len(list)-open))
+	case found == 0:
+		return w.count("heard.nothing", len(list))
+	default:
+		return w.count("heard.found", len(list), "Found", w.number(found))
+	}
+}
+
+// outcomeTone colours an outcome: green only for what is proved, amber for what is open, red for what is wrong.
+func outcomeTone(o dsar.Outcome) string {
+	switch o {
+	case dsar.Found, dsar.Erased, dsar.Corrected, dsar.Restricted:
+		return "good"
+	case dsar.Ambiguous, dsar.Unsupported:
+		return "warn"
+	case dsar.NotDone:
+		return "bad"
+	}
+	return "plain"
+}
+
+// statusTone colours a status by the same rule.
+func statusTone(s dsar.Status) string {
+	switch s {
+	case dsar.Fulfilled:
+		return "good"
+	case dsar.AwaitingPerson, dsar.AwaitingReview, dsar.PartlyFulfilled:
+		return "warn"
+	}
+	return "plain"
+}

@@ -1,0 +1,449 @@
+package pages
+
+import (
+	"io"
+	"time"
+
+	"github.com/habeas-dsar/habeas/shared/dsar"
+)
+
+// ConsoleSignIn asks staff who they are. Form fields: email, password.
+type ConsoleSignIn struct {
+	Frame
+	Form    Form
+	Email   string
+	Errors  Errors
+	Ended   bool   // a session has just ended
+	OIDCURL string // sign-in elsewhere; empty = none
+	OIDC    string // the name of that place
+}
+
+// ConsoleSignIn writes the page.
+func (r *Renderer) ConsoleSignIn(w io.Writer, m ConsoleSignIn) error {
+	return r.render(w, m.Lang, "console-sign-in", m)
+}
+
+// CaseRow is one case in a list.
+type CaseRow struct {
+	Reference   string
+	URL         string
+	Right       dsar.Right
+	Status      dsar.Status
+	ReceivedAt  time.Time
+	Due         Due
+	Systems     int // asked
+	SystemsDone int // of these, have an outcome
+}
+
+// TaskKind says what a person's task is about.
+type TaskKind string
+
+// The kinds of task.
+const (
+	TaskAmbiguous    TaskKind = "ambiguous"     // several people may be meant
+	TaskSearch       TaskKind = "search"        // a system without a connector: somebody looks by hand
+	TaskUnsupported  TaskKind = "unsupported"   // the system cannot do what was asked
+	TaskOperator     TaskKind = "operator"      // something is broken that Habeas cannot mend
+	TaskIdentity     TaskKind = "identity"      // who is asking cannot be settled by a mailed code
+	TaskMailUnknown  TaskKind = "mail_unknown"  // a mail was given away and nobody knows whether it arrived
+	TaskStillWaiting TaskKind = "still_waiting" // a system has not answered and the case is nearly due
+)
+
+// TaskKinds lists every kind of task.
+func TaskKinds() []TaskKind {
+	return []TaskKind{TaskAmbiguous, TaskSearch, TaskUnsupported, TaskOperator, TaskIdentity, TaskMailUnknown, TaskStillWaiting}
+}
+
+// TaskRow is one person's task in a list.
+type TaskRow struct {
+	URL      string
+	Kind     TaskKind
+	System   string // optional
+	Case     string // reference
+	CaseURL  string
+	Due      Due
+	Since    time.Time
+	Assignee string // optional
+}
+
+// SystemState is how a system is doing.
+type SystemState string
+
+// The states.
+const (
+	SystemWell       SystemState = "well"
+	SystemDown       SystemState = "down"       // not reachable; waiting
+	SystemRefusing   SystemState = "refusing"   // credentials or settings are wrong: a person must act
+	SystemNotChecked SystemState = "notchecked" // never tested
+)
+
+// SystemStates lists every state.
+func SystemStates() []SystemState {
+	return []SystemState{SystemWell, SystemDown, SystemRefusing, SystemNotChecked}
+}
+
+// SystemRow is one system in a list.
+type SystemRow struct {
+	Name        string
+	URL         string
+	Kind        string // of the connector: sqlite, postgres, person ...
+	Owner       string
+	State       SystemState
+	CheckedAt   time.Time
+	Rights      []dsar.Right
+	Collections int
+	OpenTasks   int
+}
+
+// ConsoleNow is what wants a decision. The lists are short; the addresses lead to the whole of each.
+type ConsoleNow struct {
+	ConsoleFrame
+	Reviews    []CaseRow
+	Late       []CaseRow // late and nearly late, the latest first
+	Tasks      []TaskRow
+	Systems    []SystemRow // in trouble only
+	ReviewsURL string
+	LateURL    string
+	TasksURL   string
+	SystemsURL string
+	Open       int // cases not closed
+}
+
+// ConsoleNow writes the page.
+func (r *Renderer) ConsoleNow(w io.Writer, m ConsoleNow) error {
+	return r.render(w, m.Lang, "console-now", m)
+}
+
+// CaseFilter is the filter of a list of cases as it was asked for. It is sent by GET; fields: q, status, right, dueBefore.
+type CaseFilter struct {
+	Action    string // address without a query
+	Q         string // a reference or an exact identifier
+	Status    dsar.Status
+	Right     dsar.Right
+	DueBefore string // yyyy-mm-dd
+	Sort      string // carried along; optional
+	ClearURL  string // empty when nothing is filtered
+}
+
+// SortLink makes the head of one column a link. Direction is that of the list now: "ascending", "descending", or "" when
+// it is sorted by another column.
+type SortLink struct {
+	Column    string // reference, right, status, received, due
+	URL       string
+	Direction string
+}
+
+// Paging leads through a list. Next is empty on the last page, First on the first.
+type Paging struct{ First, Next string }
+
+// ConsoleCases lists cases.
+type ConsoleCases struct {
+	ConsoleFrame
+	Filter CaseFilter
+	Errors Errors
+	Sorts  []SortLink
+	Rows   []CaseRow
+	Paging Paging
+}
+
+// ConsoleCases writes the page.
+func (r *Renderer) ConsoleCases(w io.Writer, m ConsoleCases) error {
+	return r.render(w, m.Lang, "console-cases", m)
+}
+
+// DecisionKind is what a case waits for.
+type DecisionKind string
+
+// The kinds of decision.
+const (
+	DecideNothing  DecisionKind = "nothing" // Habeas is at work or waits for the subject
+	DecideResponse DecisionKind = "response"
+	DecideTask     DecisionKind = "task"
+	DecideClosed   DecisionKind = "closed"
+	DecidePaused   DecisionKind = "paused"
+)
+
+// DecisionKinds lists every kind of decision.
+func DecisionKinds() []DecisionKind {
+	return []DecisionKind{DecideNothing, DecideResponse, DecideTask, DecideClosed, DecidePaused}
+}
+
+// Decision is the next thing to do with a case. URL and Count belong to DecideResponse (records) and DecideTask (open
+// tasks).
+type Decision struct {
+	Kind  DecisionKind
+	URL   string
+	Count int
+}
+
+// CaseAct is something staff may do with a case besides the next decision.
+type CaseAct string
+
+// The acts.
+const (
+	ActExtend   CaseAct = "extend"
+	ActPause    CaseAct = "pause"
+	ActResume   CaseAct = "resume"
+	ActWithdraw CaseAct = "withdraw"
+	ActProceed  CaseAct = "proceed_without" // answer now without a system that stays open
+	ActEvidence CaseAct = "evidence"        // download the evidence bundle
+)
+
+// CaseActs lists every act.
+func CaseActs() []CaseAct {
+	return []CaseAct{ActExtend, ActPause, ActResume, ActWithdraw, ActProceed, ActEvidence}
+}
+
+// ActLink leads to an act.
+type ActLink struct {
+	Act CaseAct
+	URL string
+}
+
+// Person is somebody with a part in a case.
+type Person struct {
+	Role PersonRole
+	Name string
+	Note string // how far proved, which address; optional
+}
+
+// PersonRole is the part somebody has.
+type PersonRole string
+
+// The roles.
+const (
+	RoleSubject   PersonRole = "subject"
+	RoleRequester PersonRole = "requester"
+	RoleAgent     PersonRole = "agent"
+	RoleHandler   PersonRole = "handler"
+	RoleApprover  PersonRole = "approver"
+	RoleOwner     PersonRole = "owner"
+)
+
+// PersonRoles lists every role.
+func PersonRoles() []PersonRole {
+	return []PersonRole{RoleSubject, RoleRequester, RoleAgent, RoleHandler, RoleApprover, RoleOwner}
+}
+
+// ConsoleCase is the page of one case. Form field of MessageForm: text.
+type ConsoleCase struct {
+	ConsoleFrame
+	Reference   string
+	Right       dsar.Right
+	Status      dsar.Status
+	ReceivedAt  time.Time
+	Law         string // in words; with an assumption, if there is one
+	Details     string // what the person wrote; optional
+	Next        Decision
+	Due         Due
+	Clock       Clock
+	Steps       []Step
+	Systems     []SystemProgress
+	People      []Person
+	Recipients  []Recipient
+	Timeline    []Event
+	MoreURL     string // the rest of the timeline; empty = all of it is here
+	Messages    []Message
+	MessageForm Form
+	MessageText string
+	Errors      Errors
+	Acts        []ActLink
+}
+
+// ConsoleCase writes the page.
+func (r *Renderer) ConsoleCase(w io.Writer, m ConsoleCase) error {
+	return r.render(w, m.Lang, "console-case", m)
+}
+
+// ConsoleReview shows what would be disclosed. One form, fields: reason and decision (approve or refuse); Form.Hidden
+// carries the digest of what was looked at.
+type ConsoleReview struct {
+	ConsoleFrame
+	Form       Form
+	Reference  string
+	CaseURL    string
+	Right      dsar.Right
+	Subject    string // to whom it goes
+	Address    string // where the link is mailed
+	Digest     string // of the assembled response; what the decision is bound to
+	PreparedAt time.Time
+	Due        Due
+	Records    int
+	Systems    []SystemProgress
+	Volumes    []Volume
+	PackageURL string // looks into the package; optional
+	Letter     *Letter
+	// MayDecide is false with a NotBecause: a second pair of eyes is asked, the role does not allow it.
+	MayDecide  bool
+	NotBecause string
+	Reason     string
+	Errors     Errors
+}
+
+// ConsoleReview writes the page.
+func (r *Renderer) ConsoleReview(w io.Writer, m ConsoleReview) error {
+	return r.render(w, m.Lang, "console-review", m)
+}
+
+// ConsoleTasks lists the tasks of people.
+type ConsoleTasks struct {
+	ConsoleFrame
+	Rows   []TaskRow
+	Paging Paging
+}
+
+// ConsoleTasks writes the page.
+func (r *Renderer) ConsoleTasks(w io.Writer, m ConsoleTasks) error {
+	return r.render(w, m.Lang, "console-tasks", m)
+}
+
+// Candidate is one of several people who may be meant.
+type Candidate struct {
+	Value   string // of the form field candidate
+	Records int
+	Facts   []Fact
+}
+
+// Fact is a name and a value, both as the system calls them.
+type Fact struct{ Name, Value string }
+
+// ConsoleTask is one person's task. Form fields: candidate (several may be chosen), outcome, records, reason; Form.Hidden
+// carries the rest. Without an action the task is settled and only shown.
+type ConsoleTask struct {
+	ConsoleFrame
+	Form       Form
+	Kind       TaskKind
+	System     string
+	Case       string // reference
+	CaseURL    string
+	Right      dsar.Right
+	Due        Due
+	Since      time.Time
+	What       string // one sentence with the particulars; optional
+	LookFor    []Fact // identifiers to search by hand; optional
+	Candidates []Candidate
+	Chosen     []string       // values of candidates chosen before
+	Outcomes   []dsar.Outcome // what may be answered; empty for a task that is decided by candidates alone
+	Outcome    dsar.Outcome
+	AskRecords bool
+	Records    string
+	Reason     string
+	Errors     Errors
+}
+
+// ConsoleTask writes the page.
+func (r *Renderer) ConsoleTask(w io.Writer, m ConsoleTask) error {
+	return r.render(w, m.Lang, "console-task", m)
+}
+
+// ConsoleSystems lists the systems.
+type ConsoleSystems struct {
+	ConsoleFrame
+	Rows   []SystemRow
+	Paging Paging
+}
+
+// ConsoleSystems writes the page.
+func (r *Renderer) ConsoleSystems(w io.Writer, m ConsoleSystems) error {
+	return r.render(w, m.Lang, "console-systems", m)
+}
+
+// CheckStep is one finding of a system's test.
+type CheckStep struct {
+	Name string
+	OK   bool
+	Text string
+}
+
+// RightCover says whether a right can be fulfilled in a system.
+type RightCover struct {
+	Right   dsar.Right
+	Covered bool
+	Note    string // how, or why not; optional
+}
+
+// SystemCollection is one collection of a data map.
+type SystemCollection struct {
+	Name        string
+	Description string
+	Fields      int
+	FoundBy     string // how rows are reached: "email", "orders.customer_id"
+	Retention   string // in words; optional
+}
+
+// ConsoleSystem is one system. CheckForm without an action offers no test.
+type ConsoleSystem struct {
+	ConsoleFrame
+	Name        string
+	Kind        string
+	Owner       string
+	Autopilot   bool // access answers from it need no review
+	State       SystemState
+	CheckedAt   time.Time
+	Why         string // of a state that is not well; optional
+	Check       []CheckStep
+	CheckForm   Form
+	Rights      []RightCover
+	Collections []SystemCollection
+	Recipients  []Recipient
+	OpenTasks   int
+	TasksURL    string
+}
+
+// ConsoleSystem writes the page.
+func (r *Renderer) ConsoleSystem(w io.Writer, m ConsoleSystem) error {
+	return r.render(w, m.Lang, "console-system", m)
+}
+
+// ConsoleConfirm asks before an act that cannot be undone. Form field: reason.
+type ConsoleConfirm struct {
+	ConsoleFrame
+	Form      Form
+	Act       ConfirmAct
+	Reference string
+	Records   int
+	Systems   []string
+	Until     time.Time // of an extension
+	Reason    string
+	Errors    Errors
+	BackURL   string
+}
+
+// ConfirmAct is what is about to happen.
+type ConfirmAct string
+
+// The acts that are confirmed.
+const (
+	ConfirmApprove  ConfirmAct = "approve"
+	ConfirmRefuse   ConfirmAct = "refuse"
+	ConfirmExtend   ConfirmAct = "extend"
+	ConfirmPause    ConfirmAct = "pause"
+	ConfirmResume   ConfirmAct = "resume"
+	ConfirmWithdraw ConfirmAct = "withdraw"
+	ConfirmProceed  ConfirmAct = "proceed_without"
+)
+
+// ConfirmActs lists every act that is confirmed.
+func ConfirmActs() []ConfirmAct {
+	return []ConfirmAct{ConfirmApprove, ConfirmRefuse, ConfirmExtend, ConfirmPause, ConfirmResume, ConfirmWithdraw, ConfirmProceed}
+}
+
+// ConsoleConfirm writes the page.
+func (r *Renderer) ConsoleConfirm(w io.Writer, m ConsoleConfirm) error {
+	return r.render(w, m.Lang, "console-confirm", m)
+}
+
+// ConsoleError is the error page for staff who are signed in.
+type ConsoleError struct {
+	ConsoleFrame
+	Status  int
+	Class   string // a class of shared/fault; an unknown one reads as internal
+	Trace   string
+	BackURL string
+}
+
+// ConsoleError writes the page.
+func (r *Renderer) ConsoleError(w io.Writer, m ConsoleError) error {
+	m.Class = knownClass(m.Class)
+	return r.render(w, m.Lang, "console-error", m)
+}
