@@ -1,0 +1,81 @@
+package disclosure
+
+import (
+	"context"
+	"io"
+	"time"
+)
+
+// State is what remains between the steps of one package: JSON without personal data, to be stored by the caller. The zero
+// State begins. It grows with the number of files, by about 200 bytes each.
+type State struct {
+	Schema   int      `json:"schema,omitempty"`
+	Volumes  []Stored `json:"volumes,omitempty"`
+	Files    []File   `json:"files,omitempty"`
+	System   int      `json:"system"`             // index of the first system that is not written in full
+	Skip     int64    `json:"skip"`               // records of that system that are written
+	Counts   []Count  `json:"counts,omitempty"`   // records written by collection
+	Done     bool     `json:"done,omitempty"`     // the last volume is stored
+	Manifest string   `json:"manifest,omitempty"` // lower-case hex SHA-256 of manifest.json, once done
+}
+
+// Stored is a volume that was written in full.
+type Stored struct {
+	Bytes  int64  `json:"bytes"`  // of the plain zip
+	SHA256 string `json:"sha256"` // of the plain zip, lower-case hex
+}
+
+// File is one file of the package as manifest.json lists it.
+type File struct {
+	Path   string `json:"path"`
+	Bytes  int64  `json:"bytes"`
+	SHA256 string `json:"sha256"` // lower-case hex
+}
+
+// Count is how many records of a collection are written, and in how many parts.
+type Count struct {
+	System     int   `json:"s"` // index in Input.Systems
+	Collection int   `json:"c"` // index in System.Collections
+	Records    int64 `json:"n"`
+	Parts      int   `json:"p"`
+}
+
+// Result is a finished package.
+type Result struct {
+	Volumes        []Volume
+	Records        int64
+	Bytes          int64  // of all volumes
+	ManifestSHA256 string // lower-case hex
+	GeneratedAt    time.Time
+}
+
+// Volume is one zip of a finished package.
+type Volume struct {
+	Number int // from 1
+	Name   string
+	Bytes  int64
+	SHA256 string // of the plain zip, lower-case hex
+}
+
+// PutVolume stores one volume: it calls write once with a writer that seals, and makes the volume visible only when write
+// returns nil. number counts from 1. Storing a number again replaces it.
+type PutVolume func(ctx context.Context, number int, write func(w io.Writer) error) error
+
+// Temp is a place for what a volume must hold back while it is written, for one goroutine. Whatever lies in it is sealed.
+type Temp interface {
+	io.Writer
+	// ReadAt reads what was written, by offset in the plain bytes; it follows io.ReaderAt.
+	io.ReaderAt
+	// Close forgets everything.
+	io.Closer
+}
+
+// Options are what an Assembler is made of.
+type Options struct {
+	// VolumeBytes is the most bytes of a volume; 0 = 1 GiB, at least 64 KiB.
+	VolumeBytes int64
+	// MemoryBytes is how much compressed data is kept in memory before Temp is used; 0 = 8 MiB.
+	MemoryBytes int
+	// Temp opens a temporary place; used only beyond MemoryBytes. Required.
+	Temp func(ctx context.Context) (Temp, error)
+}
