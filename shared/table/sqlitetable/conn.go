@@ -40,10 +40,11 @@ func dial(path string, readOnly bool, busy time.Duration) (*conn, error) {
 	if readOnly {
 		dsn.RawQuery = "mode=ro"
 	}
-	registered, err := sql.Open("sqlite", "") // opens nothing, only finds the driver
+	registered, err := sql.Open("sqlite", "") // opens no file, only finds the driver
 	if err != nil {
 		return nil, fault.Wrap(fault.Internal, err, "finding SQLite driver")
 	}
+	defer func() { _ = registered.Close() }()
 	raw, err := registered.Driver().Open(dsn.String())
 	if err != nil {
 		return nil, classify(err, "opening record file")

@@ -32,7 +32,7 @@ func (s *Store) Query(ctx context.Context, q table.Query) (table.Page, error) {
 		return p.page, nil
 	}
 	k, args := r.query(q)
-	args = append(args, now.Unix(), int64(p.limit+1))
+	args = append(args, now.Unix())
 	each := func(row []driver.Value) bool {
 		it := itemOf(q.Table, row)
 		return p.add(&it)
@@ -78,7 +78,7 @@ func rangeOf(q table.Query, pos table.Position, started bool) span {
 	return r
 }
 
-// query returns the statement and all its arguments but the last two, time and limit.
+// query returns the statement and all its arguments but the last, the time.
 func (r span) query(q table.Query) (kind, []driver.Value) {
 	after := table.Position{ISK: r.low} // before every item with that isk: no key is empty
 	if q.Descending {

@@ -97,15 +97,15 @@ func statement(k kind, n table.Name) string {
 	case get:
 		return items + from + " WHERE pk = ? AND sk = ? AND (expires IS NULL OR expires > ?)"
 	case ascending:
-		return items + from + " WHERE pk = ? AND sk >= ? AND sk < ? AND (expires IS NULL OR expires > ?) ORDER BY sk LIMIT ?"
+		return items + from + " WHERE pk = ? AND sk >= ? AND sk < ? AND (expires IS NULL OR expires > ?) ORDER BY sk"
 	case descending:
-		return items + from + " WHERE pk = ? AND sk >= ? AND sk < ? AND (expires IS NULL OR expires > ?) ORDER BY sk DESC LIMIT ?"
+		return items + from + " WHERE pk = ? AND sk >= ? AND sk < ? AND (expires IS NULL OR expires > ?) ORDER BY sk DESC"
 	case indexAscending:
 		return items + from + " WHERE ipk = ? AND (isk, pk, sk) > (?, ?, ?) AND isk < ? AND (expires IS NULL OR expires > ?) " +
-			"ORDER BY isk, pk, sk LIMIT ?"
+			"ORDER BY isk, pk, sk"
 	case indexDescending:
 		return items + from + " WHERE ipk = ? AND (isk, pk, sk) < (?, ?, ?) AND isk >= ? AND (expires IS NULL OR expires > ?) " +
-			"ORDER BY isk DESC, pk DESC, sk DESC LIMIT ?"
+			"ORDER BY isk DESC, pk DESC, sk DESC"
 	case indexed:
 		return items + from + " WHERE ipk IS NOT NULL"
 	default:
