@@ -3,6 +3,7 @@ package connector
 import (
 	"fmt"
 	"log/slog"
+	"slices"
 
 	"github.com/habeas-dsar/habeas/shared/redact"
 )
@@ -36,8 +37,8 @@ type Change struct {
 	// (the record is there).
 	Fields []Field
 	// Via is why the record is this person's: fields and the values they had when the plan was made. A record that no longer
-	// has them belongs to somebody else and is not touched. A field that this very change (or an earlier one of the record)
-	// sets may also hold its planned value.
+	// has them belongs to somebody else and is not touched. A field that stands here twice may hold either value (the plan
+	// itself is going to change it). Empty for records that only a key leads to.
 	Via     []Field
 	HoldKey Value           // value of the collection's hold_key field; null when there is none
 	Because RetainedBecause // for keep
@@ -73,4 +74,55 @@ type FieldCorrection struct {
 	Collection string // empty for systems without collections
 	Field      string
 	Value      Value
+}
+
+// Reached reports whether a record is in the planned end state of the change; nil means there is no such record.
+func (c *Change) Reached(r *Record) bool {
+	if c.Action == ActDelete {
+		return r == nil
+	}
+	if r == nil {
+		return c.Action != ActKeep // what is gone holds nothing any more; only a record that was to be kept is missed
+	}
+	for _, f := range c.Fields {
+		if v, ok := r.Value(f.Name); !ok || !SameValue(v, f.Value) {
+			return false
+		}
+	}
+	return true
+}
+
+// Owned reports whether a record is still this person's, by Change.Via.
+func (c *Change) Owned(r *Record) bool {
+	for _, f := range c.Via {
+		v, _ := r.Value(f.Name)
+		held := slices.ContainsFunc(c.Via, func(o Field) bool { return o.Name == f.Name && SameValue(o.Value, v) })
+		if !held {
+			return false
+		}
+	}
+	return true
+}
+
+// Settle says what is to be done about a change before it is applied, given the record as it is now (nil: there is none):
+// EffectAlready and EffectOwner mean nothing; EffectNot means the change must be made. Connectors that read before they
+// write use it; those that write conditionally need it only for rows the condition left out.
+func (c *Change) Settle(r *Record) Effect {
+	switch {
+	case r == nil || c.Action == ActKeep:
+		return EffectAlready
+	case !c.Owned(r):
+		return EffectOwner
+	case c.Reached(r):
+		return EffectAlready
+	}
+	return EffectNot
+}
+
+// Compare says what verification makes of a change, given the record as it is now (nil: there is none).
+func (c *Change) Compare(r *Record) Effect {
+	if c.Reached(r) {
+		return EffectDone
+	}
+	return EffectNot
 }

@@ -272,3 +272,9 @@ func (f *DataField) Shown(collection string, denied []string) (reason string, sh
 	}
 	return "", true
 }
+
+// Erasable reports whether a rule for a whole collection (null, mask) covers the field: it is personal, and neither key, nor
+// read only, nor other people's.
+func (f *DataField) Erasable(c *Collection) bool {
+	return len(f.Fields) == 0 && !f.PrimaryKey && !f.ReadOnly && !f.ThirdParty && !f.systemOnly(c.Categories)
+}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/habeas-dsar/habeas/shared/fault"
+	"github.com/habeas-dsar/habeas/shared/redact"
 	"github.com/habeas-dsar/habeas/shared/subject"
 )
 
@@ -166,4 +167,24 @@ func (e *Entry) Kinds() []subject.Kind {
 		kinds = append(kinds, e.Identity)
 	}
 	return append(kinds, e.refs...)
+}
+
+// Same reports whether a value found equals a value looked up, in the way the entry compares. Sources that cannot compare
+// themselves use it.
+func (e *Entry) Same(found, sought Value) bool { return e.Match.Same(e.Identity, found, sought) }
+
+// Same reports whether a value found equals a value sought: for an identity of the kind, in this way of comparing.
+func (m Match) Same(kind subject.Kind, found, sought Value) bool {
+	if found.IsNull() || sought.IsNull() {
+		return false
+	}
+	if m == MatchExact || m == MatchEither || kind == "" {
+		return SameValue(found, sought)
+	}
+	a, b := found.RevealText(), sought.RevealText()
+	if m == MatchCasefold {
+		return strings.EqualFold(a, b)
+	}
+	x := subject.Identifier{Kind: kind, Value: redact.NewText(a)}.Normalise()
+	return !x.Value.IsZero() && x == subject.Identifier{Kind: kind, Value: redact.NewText(b)}.Normalise()
 }

@@ -55,8 +55,9 @@ const (
 // (subject.Kind.ManyPerPerson is false) contradict each other.
 // Kinds that only carry references between systems (IsReference) take no part.
 type Matcher struct {
-	known  []subject.Identifier
+	known  []subject.Identifier // in normal form
 	single map[matchedBy]subject.Identifier
+	seen   map[subject.Identifier]bool // found, in normal form
 	found  []subject.Identifier
 }
 
@@ -68,39 +69,46 @@ type matchedBy struct {
 
 // NewMatcher returns a matcher for one search. known is everything searched by.
 func NewMatcher(known []subject.Identifier) *Matcher {
-	m := &Matcher{known: make([]subject.Identifier, len(known)), single: map[matchedBy]subject.Identifier{}}
-	for i, k := range known {
-		m.known[i] = k.Normalise()
+	m := &Matcher{single: map[matchedBy]subject.Identifier{}, seen: map[subject.Identifier]bool{}}
+	for _, k := range known {
+		if n := k.Normalise(); !n.Value.IsZero() {
+			m.known = append(m.known, n)
+		}
 	}
 	return m
 }
 
-// Row takes the identity values of one row that the identifier by matched in the collection, in any form; empty ones are
-// left out by the caller. It returns an ambiguity, or nil.
+// Row takes the identity values of one row that the identifier by matched in the collection, in any form; values that are
+// empty in normal form say nothing. It returns an ambiguity, or nil.
 func (m *Matcher) Row(collection string, by subject.Identifier, values []subject.Identifier) *Ambiguity {
 	norm := make([]subject.Identifier, len(values))
 	for i, v := range values {
 		norm[i] = v.Normalise()
 	}
 	for i, v := range norm {
-		if IsReference(v.Kind) {
+		if IsReference(v.Kind) || v.Value.IsZero() {
 			continue
 		}
 		if m.contradicts(v.Kind, norm) {
 			return &Ambiguity{Collection: collection, By: by.Kind, Differing: v.Kind, Why: ContradictsKnown}
 		}
-		if v.Kind.ManyPerPerson() || slices.ContainsFunc(norm[:i], func(o subject.Identifier) bool { return o.Kind == v.Kind }) {
-			continue
-		}
-		at := matchedBy{collection, by.Normalise(), v.Kind}
-		if first, seen := m.single[at]; !seen {
-			m.single[at] = v
-		} else if !slices.ContainsFunc(norm, func(o subject.Identifier) bool { return o == first }) {
+		firstOfKind := !slices.ContainsFunc(norm[:i], func(o subject.Identifier) bool { return o.Kind == v.Kind && !o.Value.IsZero() })
+		if firstOfKind && !v.Kind.ManyPerPerson() && !m.sameAsBefore(matchedBy{collection, by.Normalise(), v.Kind}, v, norm) {
 			return &Ambiguity{Collection: collection, By: by.Kind, Differing: v.Kind, Why: TwoValues}
 		}
 	}
 	m.learn(values, norm)
 	return nil
+}
+
+// sameAsBefore reports whether the row agrees with the first row matched in the same way.
+func (m *Matcher) sameAsBefore(at matchedBy, v subject.Identifier, row []subject.Identifier) bool {
+	first, seen := m.single[at]
+	if !seen {
+		m.single[at] = v
+		return true
+	}
+	return slices.Contains(row, first)
 }
 
 func (m *Matcher) contradicts(kind subject.Kind, row []subject.Identifier) bool {
@@ -119,9 +127,10 @@ func (m *Matcher) contradicts(kind subject.Kind, row []subject.Identifier) bool 
 
 func (m *Matcher) learn(values, norm []subject.Identifier) {
 	for i, n := range norm {
-		if n.Value.IsZero() || slices.Contains(m.known, n) || slices.ContainsFunc(m.found, n.Same) {
+		if n.Value.IsZero() || m.seen[n] || slices.Contains(m.known, n) {
 			continue
 		}
+		m.seen[n] = true
 		m.found = append(m.found, values[i])
 	}
 }
