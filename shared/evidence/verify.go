@@ -68,7 +68,7 @@ type Report struct {
 }
 
 // OK reports whether nothing is wrong.
-func (r *Report) OK() bool { return len(r.Findings) == 0 }
+func (r Report) OK() bool { return len(r.Findings) == 0 }
 
 func (r *Report) find(kind, file string, seq int64, text string) {
 	if len(r.Findings) == maxFindings {
