@@ -1,0 +1,10 @@
+CREATE INDEX customers_alt_email ON customers(alt_email);
+CREATE INDEX customers_phone ON customers(phone);
+CREATE INDEX orders_customer ON orders(customer_id);
+CREATE INDEX orders_gift_for ON orders(gift_for_id);
+CREATE INDEX payments_customer ON payments(customer_id);
+CREATE INDEX reviews_customer ON reviews(customer_id);
+CREATE INDEX reviews_reply_to ON reviews(reply_to);
+CREATE INDEX tickets_email ON tickets(email);
+CREATE INDEX tickets_customer ON tickets(customer_id);
+CREATE INDEX logins_customer ON logins(customer_id);
