@@ -100,6 +100,7 @@ func (w *words) funcs() template.FuncMap {
 		"stylesheet": func() string { return AssetPath + sheet },
 		"icon":       func() string { return AssetPath + symbol },
 		"statuses":   dsar.Statuses, "rights": dsar.Rights, "outcomeTone": outcomeTone, "statusTone": statusTone, "link": linkify, "paragraphs": paragraphs,
+		"letterOf": func(i int) string { return string(rune('A' + i%26)) },
 	}
 }
 

@@ -202,7 +202,7 @@ func (w *words) settledChip(now time.Time, d Due, c chip) (chip, error) {
 	return c, err
 }
 
-// heard says how many of the systems have answered, and what: "We found data in 3 of 4 systems".
+// heard says how many of the systems have answered, and what: "We found data in 3 of 4 systems". The list is not empty.
 func (w *words) heard(list []SystemProgress) (string, error) {
 	found, open := 0, 0
 	for _, s := range list {
@@ -214,8 +214,6 @@ func (w *words) heard(list []SystemProgress) (string, error) {
 		}
 	}
 	switch {
-	case len(list) == 0:
-		return w.say("heard.none")
 	case open == len(list):
 		return w.count("heard.waiting", open)
 	case open > 0:

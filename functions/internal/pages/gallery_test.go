@@ -205,6 +205,7 @@ func testLetter() Letter {
 
 func gallery() map[string]func(*Renderer, io.Writer) error {
 	all := portalGallery()
+	maps.Copy(all, consoleGallery())
 	return all
 }
 
