@@ -27,7 +27,7 @@ func Names() []Name { return []Name{Cases, Registry, Ledger, CaseKeys, Tokens} }
 
 // Limits that every driver enforces, so that what works on one machine works on DynamoDB.
 const (
-	MaxItemBytes        = 400 << 10 // keys and body of one item
+	MaxItemBytes        = 400 << 10 // keys, body and ItemOverhead of one item
 	MaxTransactionItems = 100
 	MaxTransactionBytes = 4 << 20
 	MaxKeyBytes         = 1024 // sk, isk; DynamoDB allows 2048 for pk, ipk
@@ -42,7 +42,7 @@ type Key struct {
 
 // Item is a stored item. IPK and ISK are both empty (not in the index) or both set. Body is opaque. Version starts at 1 and
 // grows by 1 with every write; drivers set it. ExpiresAt zero = never; an expired item is never returned, and is removed
-// some time later (DynamoDB TTL: days), so it is no deadline.
+// some time later (DynamoDB TTL: days), so it is no deadline. It is kept as StoredExpiry gives it, in whole seconds.
 type Item struct {
 	Key
 	IPK, ISK  string
@@ -58,7 +58,7 @@ type Op int
 const (
 	Put    Op = iota + 1 // store Item as a whole
 	Delete               // remove Item.Key; removing what is not there is fine unless a condition says otherwise
-	Check                // write nothing, only hold the transaction to the condition
+	Check                // write nothing, only hold the transaction to the condition, which is not AnyVersion
 )
 
 // AnyVersion, as Write.If, makes the write unconditional; Absent requires that there is no such item (an expired item
@@ -84,7 +84,7 @@ type Query struct {
 	From, To   string // inclusive lower, exclusive upper bound on sk (isk); empty = open. Not together with Prefix
 	Descending bool
 	Limit      int    // 1..MaxPage; 0 = MaxPage
-	Cursor     string // Page.Next of the same query; a foreign or broken cursor is fault.Invalid
+	Cursor     string // Page.Next of the same query, whatever its Limit; a foreign or broken cursor is fault.Invalid
 }
 
 // Page is a part of an answer. Next is empty exactly when there is no more. A page may be short, even empty, with Next set.

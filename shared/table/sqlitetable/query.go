@@ -17,7 +17,7 @@ func (s *Store) Query(ctx context.Context, q table.Query) (table.Page, error) {
 	if err != nil {
 		return table.Page{}, fmt.Errorf("reading page: %w", err)
 	}
-	c, err := s.borrow(ctx)
+	c, err := s.borrow(ctx) // also for the lagged index, which needs none: it answers for a context or store that ended
 	if err != nil {
 		return table.Page{}, fmt.Errorf("reading page: %w", err)
 	}

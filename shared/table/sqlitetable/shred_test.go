@@ -1,11 +1,12 @@
 package sqlitetable_test
 
 import (
-	"bytes"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -20,66 +21,68 @@ func marked(mark string, size int) string {
 	return body[:max(0, size-len(mark))] + mark
 }
 
-// remains counts the marks in everything that lies beside the file, the file included.
-func remains(t *testing.T, path string, marks []string) (found int) {
+// remains returns how many different marks of the kind are in everything that lies beside the file, the file included.
+func remains(t *testing.T, path, kind string) int {
 	t.Helper()
 	files, err := filepath.Glob(path + "*")
 	if err != nil || len(files) < 3 {
 		t.Fatalf("%d files, %v; want the file, its log and its shared memory", len(files), err)
 	}
-	var all []byte
+	marks := regexp.MustCompile("<" + kind + " [0-9]{6}>")
+	found := map[string]bool{}
 	for _, f := range files {
 		raw, err := os.ReadFile(f)
 		if err != nil {
 			t.Fatal(err)
 		}
-		all = append(all, raw...)
-	}
-	for _, m := range marks {
-		if bytes.Contains(all, []byte(m)) {
-			found++
+		for _, m := range marks.FindAll(raw, -1) {
+			found[string(m)] = true
 		}
 	}
-	return found
+	return len(found)
 }
 
-// TestShreddedBodiesAreGone puts, replaces and deletes keys of very different sizes in random order, so that b-trees split
-// and merge, and then searches the files for what was replaced or deleted.
+// TestShreddedBodiesAreGone puts, replaces and deletes keys of many sizes in random order, so that b-trees split and merge,
+// and then searches the files for what was replaced or deleted. Most bodies are small: those are the ones that rebalancing
+// would copy.
 func TestShreddedBodiesAreGone(t *testing.T) {
+	const items = 3000
 	for _, n := range []table.Name{table.CaseKeys, table.Tokens} {
 		t.Run(string(n), func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "records.db")
 			s := openAt(t, path, sqlitetable.Options{})
 			random := rand.New(rand.NewPCG(1, 2))
-			size := func() int { return []int{40, 120, 500, 1100, 3500, 4090, 9000, 40000}[random.IntN(8)] }
-			mark := func(kind string, i int) string { return fmt.Sprintf("<%s %06d of %s>", kind, i, n) }
-			const items = 400
-			var gone, kept []string
-			for _, i := range random.Perm(items) {
-				transact(t, s, put(key(n, fmt.Sprintf("%06d", i)), marked(mark("old", i), size())))
-			}
-			for _, i := range random.Perm(items) {
-				k := key(n, fmt.Sprintf("%06d", i))
-				gone = append(gone, mark("old", i))
-				switch i % 4 {
-				case 0:
-					transact(t, s, put(k, marked(mark("new", i), size())))
-					kept = append(kept, mark("new", i))
-				default:
-					transact(t, s, table.Write{Op: table.Delete, Item: table.Item{Key: k}, If: 1})
+			size := func() int {
+				if random.IntN(50) == 0 {
+					return []int{3500, 4090, 9000, 40000}[random.IntN(4)]
 				}
+				return []int{40, 80, 120, 200, 300, 500, 800, 1100}[random.IntN(8)]
 			}
-			if remains(t, path, gone) == 0 {
+			var writes []table.Write
+			for _, i := range random.Perm(items) {
+				writes = append(writes, put(key(n, fmt.Sprintf("%06d", i)), marked(fmt.Sprintf("<old %06d>", i), size())))
+			}
+			for _, i := range random.Perm(items) {
+				w := put(key(n, fmt.Sprintf("%06d", i)), marked(fmt.Sprintf("<new %06d>", i), size()))
+				if i%4 > 0 {
+					w.Op = table.Delete
+				}
+				writes = append(writes, w)
+			}
+			for some := range slices.Chunk(writes, 4) {
+				transact(t, s, some...)
+			}
+			if remains(t, path, "old") == 0 {
 				t.Error("nothing is left before truncating: the search finds nothing")
 			}
 			if err := s.CheckpointTruncate(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			if left := remains(t, path, gone); left != 0 {
-				t.Errorf("%d of %d shredded bodies are still in the files", left, len(gone))
+			if left := remains(t, path, "old"); left != 0 {
+				t.Errorf("%d shredded bodies are still in the files", left)
 			}
-			if left := remains(t, path, kept); left != len(kept) {
-				t.Errorf("%d of %d kept bodies are in the files: the search misses some", left, len(kept))
+			if left := remains(t, path, "new"); left != items/4 {
+				t.Errorf("%d of %d kept bodies are in the files: the search misses some", left, items/4)
 			}
 		})
 	}

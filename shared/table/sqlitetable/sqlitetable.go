@@ -124,8 +124,12 @@ func withoutPath(err error) error {
 	return err
 }
 
-// prepareFile sets the connection of the writer up and creates the tables in a new file.
+// prepareFile sets the connection of the writer up and creates the tables in a new file. It changes nothing in a file that
+// is not one of ours.
 func prepareFile(c *conn) error {
+	if _, err := recognise(c); err != nil {
+		return fmt.Errorf("setting up record file: %w", err)
+	}
 	mode, err := c.pragma("journal_mode = WAL")
 	if err != nil {
 		return fmt.Errorf("setting up record file: %w", err)
@@ -155,13 +159,13 @@ func prepareFile(c *conn) error {
 	return c.end()
 }
 
-// createTables creates the tables in an empty file and recognises a file that has them.
-func createTables(c *conn) error {
+// recognise tells an empty file from one of ours; anything else is fault.Misconfigured.
+func recognise(c *conn) (empty bool, err error) {
 	var marks [3]int64
 	for i, name := range []string{"application_id", "user_version", "schema_version"} {
 		row, err := c.pragma(name)
 		if err != nil {
-			return err
+			return false, err
 		}
 		if len(row) == 1 {
 			marks[i] = number(row[0])
@@ -169,10 +173,18 @@ func createTables(c *conn) error {
 	}
 	switch marks {
 	case [3]int64{}:
+		return true, nil
 	case [3]int64{applicationID, schemaVersion, marks[2]}:
-		return nil
+		return false, nil
 	default:
-		return fault.New(fault.Misconfigured, "the record file belongs to something else or to another version")
+		return false, fault.New(fault.Misconfigured, "the record file belongs to something else or to another version")
+	}
+}
+
+// createTables creates the tables unless somebody has, looking again because the caller's transaction began only now.
+func createTables(c *conn) error {
+	if empty, err := recognise(c); err != nil || !empty {
+		return err
 	}
 	var all []string
 	for _, n := range table.Names() {

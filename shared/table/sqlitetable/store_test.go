@@ -1,6 +1,7 @@
 package sqlitetable_test
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"errors"
@@ -115,9 +116,13 @@ func TestOpenRefuses(t *testing.T) {
 		"foreign mark":    sqlite("mark.db", "PRAGMA application_id = 7"),
 		"a later version": later,
 	} {
+		before, _ := os.ReadFile(path) // some of them cannot be read
 		s, err := sqlitetable.Open(path, sqlitetable.Options{})
 		if err == nil {
 			_ = s.Close()
+		}
+		if after, _ := os.ReadFile(path); !bytes.Equal(before, after) {
+			t.Errorf("%s: the file was changed", name)
 		}
 		if !fault.Has(err, fault.Misconfigured) || strings.Contains(err.Error(), dir) {
 			t.Errorf("%s: got %v of class %q, want misconfigured without the path", name, err, fault.ClassOf(err))

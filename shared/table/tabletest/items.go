@@ -11,8 +11,8 @@ import (
 // strangeKeys are key parts that a careless driver would mangle, in bytewise order.
 func strangeKeys() []string {
 	return []string{
-		"\x00", "\x00\x00", "\t", " ", "\"", "#", "%", "'", "'; --", "*", "/", "?", "A", "B", "\\", "_", "a", "a\x00", "a\x00b", "aa", "b", "\x7f",
-		"\u0080", "e\u0301", "z", "ß", "à", "é", "\u07ff", "\u0800", "\ud7ff", "\uff21", "\ufffd", "\U00010000", "\U0010ffff",
+		"\x00", "\x00\x00", "\t", " ", "\"", "#", "%", "'", "'; --", "*", "/", "?", "A", "B", "\\", "_", "a", "a\x00", "a\x00b", "aa", "b",
+		"\x7f", "\u0080", "e\u0301", "z", "ß", "à", "é", "\u07ff", "\u0800", "\ud7ff", "\uff21", "\ufffd", "\U00010000", "\U0010ffff",
 	}
 }
 
@@ -70,38 +70,10 @@ func itemTests() []test {
 			f.absent(f.key("a"))
 		}},
 		{"bodies are any bytes", testBodies},
-		{"keys are any text", func(f *fixture) {
-			for _, k := range strangeKeys() {
-				f.put(table.Item{Key: table.Key{Table: table.Cases, PK: f.part + k, SK: k}, Body: []byte(k)}, f.item(k, k))
-			}
-			for _, k := range strangeKeys() {
-				f.stored(table.Item{Key: table.Key{Table: table.Cases, PK: f.part + k, SK: k}, Body: []byte(k), Version: 1})
-			}
-			f.wantSKs(table.Query{}, strangeKeysSorted()...)
-		}},
-		{"tables are apart", func(f *fixture) {
-			for i, n := range table.Names() {
-				f.put(table.Item{Key: table.Key{Table: n, PK: f.part, SK: "s"}, Body: []byte(n), IPK: f.part, ISK: string(n)})
-				for _, other := range table.Names()[i+1:] {
-					f.absent(table.Key{Table: other, PK: f.part, SK: "s"})
-				}
-			}
-			for _, n := range table.Names() {
-				want := table.Item{Key: table.Key{Table: n, PK: f.part, SK: "s"}, Body: []byte(n), IPK: f.part, ISK: string(n), Version: 1}
-				f.stored(want)
-				if d := diff([]table.Item{want}, f.drain(table.Query{Table: n, PK: f.part})); d != "" {
-					f.Errorf("query of %s (-want +got):\n%s", n, d)
-				}
-				f.indexHolds(table.Query{Table: n, PK: f.part}, want)
-			}
-		}},
+		{"keys are any text", testStrangeKeys},
+		{"tables are apart", testTablesApart},
 		{"the caller's memory stays the caller's", testMemory},
-		{"a broken key is refused when reading", func(f *fixture) {
-			for _, k := range []table.Key{{}, {Table: "people", PK: f.part, SK: "s"}, {Table: table.Cases, SK: "s"}, {Table: table.Cases, PK: f.part}, f.key("\xff")} {
-				_, err := f.Store.Get(f.ctx, k)
-				f.wantClass(err, fault.Invalid)
-			}
-		}},
+		{"a broken key is refused when reading", testBrokenKeys},
 	}
 }
 
@@ -141,5 +113,41 @@ func testMemory(f *fixture) {
 		if d := diff([]table.Item{want}, f.drain(q)); d != "" {
 			f.Errorf("after writing into an answer, index=%t (-want +got):\n%s", index, d)
 		}
+	}
+}
+
+func testStrangeKeys(f *fixture) {
+	for _, k := range strangeKeys() {
+		f.put(table.Item{Key: table.Key{Table: table.Cases, PK: f.part + k, SK: k}, Body: []byte(k)}, f.item(k, k))
+	}
+	for _, k := range strangeKeys() {
+		f.stored(table.Item{Key: table.Key{Table: table.Cases, PK: f.part + k, SK: k}, Body: []byte(k), Version: 1})
+	}
+	f.wantSKs(table.Query{}, strangeKeysSorted()...)
+}
+
+func testTablesApart(f *fixture) {
+	for i, n := range table.Names() {
+		f.put(table.Item{Key: table.Key{Table: n, PK: f.part, SK: "s"}, Body: []byte(n), IPK: f.part, ISK: string(n)})
+		for _, other := range table.Names()[i+1:] {
+			f.absent(table.Key{Table: other, PK: f.part, SK: "s"})
+		}
+	}
+	for _, n := range table.Names() {
+		want := table.Item{Key: table.Key{Table: n, PK: f.part, SK: "s"}, Body: []byte(n), IPK: f.part, ISK: string(n), Version: 1}
+		f.stored(want)
+		if d := diff([]table.Item{want}, f.drain(table.Query{Table: n, PK: f.part})); d != "" {
+			f.Errorf("query of %s (-want +got):\n%s", n, d)
+		}
+		f.indexHolds(table.Query{Table: n, PK: f.part}, want)
+	}
+}
+
+func testBrokenKeys(f *fixture) {
+	for _, k := range []table.Key{
+		{}, {Table: "people", PK: f.part, SK: "s"}, {Table: table.Cases, SK: "s"}, {Table: table.Cases, PK: f.part}, f.key("\xff"),
+	} {
+		_, err := f.Store.Get(f.ctx, k)
+		f.wantClass(err, fault.Invalid)
 	}
 }

@@ -43,32 +43,7 @@ func lifetimeTests() []test {
 				f.Errorf("closing again: %v", err)
 			}
 		}},
-		{"closing under load answers everybody", func(f *fixture) {
-			var done atomic.Int32
-			f.together(func(caller int) error {
-				if caller == 0 {
-					for done.Load() < callers {
-						if _, err := f.Store.Get(f.ctx, f.key("none")); !fault.Has(err, fault.NotFound) {
-							return err
-						}
-					}
-					return f.Store.Close()
-				}
-				for i := 0; ; i++ {
-					err := f.Store.Transact(f.ctx, putAny(f.item(fmt.Sprintf("%d-%d", caller, i), "x")))
-					if err == nil {
-						_, err = f.Store.Query(f.ctx, table.Query{Table: table.Cases, PK: f.part, Limit: 3})
-					}
-					if fault.Has(err, fault.Unavailable) {
-						return nil
-					}
-					if err != nil {
-						return err
-					}
-					done.Add(1)
-				}
-			})
-		}},
+		{"closing under load answers everybody", testCloseUnderLoad},
 	}
 }
 
@@ -101,4 +76,31 @@ func testCancelDuringWrite(f *fixture) {
 			f.Errorf("answer %v, %d of 2 items are there", err, n)
 		}
 	}
+}
+
+func testCloseUnderLoad(f *fixture) {
+	var done atomic.Int32
+	f.together(func(caller int) error {
+		if caller == 0 {
+			for done.Load() < callers {
+				if _, err := f.Store.Get(f.ctx, f.key("none")); !fault.Has(err, fault.NotFound) {
+					return err
+				}
+			}
+			return f.Store.Close()
+		}
+		for i := 0; ; i++ {
+			err := f.Store.Transact(f.ctx, putAny(f.item(fmt.Sprintf("%d-%d", caller, i), "x")))
+			if err == nil {
+				_, err = f.Store.Query(f.ctx, table.Query{Table: table.Cases, PK: f.part, Limit: 3})
+			}
+			if fault.Has(err, fault.Unavailable) {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			done.Add(1)
+		}
+	})
 }

@@ -178,7 +178,7 @@ func (m *model) compareIndex(t *rapid.T) {
 		for _, q.Table = range []table.Name{table.Cases, table.CaseKeys} {
 			for _, ipk := range []string{"i", "j"} {
 				q.PK = m.part + ipk
-				eventually(t, func() string {
+				m.h.eventually(t.Fatalf, func() string {
 					got, err := drain(m.ctx, m.h.Store, q)
 					if err != nil {
 						return err.Error()

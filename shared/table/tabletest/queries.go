@@ -33,46 +33,13 @@ func queryTests() []test {
 			f.put(table.Item{Key: table.Key{Table: table.Cases, PK: strings.ToLower(f.part), SK: "lower"}})
 			f.wantSKs(table.Query{}, "s")
 		}},
-		{"prefix", func(f *fixture) {
-			f.puts4("M#1", "M#2", "M", "M$", "M\"", "N#1", "m#1", "é1", "é2", "è", "M#\U0010ffff", "M#\x00")
-			f.wantSKs(table.Query{Prefix: "M#"}, "M#\x00", "M#1", "M#2", "M#\U0010ffff")
-			f.wantSKs(table.Query{Prefix: "M#", Descending: true}, "M#\U0010ffff", "M#2", "M#1", "M#\x00")
-			f.wantSKs(table.Query{Prefix: "é"}, "é1", "é2")
-			f.wantSKs(table.Query{Prefix: "M#1"}, "M#1")
-			f.wantSKs(table.Query{Prefix: "M#11"})
-			f.wantSKs(table.Query{Prefix: "%"})
-			f.wantSKs(table.Query{Prefix: "M_"})
-		}},
-		{"range", func(f *fixture) {
-			f.puts4("a", "b", "b\x00", "c", "d", "é")
-			f.wantSKs(table.Query{From: "b", To: "d"}, "b", "b\x00", "c")
-			f.wantSKs(table.Query{From: "b", To: "d", Descending: true}, "c", "b\x00", "b")
-			f.wantSKs(table.Query{From: "b\x00"}, "b\x00", "c", "d", "é")
-			f.wantSKs(table.Query{To: "b\x00"}, "a", "b")
-			f.wantSKs(table.Query{From: "aa", To: "b\x00"}, "b")
-			f.wantSKs(table.Query{From: "z"}, "é")
-			f.wantSKs(table.Query{From: "b", To: "b"})
-			f.wantSKs(table.Query{From: "c", To: "b"})
-			f.wantSKs(table.Query{From: "c", To: "b", Descending: true})
-			f.wantSKs(table.Query{From: "\U0010ffff"})
-		}},
+		{"prefix", testPrefix},
+		{"range", testRange},
 		{"an empty partition", func(f *fixture) {
 			f.wantSKs(table.Query{})
 			f.wantSKs(table.Query{Descending: true, Prefix: "a"})
 		}},
-		{"more than the largest page", func(f *fixture) {
-			items := make([]table.Item, table.MaxPage+10)
-			for i := range items {
-				items[i] = f.item(fmt.Sprintf("%05d", i), "x")
-			}
-			f.put(items...)
-			for _, q := range []table.Query{{}, {Limit: table.MaxPage}, {Limit: table.MaxPage - 1, Descending: true}} {
-				q.Table, q.PK = table.Cases, f.part
-				if n := len(f.drain(q)); n != len(items) {
-					f.Errorf("%d items, want %d", n, len(items))
-				}
-			}
-		}},
+		{"more than the largest page", testManyItems},
 		{"large items", func(f *fixture) {
 			body := strings.Repeat("x", 150<<10)
 			var want []string
@@ -102,9 +69,11 @@ func queryTests() []test {
 func testBrokenQueries(f *fixture) {
 	long := strings.Repeat("k", table.MaxKeyBytes+1)
 	for _, q := range []table.Query{
-		{PK: f.part}, {Table: "people", PK: f.part}, {Table: table.Cases}, {Table: table.Cases, PK: long}, {Table: table.Cases, PK: "\xff"},
+		{PK: f.part}, {Table: "people", PK: f.part}, {Table: table.Cases}, {Table: table.Cases, PK: long},
+		{Table: table.Cases, PK: "\xff"},
 		{Table: table.Cases, PK: f.part, Prefix: "a", From: "a"}, {Table: table.Cases, PK: f.part, Prefix: "a", To: "b"},
-		{Table: table.Cases, PK: f.part, Prefix: "\xff"}, {Table: table.Cases, PK: f.part, From: long}, {Table: table.Cases, PK: f.part, To: "\x80"},
+		{Table: table.Cases, PK: f.part, Prefix: "\xff"}, {Table: table.Cases, PK: f.part, From: long},
+		{Table: table.Cases, PK: f.part, To: "\x80"},
 		{Table: table.Cases, PK: f.part, Limit: -1}, {Table: table.Cases, PK: f.part, Limit: table.MaxPage + 1},
 	} {
 		for _, index := range []bool{false, true} {
@@ -145,7 +114,9 @@ func cursorTests() []test {
 			if err != nil || page.Next == "" {
 				f.Fatalf("first page: %q %v", page.Next, err)
 			}
-			for _, c := range []string{"a", "!", "\x00", "0", "null", "{}", page.Next + "A", page.Next[1:], page.Next[:len(page.Next)-1], strings.Repeat("A", 1<<16)} {
+			for _, c := range []string{
+				"a", "!", "\x00", "0", "null", "{}", page.Next + "A", page.Next[1:], page.Next[:len(page.Next)-1], strings.Repeat("A", 1<<16),
+			} {
 				q.Cursor = c
 				_, err := f.Store.Query(f.ctx, q)
 				f.wantClass(err, fault.Invalid)
@@ -200,9 +171,14 @@ func testForeignCursors(f *fixture) {
 	})
 	base := table.Query{Table: table.Cases, PK: f.part, Limit: 1}
 	changes := map[string]func(*table.Query){
-		"main": func(*table.Query) {}, "table": func(q *table.Query) { q.Table = table.Registry }, "index": func(q *table.Query) { q.Index = true },
-		"partition": func(q *table.Query) { q.PK += "x" }, "prefix": func(q *table.Query) { q.Prefix = "k" }, "from": func(q *table.Query) { q.From = "k" },
-		"to": func(q *table.Query) { q.To = "l" }, "direction": func(q *table.Query) { q.Descending = true },
+		"main":      func(*table.Query) {},
+		"table":     func(q *table.Query) { q.Table = table.Registry },
+		"index":     func(q *table.Query) { q.Index = true },
+		"partition": func(q *table.Query) { q.PK += "x" },
+		"prefix":    func(q *table.Query) { q.Prefix = "k" },
+		"from":      func(q *table.Query) { q.From = "k" },
+		"to":        func(q *table.Query) { q.To = "l" },
+		"direction": func(q *table.Query) { q.Descending = true },
 	}
 	for from, changeFrom := range changes {
 		source := base
@@ -224,6 +200,45 @@ func testForeignCursors(f *fixture) {
 			if _, err := f.Store.Query(f.ctx, q); !fault.Has(err, fault.Invalid) {
 				f.Errorf("cursor of the query by %s in that by %s: got %v, want invalid", from, to, err)
 			}
+		}
+	}
+}
+
+func testPrefix(f *fixture) {
+	f.puts4("M#1", "M#2", "M", "M$", "M\"", "N#1", "m#1", "é1", "é2", "è", "M#\U0010ffff", "M#\x00")
+	f.wantSKs(table.Query{Prefix: "M#"}, "M#\x00", "M#1", "M#2", "M#\U0010ffff")
+	f.wantSKs(table.Query{Prefix: "M#", Descending: true}, "M#\U0010ffff", "M#2", "M#1", "M#\x00")
+	f.wantSKs(table.Query{Prefix: "é"}, "é1", "é2")
+	f.wantSKs(table.Query{Prefix: "M#1"}, "M#1")
+	f.wantSKs(table.Query{Prefix: "M#11"})
+	f.wantSKs(table.Query{Prefix: "%"})
+	f.wantSKs(table.Query{Prefix: "M_"})
+}
+
+func testRange(f *fixture) {
+	f.puts4("a", "b", "b\x00", "c", "d", "é")
+	f.wantSKs(table.Query{From: "b", To: "d"}, "b", "b\x00", "c")
+	f.wantSKs(table.Query{From: "b", To: "d", Descending: true}, "c", "b\x00", "b")
+	f.wantSKs(table.Query{From: "b\x00"}, "b\x00", "c", "d", "é")
+	f.wantSKs(table.Query{To: "b\x00"}, "a", "b")
+	f.wantSKs(table.Query{From: "aa", To: "b\x00"}, "b")
+	f.wantSKs(table.Query{From: "z"}, "é")
+	f.wantSKs(table.Query{From: "b", To: "b"})
+	f.wantSKs(table.Query{From: "c", To: "b"})
+	f.wantSKs(table.Query{From: "c", To: "b", Descending: true})
+	f.wantSKs(table.Query{From: "\U0010ffff"})
+}
+
+func testManyItems(f *fixture) {
+	items := make([]table.Item, table.MaxPage+10)
+	for i := range items {
+		items[i] = f.item(fmt.Sprintf("%05d", i), "x")
+	}
+	f.put(items...)
+	for _, q := range []table.Query{{}, {Limit: table.MaxPage}, {Limit: table.MaxPage - 1, Descending: true}} {
+		q.Table, q.PK = table.Cases, f.part
+		if n := len(f.drain(q)); n != len(items) {
+			f.Errorf("%d items, want %d", n, len(items))
 		}
 	}
 }

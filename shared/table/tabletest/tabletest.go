@@ -18,8 +18,8 @@ import (
 	"github.com/habeas-dsar/habeas/shared/table"
 )
 
-// patience is how long the suite waits for an index to follow.
-const patience = 20 * time.Second
+// defaultPatience is how long the suite waits for an index to follow.
+const defaultPatience = 20 * time.Second
 
 // Harness is a store to be tested and the clock it was given.
 type Harness struct {
@@ -27,6 +27,8 @@ type Harness struct {
 	// Now is the clock of Store; Advance moves it forward. It stands still otherwise.
 	Now     func() time.Time
 	Advance func(time.Duration)
+	// Patience is how long the index may take to follow; 0 = 20 seconds.
+	Patience time.Duration
 }
 
 // Run holds a driver to the contract of package table. open returns a store that nobody else uses meanwhile, once per
@@ -206,15 +208,15 @@ func (f *fixture) wantSKs(q table.Query, want ...string) {
 // eventually waits until problem returns "".
 func (f *fixture) eventually(problem func() string) {
 	f.Helper()
-	eventually(f, problem)
+	f.Harness.eventually(f.Fatalf, problem)
 }
 
-func eventually(t interface {
-	Helper()
-	Fatalf(string, ...any)
-}, problem func() string,
-) {
-	t.Helper()
+// eventually waits until problem returns "" and calls fatal when patience ends.
+func (h Harness) eventually(fatal func(string, ...any), problem func() string) {
+	patience := h.Patience
+	if patience == 0 {
+		patience = defaultPatience
+	}
 	deadline, pause := time.Now().Add(patience), time.Millisecond
 	for {
 		p := problem()
@@ -222,7 +224,8 @@ func eventually(t interface {
 			return
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("still wrong after %s: %s", patience, p)
+			fatal("still wrong after %s: %s", patience, p)
+			return
 		}
 		time.Sleep(pause)
 		pause = min(2*pause, 100*time.Millisecond)
