@@ -59,7 +59,7 @@ func (r *run) periodStep(s *steps, basis string, extension *Event) {
 	text := "The law gives us " + InWords(amount)
 	switch {
 	case extension != nil:
-		text = fmt.Sprintf("On %s we told you that we need longer. The whole time is then %s", r.date(*extension).Words(), InWords(amount))
+		text = fmt.Sprintf("On %s we told you that we need longer. Counted from the first day, the whole time is %s", r.date(*extension).Words(), InWords(amount))
 	case r.period.Kind == policy.Policy:
 		text = "The law sets no time; we allow ourselves " + InWords(amount)
 	}
@@ -68,7 +68,10 @@ func (r *run) periodStep(s *steps, basis string, extension *Event) {
 		return
 	}
 	last := add(r.startDate(), amount, 0, r.cal)
-	text += fmt.Sprintf(" from that day: until %s.", last.Words())
+	if extension == nil {
+		text += " from that day"
+	}
+	text += fmt.Sprintf(": until %s.", last.Words())
 	if amount.Unit == policy.CalendarMonths && last.Day != r.startDate().Day {
 		text += fmt.Sprintf(" %s has no day %d, so its last day counts.", last.Month, r.startDate().Day)
 	}

@@ -35,13 +35,13 @@ func (c Calendar) Working(d civil.Date) bool {
 	return !slices.ContainsFunc(c.Closed, func(r Range) bool { return r.Contains(d) })
 }
 
-// Why says in English why people do not work on the date; the empty text on a working day.
+// Why says in English what kind of day it is when people do not work; the empty text on a working day.
 func (c Calendar) Why(d civil.Date) string {
 	switch {
 	case c.Working(d):
 		return ""
 	case slices.Contains(c.Weekend, d.Weekday()):
-		return "a " + d.Weekday().String()
+		return "not a working day"
 	default:
 		return "a public holiday"
 	}
