@@ -224,6 +224,10 @@ type sourceAt struct {
 }
 
 func (s *sourceAt) ReadAt(p []byte, off int64) (int, error) {
+	if off < 0 {
+		// A forged directory of the zip points before its beginning: the bundle's fault, not the reader's.
+		return 0, io.ErrUnexpectedEOF
+	}
 	n, err := s.r.ReadAt(p, off)
 	if err != nil && !errors.Is(err, io.EOF) {
 		s.err = err

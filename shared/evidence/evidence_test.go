@@ -163,35 +163,37 @@ func TestLedgerIsAppendOnly(t *testing.T) {
 }
 
 func TestReadGivesWhatWasWritten(t *testing.T) {
+	store := openLedger(t)
+	runs := 0
 	rapid.Check(t, func(rt *rapid.T) {
-		store := openLedger(t)
+		runs++
+		caseID := fmt.Sprintf("case-%d", runs)
 		var want []evidence.Entry
 		for _, chain := range []string{evidence.CaseChain, evidence.TaskChain("t"), evidence.TaskChain("t-1"), evidence.TaskChain("t.1")} {
 			var head evidence.Head
 			for range rapid.IntRange(0, 15).Draw(rt, "entries of "+chain) {
 				facts := rapid.MapOf(rapid.String(), rapid.Float64Range(-1e9, 1e9)).Draw(rt, "facts")
 				var e evidence.Entry
-				e, head = mustAppend(t, head, draft(chain, "step", facts))
+				d := draft(chain, "step", facts)
+				d.Case = caseID
+				e, head = mustAppend(t, head, d)
 				want = append(want, e)
 			}
 		}
 		// Another case and another tenant, which must not show.
-		d := draft(evidence.CaseChain, "step", nil)
-		for _, change := range []func(*evidence.Draft){func(d *evidence.Draft) { d.Case = "case-10" }, func(d *evidence.Draft) { d.Tenant = "acm" }} {
-			c := d
-			change(&c)
-			e, _ := mustAppend(t, evidence.Head{}, c)
-			if err := store.Transact(t.Context(), evidence.Write(e)); err != nil {
-				rt.Fatal(err)
-			}
-		}
+		longer, other := draft(evidence.CaseChain, "step", nil), draft(evidence.CaseChain, "step", nil)
+		longer.Case, other.Case, other.Tenant = caseID+"-0", caseID, "acm"
+		one, _ := mustAppend(t, evidence.Head{}, longer)
+		two, _ := mustAppend(t, evidence.Head{}, other)
+		writes := []table.Write{evidence.Write(one), evidence.Write(two)}
 		for _, e := range rapid.Permutation(want).Draw(rt, "order of writing") {
-			if err := store.Transact(t.Context(), evidence.Write(e)); err != nil {
-				rt.Fatal(err)
-			}
+			writes = append(writes, evidence.Write(e))
+		}
+		if err := store.Transact(t.Context(), writes...); err != nil {
+			rt.Fatal(err)
 		}
 		var got []evidence.Entry
-		for e, err := range evidence.Read(t.Context(), store, "acme", "case-1") {
+		for e, err := range evidence.Read(t.Context(), store, "acme", caseID) {
 			if err != nil {
 				rt.Fatal(err)
 			}
