@@ -72,10 +72,48 @@ type Temp interface {
 
 // Options are what an Assembler is made of.
 type Options struct {
-	// VolumeBytes is the most bytes of a volume; 0 = 1 GiB, at least 64 KiB.
+	// VolumeBytes is the most bytes of a volume; 0 = 1 GiB, at least 256 KiB. A single record that is larger has a volume of
+	// its own.
 	VolumeBytes int64
 	// MemoryBytes is how much compressed data is kept in memory before Temp is used; 0 = 8 MiB.
 	MemoryBytes int
 	// Temp opens a temporary place; used only beyond MemoryBytes. Required.
 	Temp func(ctx context.Context) (Temp, error)
+}
+
+// parts returns how many parts of a collection are written.
+func (s *State) parts(system, collection int) int {
+	if c := s.find(system, collection); c != nil {
+		return c.Parts
+	}
+	return 0
+}
+
+// records returns how many records of a collection are written.
+func (s *State) records(system, collection int) int64 {
+	if c := s.find(system, collection); c != nil {
+		return c.Records
+	}
+	return 0
+}
+
+// count adds a part of a collection.
+func (s *State) count(system, collection int, o *opened) {
+	c := s.find(system, collection)
+	if c == nil {
+		s.Counts = append(s.Counts, Count{System: system, Collection: collection})
+		c = &s.Counts[len(s.Counts)-1]
+	}
+	c.Records += o.records
+	c.Parts++
+}
+
+// find looks from the end: it is nearly always the last system that is asked for.
+func (s *State) find(system, collection int) *Count {
+	for i := len(s.Counts) - 1; i >= 0; i-- {
+		if s.Counts[i].System == system && s.Counts[i].Collection == collection {
+			return &s.Counts[i]
+		}
+	}
+	return nil
 }

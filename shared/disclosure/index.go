@@ -1,0 +1,377 @@
+package disclosure
+
+import (
+	"crypto/sha256"
+	_ "embed"
+	"encoding/base64"
+	"fmt"
+	"html/template"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/habeas-dsar/habeas/shared/connector"
+	"github.com/habeas-dsar/habeas/shared/dsar"
+)
+
+//go:embed index.gohtml
+var indexTemplate string
+
+//go:embed style.css
+var styleSheet string
+
+// page renders index.html.
+type page struct {
+	template *template.Template
+	style    template.CSS
+	policy   string // Content-Security-Policy: the one style sheet and nothing else
+}
+
+func newPage() (*page, error) {
+	t, err := template.New(indexPath).Funcs(template.FuncMap{
+		"join":   func(list []string) string { return strings.Join(list, ", ") },
+		"single": func(rows [][]viewCell) bool { return len(rows) == 1 },
+	}).Parse(indexTemplate)
+	if err != nil {
+		return nil, fmt.Errorf("reading the template of index.html: %w", err)
+	}
+	sum := sha256.Sum256([]byte(styleSheet))
+	return &page{
+		template: t,
+		style:    template.CSS(styleSheet), //nolint:gosec // our own file
+		policy:   "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; base-uri 'none'; form-action 'none'",
+	}, nil
+}
+
+func (p *page) write(w io.Writer, v *volume) error {
+	m := &view{words: v.words, In: v.in, Style: p.style, Policy: p.policy}
+	if err := m.build(v); err != nil {
+		return err
+	}
+	return p.template.Execute(w, m)
+}
+
+// view is what the template sees. Its methods are the words of the page.
+type view struct {
+	words  *words
+	In     *Input
+	Style  template.CSS
+	Policy string
+
+	Subject    string
+	Summary    string
+	Found      int64 // systems
+	Records    int64
+	Open       []string // titles of systems whose answer is not complete
+	Systems    []viewSystem
+	Categories []string
+	Recipients []string
+	Rights     []string
+	Withheld   []viewReason
+	Volumes    int
+}
+
+// viewSystem is a system on the page.
+type viewSystem struct {
+	System
+	Outcome     viewOutcome
+	Records     int64
+	Window      string // when all of it was read, when that is the same for every collection
+	Retention   string
+	Collections []viewCollection
+}
+
+// viewCollection is a collection on the page.
+type viewCollection struct {
+	Collection
+	ID        string
+	Outcome   viewOutcome
+	Window    string
+	Retention string
+	Files     []viewFile
+	Columns   []string
+	Rows      [][]viewCell
+	More      int64 // records that are in the files only
+	Cut       bool
+}
+
+// viewFact is a fact that may be missing.
+type viewFact struct {
+	Fact string
+	Root *view
+}
+
+// viewOutcome is an outcome in words.
+type viewOutcome struct{ Word, Tone string }
+
+// viewFile is a link to a file.
+type viewFile struct{ Path, Kind, Size string }
+
+// viewCell is one value.
+type viewCell struct{ Text, Class string }
+
+// viewReason explains one reason why values are withheld.
+type viewReason struct{ Mark, Code, Why string }
+
+// T, N, Number and the others are methods so that one parsed template serves every language.
+
+// T returns a message.
+func (m *view) T(key string, pairs ...any) (string, error) { return m.words.say(key, pairs...) }
+
+// N returns a message in the plural form for n.
+func (m *view) N(key string, n int64, pairs ...any) (string, error) {
+	return m.words.count(key, n, pairs...)
+}
+
+// Number returns n with its thousands separated.
+func (m *view) Number(n int64) string { return m.words.number(n) }
+
+// Lang returns the language of the page.
+func (m *view) Lang() string { return m.words.tag.String() }
+
+// Or returns what the template "orNot" needs: a fact, or the words for a missing one.
+func (m *view) Or(fact string) viewFact { return viewFact{fact, m} }
+
+// OpenCount and OpenNames say which systems could not answer in full.
+func (m *view) OpenCount() int64  { return int64(len(m.Open)) }
+func (m *view) OpenNames() string { return strings.Join(m.Open, ", ") }
+
+// Received and Generated are dates in words.
+func (m *view) Received() (string, error) {
+	return m.words.day(inZone(m.In.ReceivedAt, m.In.GeneratedAt.Location()))
+}
+func (m *view) Generated() (string, error) { return m.words.day(m.In.GeneratedAt) }
+
+// Cite returns the citation of a fact, and nothing under a law that is not the GDPR.
+func (m *view) Cite(article string) (string, error) {
+	if !m.In.Law.GDPR {
+		return "", nil
+	}
+	return m.words.say("cite", "Article", article)
+}
+
+func (m *view) build(v *volume) (err error) {
+	m.Subject, m.Volumes = m.In.Subject.Reveal(), len(v.state.Volumes)+1
+	sizes := make(map[string]int64, len(v.state.Files))
+	for _, f := range v.state.Files {
+		sizes[f.Path] = f.Bytes
+	}
+	for i := range m.In.Systems {
+		s, err := m.system(v, i, sizes)
+		if err != nil {
+			return err
+		}
+		m.Systems = append(m.Systems, s)
+		m.Records += s.Records
+		if s.Records > 0 {
+			m.Found++
+		}
+		if !complete(s.System) {
+			m.Open = append(m.Open, s.Title)
+		}
+	}
+	if m.Summary, err = m.summary(); err != nil {
+		return err
+	}
+	m.Recipients = m.recipients()
+	slices.Sort(m.Categories)
+	m.Categories = slices.Compact(m.Categories)
+	for _, r := range m.In.Law.Rights {
+		if r == m.In.Right {
+			continue
+		}
+		s, err := m.words.say("right." + string(r))
+		if err != nil {
+			return err
+		}
+		m.Rights = append(m.Rights, s)
+	}
+	return nil
+}
+
+// complete reports whether a system and all its collections were settled.
+func complete(s System) bool {
+	return s.Outcome.Complete() && !slices.ContainsFunc(s.Collections, func(c Collection) bool { return !c.Outcome.Complete() })
+}
+
+func (m *view) summary() (string, error) {
+	switch {
+	case len(m.Systems) == 0:
+		return m.words.say("summary.nowhere")
+	case m.Records > 0:
+		n, err := m.words.count("summary.records", m.Records)
+		if err != nil {
+			return "", err
+		}
+		return m.words.count("summary.found", int64(len(m.Systems)), "Found", m.words.number(m.Found), "Records", n)
+	case len(m.Open) > 0:
+		return m.words.say("summary.open")
+	}
+	return m.words.count("summary.nothing", int64(len(m.Systems)))
+}
+
+func (m *view) system(v *volume, i int, sizes map[string]int64) (viewSystem, error) {
+	s := viewSystem{System: m.In.Systems[i]}
+	if s.Title == "" {
+		s.Title = s.Name
+	}
+	var err error
+	if s.Outcome, err = m.outcome(s.System.Outcome, s.Because); err != nil {
+		return s, err
+	}
+	if s.Retention, err = m.words.period(s.Facts.Retention); err != nil {
+		return s, err
+	}
+	for k := range s.System.Collections {
+		c, err := m.collection(v, i, k, sizes)
+		if err != nil {
+			return s, err
+		}
+		if s.Records += c.Records; c.Records > 0 {
+			for _, code := range c.Categories {
+				m.Categories = append(m.Categories, m.words.category(code))
+			}
+		}
+		s.Collections = append(s.Collections, c)
+	}
+	s.Window = commonWindow(s.Collections)
+	return s, nil
+}
+
+// commonWindow returns when the collections were read if all that were read were read at the same time.
+func commonWindow(list []viewCollection) string {
+	common := ""
+	for _, c := range list {
+		if c.Window == "" {
+			continue
+		}
+		if common != "" && c.Window != common {
+			return ""
+		}
+		common = c.Window
+	}
+	return common
+}
+
+func (m *view) collection(v *volume, i, k int, sizes map[string]int64) (viewCollection, error) {
+	c := viewCollection{Collection: m.In.Systems[i].Collections[k], ID: fmt.Sprintf("c%d-%d", i+1, k+1)}
+	if c.Title == "" {
+		c.Title = c.Name
+	}
+	var err error
+	if c.Outcome, err = m.outcome(c.Collection.Outcome, c.Because); err != nil {
+		return c, err
+	}
+	if c.Window, err = m.words.window(c.ReadFrom, c.ReadTo, m.In.GeneratedAt.Location()); err != nil {
+		return c, err
+	}
+	if c.Retention, err = m.words.period(c.Collection.Retention); err != nil {
+		return c, err
+	}
+	for _, path := range v.files(i, k) {
+		size, err := m.words.bytes(sizes[path])
+		if err != nil {
+			return c, err
+		}
+		c.Files = append(c.Files, viewFile{Path: path, Kind: strings.ToUpper(path[strings.LastIndexByte(path, '.')+1:]), Size: size})
+	}
+	p := &v.previews.lists[i][k]
+	c.Columns, c.Cut, c.More = p.columns, p.cut, c.Records-int64(len(p.rows))
+	for _, row := range p.rows {
+		cells, err := m.cells(p.columns, row)
+		if err != nil {
+			return c, err
+		}
+		c.Rows = append(c.Rows, cells)
+	}
+	return c, nil
+}
+
+// cells returns the values of a record in the order of the columns.
+func (m *view) cells(columns []string, row []connector.Field) ([]viewCell, error) {
+	out := make([]viewCell, len(columns))
+	for i, name := range columns {
+		var value connector.Value
+		if i < len(row) && row[i].Name == name {
+			value = row[i].Value
+		} else if f := slices.IndexFunc(row, func(f connector.Field) bool { return f.Name == name }); f >= 0 {
+			value = row[f].Value
+		}
+		cell, err := m.cell(value)
+		if err != nil {
+			return nil, err
+		}
+		out[i] = cell
+	}
+	return out, nil
+}
+
+func (m *view) cell(v connector.Value) (viewCell, error) {
+	switch v.Type() {
+	case connector.TypeNull:
+		return viewCell{Class: "none"}, nil
+	case connector.TypeInt, connector.TypeFloat, connector.TypeDecimal:
+		return viewCell{v.RevealText(), "number"}, nil
+	case connector.TypeJSON:
+		return viewCell{v.RevealText(), "nested"}, nil
+	case connector.TypeWithheld:
+		code, _ := v.Reveal().(string)
+		mark := m.words.withheld(code)
+		return viewCell{mark, "withheld"}, m.explain(code, mark)
+	default:
+		return viewCell{v.RevealText(), ""}, nil
+	}
+}
+
+// explain adds a reason to those that the page explains, once.
+func (m *view) explain(code, mark string) error {
+	if slices.ContainsFunc(m.Withheld, func(r viewReason) bool { return r.Code == code }) {
+		return nil
+	}
+	key := "withheld.other.why"
+	if code == connector.WithheldThirdParty || code == connector.WithheldDenied {
+		key = "withheld." + code + ".why"
+	}
+	why, err := m.words.say(key)
+	m.Withheld = append(m.Withheld, viewReason{mark, code, why})
+	return err
+}
+
+func (m *view) outcome(o dsar.Outcome, because dsar.RetainedBecause) (viewOutcome, error) {
+	key := "outcome." + string(o)
+	if o == dsar.Retained && because != "" {
+		key += "." + string(because)
+	}
+	word, err := m.words.say(key)
+	tone := "plain"
+	switch {
+	case o == dsar.Found:
+		tone = "found"
+	case !o.Complete():
+		tone = "open"
+	}
+	return viewOutcome{word, tone}, err
+}
+
+// recipients returns the third parties in words, each once: those of the case, then those that only a system names.
+func (m *view) recipients() []string {
+	var out, known []string
+	for _, r := range m.In.Recipients {
+		s := r.Title
+		if r.Country != "" {
+			s += " (" + m.words.country(r.Country) + ")"
+		}
+		if r.Purpose != "" {
+			s += ": " + r.Purpose
+		}
+		out, known = append(out, s), append(known, r.Title)
+	}
+	for _, s := range m.In.Systems {
+		for _, r := range s.Facts.Recipients {
+			if !slices.Contains(known, r) {
+				out, known = append(out, r), append(known, r)
+			}
+		}
+	}
+	return out
+}
