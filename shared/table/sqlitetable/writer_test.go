@@ -121,7 +121,7 @@ func TestQueueBounds(t *testing.T) {
 	left.taken.Store(true)
 	q.push(left)
 	var sizes []int
-	for q.waiting != nil && len(q.waiting) > 0 {
+	for len(q.waiting) > 0 {
 		sizes = append(sizes, len(q.take(nil)))
 	}
 	if got, want := fmt.Sprint(sizes), fmt.Sprint([]int{batchRequests, batchRequests, 5, 1, 4, 1}); got != want {
@@ -133,6 +133,16 @@ func TestQueueBounds(t *testing.T) {
 	}
 	if q.push(turnOf()) {
 		t.Error("a closed queue takes work")
+	}
+}
+
+func TestEveryTableHasItsPlace(t *testing.T) {
+	seen := map[int]bool{}
+	for _, n := range table.Names() {
+		seen[tableNumber(n)] = true
+	}
+	if len(seen) != tables || len(table.Names()) != tables {
+		t.Errorf("%d places for %d tables, %d named", len(seen), tables, len(table.Names()))
 	}
 }
 

@@ -84,8 +84,8 @@ func testBrokenQueries(f *fixture) {
 	}
 }
 
-// puts4 stores items under the keys, in the order given.
-func (f *fixture) puts4(keys ...string) {
+// putKeys stores items under the keys, in the order given.
+func (f *fixture) putKeys(keys ...string) {
 	f.Helper()
 	for _, k := range keys {
 		f.put(f.item(k, k))
@@ -96,7 +96,7 @@ func cursorTests() []test {
 	return []test{
 		{"a cursor goes on while items come and go", testMovingPages},
 		{"the page size may change on the way", func(f *fixture) {
-			f.puts4("a", "b", "c", "d", "e")
+			f.putKeys("a", "b", "c", "d", "e")
 			page, err := f.Store.Query(f.ctx, table.Query{Table: table.Cases, PK: f.part, Limit: 2})
 			if err != nil || page.Next == "" {
 				f.Fatalf("first page: %q %v", page.Next, err)
@@ -108,7 +108,7 @@ func cursorTests() []test {
 		}},
 		{"a foreign cursor is refused", testForeignCursors},
 		{"a broken cursor is refused", func(f *fixture) {
-			f.puts4("a", "b")
+			f.putKeys("a", "b")
 			q := table.Query{Table: table.Cases, PK: f.part, Limit: 1}
 			page, err := f.Store.Query(f.ctx, q)
 			if err != nil || page.Next == "" {
@@ -128,7 +128,7 @@ func cursorTests() []test {
 // testMovingPages deletes the item at which a page ended and those around it, and puts new ones before and after it.
 func testMovingPages(f *fixture) {
 	for _, q := range []table.Query{{}, {Descending: true}, {Prefix: "k"}, {From: "k1", To: "k9", Descending: true}} {
-		f.puts4("k1", "k2", "k3", "k5", "k6", "k7")
+		f.putKeys("k1", "k2", "k3", "k5", "k6", "k7")
 		q.Table, q.PK, q.Limit = table.Cases, f.part, 3
 		page, err := f.Store.Query(f.ctx, q)
 		if err != nil || page.Next == "" || len(page.Items) == 0 {
@@ -136,7 +136,7 @@ func testMovingPages(f *fixture) {
 		}
 		last := page.Items[len(page.Items)-1]
 		f.transact(write(table.Delete, last, last.Version))
-		f.puts4("k4")
+		f.putKeys("k4")
 		q.Cursor = page.Next
 		var want []string
 		for _, k := range []string{"k1", "k2", "k3", "k4", "k5", "k6", "k7"} {
@@ -205,7 +205,7 @@ func testForeignCursors(f *fixture) {
 }
 
 func testPrefix(f *fixture) {
-	f.puts4("M#1", "M#2", "M", "M$", "M\"", "N#1", "m#1", "é1", "é2", "è", "M#\U0010ffff", "M#\x00")
+	f.putKeys("M#1", "M#2", "M", "M$", "M\"", "N#1", "m#1", "é1", "é2", "è", "M#\U0010ffff", "M#\x00")
 	f.wantSKs(table.Query{Prefix: "M#"}, "M#\x00", "M#1", "M#2", "M#\U0010ffff")
 	f.wantSKs(table.Query{Prefix: "M#", Descending: true}, "M#\U0010ffff", "M#2", "M#1", "M#\x00")
 	f.wantSKs(table.Query{Prefix: "é"}, "é1", "é2")
@@ -216,7 +216,7 @@ func testPrefix(f *fixture) {
 }
 
 func testRange(f *fixture) {
-	f.puts4("a", "b", "b\x00", "c", "d", "é")
+	f.putKeys("a", "b", "b\x00", "c", "d", "é")
 	f.wantSKs(table.Query{From: "b", To: "d"}, "b", "b\x00", "c")
 	f.wantSKs(table.Query{From: "b", To: "d", Descending: true}, "c", "b\x00", "b")
 	f.wantSKs(table.Query{From: "b\x00"}, "b\x00", "c", "d", "é")
