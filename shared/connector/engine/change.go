@@ -1,0 +1,311 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/habeas-dsar/habeas/shared/connector"
+	"github.com/habeas-dsar/habeas/shared/connector/spool"
+	"github.com/habeas-dsar/habeas/shared/dsar"
+	"github.com/habeas-dsar/habeas/shared/fault"
+)
+
+// change carries out an approved plan: it plans again, compares, seals the list it is going to act on, and walks that list in
+// batches. Drift stops this system and asks a person.
+func (t *task) change(ctx context.Context) (Turn, error) {
+	s, ok := t.stepsFor()
+	if !ok {
+		return t.unsupported()
+	}
+	if t.ins.Plan.Name == "" {
+		return Turn{}, fault.New(fault.Invalid, "a change needs an approved plan")
+	}
+	if t.st.Phase == phaseBegin {
+		turn, done, err := t.prepare(ctx, s)
+		if !done || err != nil {
+			return turn, err
+		}
+	}
+	return t.apply(ctx, s)
+}
+
+// prepare makes the list. done is false when turn is the answer.
+func (t *task) prepare(ctx context.Context, s steps) (turn Turn, done bool, err error) {
+	sp, err := t.spoolFor(ctx)
+	if err != nil {
+		return Turn{}, false, err
+	}
+	if turn, done, err = t.planStep(ctx, s, sp); !done || err != nil {
+		return turn, false, err
+	}
+	drift, err := t.compare(ctx, sp)
+	if err != nil {
+		return Turn{}, false, err
+	}
+	if drift != "" {
+		err := t.clearSpool(ctx, sp)
+		t.st = state{Version: stateVersion, Action: t.ins.Action} // whoever goes on compares again
+		return t.drifted(drift), false, err
+	}
+	list, err := t.writeList(ctx, t.object("plan")+"/act", sp.Scan(ctx, acting, nil))
+	if err != nil {
+		return Turn{}, false, err
+	}
+	if err := t.clearSpool(ctx, sp); err != nil {
+		return Turn{}, false, err
+	}
+	t.st.Phase, t.st.Cursor, t.st.List, t.st.Collections = phaseApply, "", list, nil
+	t.st.Turn++
+	return Turn{}, true, nil
+}
+
+// drifted ends a turn because the system is not as it was when the plan was approved.
+func (t *task) drifted(reason string) Turn {
+	return Turn{Status: Person, Outcome: dsar.NotDone, Reason: reason, FaultClass: string(fault.Conflict), State: t.st.write(), Collections: t.st.Collections}
+}
+
+// Spool sets of a comparison.
+const (
+	acting   = "acting"   // lines to act on: the approved ones, and new ones within the limit
+	approved = "approved" // identities of approved lines
+	records  = "records"  // records of approved lines
+)
+
+// compare holds the fresh plan against the approved one and returns why a person must look, or "". Approved rows that are
+// gone are no drift.
+func (t *task) compare(ctx context.Context, sp *spool.Spool) (drift string, err error) {
+	sp.Drop(acting)
+	var a, b []byte
+	for line, err := range t.readList(ctx, t.ins.Plan) {
+		if err != nil {
+			return "", err
+		}
+		c, err := readLine(line)
+		if err != nil {
+			return "", err
+		}
+		a, b = lineID(a[:0], &c), recordID(b[:0], &c)
+		for set, key := range map[string][]byte{acting: line, approved: a, records: b} {
+			if _, err := sp.Add(ctx, set, key); err != nil {
+				return "", err
+			}
+		}
+	}
+	grown := 0
+	for line, err := range sp.Scan(ctx, planned, nil) {
+		if err != nil {
+			return "", err
+		}
+		c, err := readLine(line)
+		if err != nil {
+			return "", err
+		}
+		fresh, why, err := t.isNew(ctx, sp, &c)
+		if err != nil || why != "" {
+			return why, err
+		}
+		if !fresh {
+			continue
+		}
+		if c.Action != connector.ActKeep {
+			grown++
+		}
+		if _, err := sp.Add(ctx, acting, line); err != nil {
+			return "", err
+		}
+	}
+	if limit := t.growthLimit(); grown > limit {
+		return fmt.Sprintf("%d records came on top since the plan was approved, more than %d", grown, limit), nil
+	}
+	return "", nil
+}
+
+// isNew says whether a fresh line is one that was not approved, and whether it is one that must not be.
+func (t *task) isNew(ctx context.Context, sp *spool.Spool, c *connector.Change) (fresh bool, drift string, err error) {
+	if known, err := sp.Has(ctx, approved, lineID(nil, c)); known || err != nil {
+		return false, "", err
+	}
+	known, err := sp.Has(ctx, records, recordID(nil, c))
+	switch {
+	case err != nil:
+		return false, "", err
+	case c.Because == connector.BecauseHold:
+		return false, "a legal hold was placed on records of " + c.Collection, nil
+	case known:
+		return false, "something else than approved would happen to records of " + c.Collection, nil
+	case c.Action == connector.ActKeep:
+		return true, "", nil
+	}
+	for _, n := range t.ins.Plan.Counts {
+		if n.Collection == c.Collection && n.Action == c.Action {
+			return true, "", nil
+		}
+	}
+	return false, "records appeared in " + c.Collection + ", for which nothing like it was approved", nil
+}
+
+// growthLimit is how many records may come on top of the approved ones.
+func (t *task) growthLimit() int {
+	percent := t.ins.GrowthLimit
+	if percent <= 0 {
+		percent = t.e.cfg.GrowthLimit
+	}
+	return max(20, t.ins.Plan.lines()*percent/100)
+}
+
+// apply walks the list from the first line that is not settled.
+func (t *task) apply(ctx context.Context, s steps) (Turn, error) {
+	b := batcher{limit: t.limits.BatchChange, do: func(batch []connector.Change) (string, error) { return t.applyBatch(ctx, s, batch) }}
+	stopped, err := t.walkList(ctx, t.st.List, &b)
+	if err != nil {
+		return Turn{}, err
+	}
+	switch {
+	case stopped == budgetUsed:
+		return t.paused(ctx, nil, nil)
+	case stopped != "":
+		return t.drifted(stopped), nil
+	}
+	t.settle(s)
+	turn, err := t.finished(t.ins.Plan)
+	turn.Plan = t.st.List
+	return turn, err
+}
+
+// applyBatch carries out one batch and settles its lines in the state. A reason stops the walk.
+func (t *task) applyBatch(ctx context.Context, s steps, batch []connector.Change) (string, error) {
+	if batch[0].Action != connector.ActKeep {
+		if held, err := t.batchHeld(ctx, batch); held || err != nil {
+			return "a legal hold was placed after the plan was approved", err
+		}
+		var effects []connector.Effect
+		err := t.request(ctx, func(ctx context.Context) (err error) {
+			effects, err = s.apply(ctx, batch)
+			return err
+		})
+		if len(effects) > len(batch) || (err == nil && len(effects) != len(batch)) {
+			return "", bySystem(fault.New(fault.Internal, "the connector did not say what became of every change"))
+		}
+		for _, e := range effects {
+			switch e {
+			case connector.EffectDone:
+			case connector.EffectAlready:
+				t.st.Recovered++
+			case connector.EffectOwner:
+				return "records of " + batch[0].Collection + " belong to somebody else than when the plan was approved", nil
+			default:
+				return "", bySystem(fault.New(fault.Internal, "the connector did not carry out a change of "+batch[0].Collection))
+			}
+		}
+		t.st.Line += len(effects)
+		if err != nil {
+			return "", bySystem(err)
+		}
+	} else {
+		t.st.Line += len(batch)
+	}
+	t.st.Waits = 0
+	if t.late() {
+		return budgetUsed, nil
+	}
+	return "", nil
+}
+
+// batchHeld asks before each destructive batch, whatever was true when the plan was made.
+func (t *task) batchHeld(ctx context.Context, batch []connector.Change) (bool, error) {
+	if held, err := t.heldBy(ctx, "", nil); held || err != nil {
+		return held, err
+	}
+	var values []connector.Value
+	for _, c := range batch {
+		if !c.HoldKey.IsEmpty() {
+			values = append(values, c.HoldKey)
+		}
+	}
+	if len(values) == 0 {
+		return false, nil
+	}
+	return t.heldBy(ctx, batch[0].Collection, values)
+}
+
+// settle writes the results of a change that is through.
+func (t *task) settle(s steps) {
+	var list []connector.CollectionResult
+	for _, n := range t.st.List.Counts {
+		r := connector.CollectionResult{Collection: n.Collection, Outcome: s.done, Records: n.Records}
+		if n.Action == connector.ActKeep {
+			r.Outcome, r.Because, r.Note = dsar.Retained, n.Because, n.Reason
+		}
+		list = merge(list, []connector.CollectionResult{r})
+	}
+	if t.st.Recovered > 0 {
+		for i := range list {
+			if list[i].Outcome == s.done {
+				list[i].Note = fmt.Sprintf("recovered: %d records of the system were in their end state before", t.st.Recovered)
+				break
+			}
+		}
+	}
+	if ds := t.ins.Dataset; ds != nil {
+		for _, c := range ds.Collections {
+			if !c.Skip && c.Disclosed() {
+				list = merge(list, []connector.CollectionResult{{Collection: c.Name, Outcome: dsar.NothingHeld}})
+			}
+		}
+	}
+	if len(list) == 0 {
+		list = []connector.CollectionResult{{Collection: t.ins.System, Outcome: dsar.NothingHeld}}
+	}
+	t.stamp(list)
+	t.st.Collections = list
+}
+
+// budgetUsed is not a drift: the next turn goes on.
+const budgetUsed = "budget"
+
+// batcher collects lines of one collection and action.
+type batcher struct {
+	limit   int
+	pending []connector.Change
+	do      func([]connector.Change) (string, error)
+}
+
+func (b *batcher) put(c connector.Change) (string, error) {
+	if n := len(b.pending); n > 0 && (n == b.limit || b.pending[0].Collection != c.Collection || b.pending[0].Action != c.Action) {
+		if stop, err := b.flush(); stop != "" || err != nil {
+			return stop, err
+		}
+	}
+	b.pending = append(b.pending, c)
+	return "", nil
+}
+
+func (b *batcher) flush() (string, error) {
+	if len(b.pending) == 0 {
+		return "", nil
+	}
+	stop, err := b.do(b.pending)
+	b.pending = b.pending[:0]
+	return stop, err
+}
+
+// walkList feeds the unsettled lines of a list to a batcher.
+func (t *task) walkList(ctx context.Context, ref PlanRef, b *batcher) (stop string, err error) {
+	at, settled := 0, t.st.Line
+	for line, err := range t.readList(ctx, ref) {
+		if err != nil {
+			return "", err
+		}
+		if at++; at <= settled {
+			continue
+		}
+		c, err := readLine(line)
+		if err != nil {
+			return "", err
+		}
+		if stop, err := b.put(c); stop != "" || err != nil {
+			return stop, err
+		}
+	}
+	return b.flush()
+}

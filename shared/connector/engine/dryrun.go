@@ -1,0 +1,246 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/habeas-dsar/habeas/shared/connector"
+	"github.com/habeas-dsar/habeas/shared/connector/spool"
+	"github.com/habeas-dsar/habeas/shared/dsar"
+	"github.com/habeas-dsar/habeas/shared/fault"
+	"github.com/habeas-dsar/habeas/shared/redact"
+)
+
+const planned = "plan" // spool set of the lines a planning step gave
+
+// steps are the three steps of one changing right.
+type steps struct {
+	right  dsar.Right
+	done   dsar.Outcome
+	plan   func(context.Context, connector.Call) (connector.Progress, error)
+	apply  func(context.Context, []connector.Change) ([]connector.Effect, error)
+	verify func(context.Context, []connector.Change) ([]connector.Effect, error)
+}
+
+// stepsFor returns the steps of the right that the task is about; ok is false when the connector lacks it.
+func (t *task) stepsFor() (s steps, ok bool) {
+	right := t.ins.Right
+	switch t.ins.Action {
+	case dsar.Erase:
+		right = dsar.Erasure
+	case dsar.Correct:
+		right = dsar.Correction
+	case dsar.Restrict:
+		right = dsar.Restriction
+	}
+	if !t.desc.Supports(right) {
+		return steps{right: right}, false
+	}
+	switch right {
+	case dsar.Erasure:
+		if c, ok := t.ins.Connector.(connector.Eraser); ok {
+			return steps{right, dsar.Erased, c.PlanErasure, c.ApplyErasure, c.VerifyErasure}, true
+		}
+	case dsar.Correction:
+		if c, ok := t.ins.Connector.(connector.Corrector); ok {
+			return steps{right, dsar.Corrected, c.PlanCorrection, c.ApplyCorrection, c.VerifyCorrection}, true
+		}
+	case dsar.Restriction:
+		if c, ok := t.ins.Connector.(connector.Restrictor); ok {
+			return steps{right, dsar.Restricted, c.PlanRestriction, c.ApplyRestriction, c.VerifyRestriction}, true
+		}
+	}
+	return steps{right: right}, false
+}
+
+// dryRun writes the list of what would change and changes nothing.
+func (t *task) dryRun(ctx context.Context) (Turn, error) {
+	s, ok := t.stepsFor()
+	if !ok {
+		return t.unsupported()
+	}
+	sp, err := t.spoolFor(ctx)
+	if err != nil {
+		return Turn{}, err
+	}
+	turn, done, err := t.planStep(ctx, s, sp)
+	if !done || err != nil {
+		return turn, err
+	}
+	ref, err := t.writeList(ctx, t.object("plan")+"/dry", sp.Scan(ctx, planned, nil))
+	if err != nil {
+		return Turn{}, err
+	}
+	t.retainedOf(ref)
+	if turn, err = t.finished(ref); err != nil {
+		return Turn{}, err
+	}
+	turn.Plan = ref
+	return turn, t.clearSpool(ctx, sp)
+}
+
+// retainedOf adds what the plan keeps to the results of the collections.
+func (t *task) retainedOf(ref PlanRef) {
+	for _, n := range ref.Counts {
+		if n.Action == connector.ActKeep {
+			t.st.Collections = merge(t.st.Collections, []connector.CollectionResult{
+				{Collection: n.Collection, Outcome: dsar.Retained, Because: n.Because, Records: n.Records, Note: n.Reason},
+			})
+		}
+	}
+}
+
+// planStep runs one call of the planning step into the set planned. done is false when turn is the answer.
+func (t *task) planStep(ctx context.Context, s steps, sp *spool.Spool) (turn Turn, done bool, err error) {
+	sink := &changeSink{t: t, sp: sp, held: map[connector.Value]bool{}}
+	call := t.call(sp, nil, sink)
+	if s.right == dsar.Correction {
+		if call.Corrections, err = t.corrections(); err != nil {
+			return Turn{}, false, err
+		}
+	}
+	progress, err := s.plan(ctx, call)
+	if sink.err != nil {
+		return Turn{}, false, sink.err
+	}
+	if err := t.took(progress, err, nil); err != nil {
+		return Turn{}, false, err
+	}
+	if c, found := ambiguousIn(progress.Collections); found {
+		t.st = state{Version: stateVersion, Action: t.ins.Action, Collections: []connector.CollectionResult{c}}
+		return t.ambiguous("several people may be meant: " + c.Note), false, nil
+	}
+	if !progress.Finished {
+		turn, err = t.paused(ctx, sp, err)
+		return turn, false, err
+	}
+	return Turn{}, true, nil
+}
+
+// changeSink takes changes into the spool, where they are sorted and deduplicated, and turns those under a hold into keep.
+type changeSink struct {
+	t     *task
+	sp    connector.Spool
+	held  map[connector.Value]bool
+	taken int
+	buf   []byte
+	err   error
+}
+
+// Put implements connector.Sink.
+func (s *changeSink) Put(ctx context.Context, c connector.Change) error {
+	if err := complete(&c); err != nil {
+		return err
+	}
+	if c.Action != connector.ActKeep && !c.HoldKey.IsEmpty() && s.t.e.cfg.Held != nil {
+		held, err := s.underHold(ctx, &c)
+		if err != nil {
+			s.err = err
+			return err
+		}
+		if held {
+			c.Action, c.Fields, c.Because, c.Reason = connector.ActKeep, nil, connector.BecauseHold, "a legal hold"
+		}
+	}
+	s.taken++
+	s.buf = appendLine(s.buf[:0], &c)
+	_, s.err = s.sp.Add(ctx, planned, s.buf)
+	return s.err
+}
+
+// complete refuses changes that say too little to be carried out safely.
+func complete(c *connector.Change) error {
+	if c.Collection == "" || len(c.Key) == 0 {
+		return fault.New(fault.Internal, "the connector planned a change without a record")
+	}
+	for _, a := range connector.ChangeActions() {
+		if c.Action == a {
+			return nil
+		}
+	}
+	return fault.New(fault.Internal, "the connector planned an unknown action for "+c.Collection)
+}
+
+func (s *changeSink) underHold(ctx context.Context, c *connector.Change) (bool, error) {
+	if held, asked := s.held[c.HoldKey]; asked {
+		return held, nil
+	}
+	held, err := s.t.heldBy(ctx, c.Collection, []connector.Value{c.HoldKey})
+	if err == nil && len(s.held) < 10_000 {
+		s.held[c.HoldKey] = held
+	}
+	return held, err
+}
+
+// Full implements connector.Sink.
+func (s *changeSink) Full() bool { return s.taken >= s.t.e.cfg.TurnRecords || s.t.late() }
+
+// heldBy asks whether a hold covers the values, or the case when there are none.
+func (t *task) heldBy(ctx context.Context, collection string, values []connector.Value) (bool, error) {
+	if t.e.cfg.Held == nil {
+		return false, nil
+	}
+	q := HoldQuery{Tenant: t.ins.Tenant, CaseID: t.ins.CaseID, System: t.ins.System, Collection: collection}
+	for _, v := range values {
+		q.Keys = append(q.Keys, redact.NewText(v.RevealText()))
+	}
+	held, err := t.e.cfg.Held(ctx, q)
+	if err != nil {
+		return false, fmt.Errorf("asking for legal holds: %w", err)
+	}
+	return held, nil
+}
+
+// corrections says which fields the words of the request mean.
+func (t *task) corrections() ([]connector.FieldCorrection, error) {
+	var list []connector.FieldCorrection
+	for _, c := range t.ins.Corrections {
+		if t.ins.Dataset == nil {
+			list = append(list, connector.FieldCorrection{Field: c.Field, Value: connector.Text(c.Value.Reveal())})
+			continue
+		}
+		for _, col := range t.ins.Dataset.Collections {
+			if col.Skip || !col.Disclosed() {
+				continue
+			}
+			for f := range col.All {
+				if !means(c.Field, col, f) || f.PrimaryKey || f.ReadOnly || f.ThirdParty || len(f.Fields) > 0 || len(f.References) > 0 {
+					continue
+				}
+				v, err := typed(f, c.Value.Reveal())
+				if err != nil {
+					return nil, err
+				}
+				list = append(list, connector.FieldCorrection{Collection: col.Name, Field: f.Path, Value: v})
+			}
+		}
+	}
+	return list, nil
+}
+
+// means reports whether the name of a correction is this field: "collection.field", a data category, or the bare name.
+func means(name string, c *connector.Collection, f *connector.DataField) bool {
+	if name == c.Name+"."+f.Path || name == f.Name {
+		return true
+	}
+	for _, cat := range f.Categories {
+		if strings.HasPrefix(cat, "user") && cat == name {
+			return true
+		}
+	}
+	return false
+}
+
+func typed(f *connector.DataField, text string) (connector.Value, error) {
+	v := connector.Text(text)
+	switch f.Type {
+	case connector.DataInteger, connector.DataFloat, connector.DataBoolean:
+		decoded, err := connector.DecodeValue([]byte(text))
+		if err != nil || decoded.Type() == connector.TypeText || (f.Type == connector.DataBoolean) != (decoded.Type() == connector.TypeBool) {
+			return v, fault.New(fault.Invalid, "the corrected value of "+f.Name+" is not of the type that the data map says")
+		}
+		return decoded, nil
+	}
+	return v, nil
+}

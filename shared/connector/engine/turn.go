@@ -1,0 +1,246 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/habeas-dsar/habeas/shared/connector"
+	"github.com/habeas-dsar/habeas/shared/connector/spool"
+	"github.com/habeas-dsar/habeas/shared/dsar"
+	"github.com/habeas-dsar/habeas/shared/fault"
+)
+
+// Engine runs turns. It is safe for concurrent use; rate limits hold across all turns of one engine.
+type Engine struct {
+	cfg Config
+
+	mu       sync.Mutex
+	limiters map[string]*rate.Limiter // by tenant and system
+}
+
+// New returns an engine. A missing port is fault.Misconfigured.
+func New(cfg Config) (*Engine, error) {
+	if cfg.Blobs == nil || cfg.Now == nil || cfg.Sleep == nil {
+		return nil, fault.New(fault.Misconfigured, "the connector engine needs an object store, a clock and a way to sleep")
+	}
+	setDefault(&cfg.TurnTime, 30*time.Second)
+	setDefault(&cfg.TurnRecords, 500_000)
+	setDefault(&cfg.TurnBytes, 256<<20)
+	setDefault(&cfg.PartBytes, 4<<20)
+	setDefault(&cfg.SpoolBytes, 8<<20)
+	setDefault(&cfg.GrowthLimit, 5)
+	return &Engine{cfg: cfg, limiters: map[string]*rate.Limiter{}}, nil
+}
+
+func setDefault[T int | int64 | time.Duration](v *T, d T) {
+	if *v <= 0 {
+		*v = d
+	}
+}
+
+// Turn runs one turn of a task. An error means that the turn could not be run at all and changed nothing that counts: the
+// instruction is wrong (invalid), ctx ended or our own stores fail (unavailable), or a defect (internal); repeat it from the
+// same State. Whatever the system does wrong is a Turn that waits or asks a person.
+//
+// ctx ending makes a turn stop within one call to the system and return an error; to end turns in good order, set TurnTime.
+func (e *Engine) Turn(ctx context.Context, ins Instruction) (Turn, error) {
+	t, err := e.begin(ctx, ins)
+	if err != nil {
+		return Turn{}, err
+	}
+	turn, err := t.run(ctx)
+	if err == nil {
+		return turn, nil
+	}
+	var failed *systemFailure
+	if ctx.Err() != nil || !errors.As(err, &failed) {
+		return Turn{}, fmt.Errorf("running %s: %w", ins.Action, err)
+	}
+	return t.failed(failed.cause)
+}
+
+// task is one turn under way.
+type task struct {
+	e      *Engine
+	ins    Instruction
+	desc   connector.Descriptor
+	limits connector.Limits
+	st     state
+	start  time.Time
+}
+
+var segment = regexp.MustCompile(`^[A-Za-z0-9._-]{1,128}$`)
+
+func (e *Engine) begin(ctx context.Context, ins Instruction) (*task, error) {
+	for _, s := range []string{ins.Tenant, ins.CaseID, ins.TaskID} {
+		if !segment.MatchString(s) || s == "." || s == ".." {
+			return nil, fault.New(fault.Invalid, "an instruction needs tenant, case and task that are fit for object names")
+		}
+	}
+	if ins.Connector == nil || ins.Keys == nil || ins.System == "" {
+		return nil, fault.New(fault.Invalid, "an instruction needs a system, its connector and the keys of the case")
+	}
+	t := &task{e: e, ins: ins, desc: ins.Connector.Describe(), start: e.cfg.Now()}
+	t.limits = t.desc.Limits.WithDefaults()
+	if err := t.st.read(ins.State, ins.Action); err != nil {
+		return nil, err
+	}
+	return t, ctx.Err()
+}
+
+func (t *task) run(ctx context.Context) (Turn, error) {
+	if len(t.ins.Proven)+len(t.ins.Found) == 0 && t.ins.Action != dsar.VerifyAfter {
+		return Turn{}, fault.New(fault.Invalid, "an instruction needs an identifier to search by")
+	}
+	switch t.ins.Action {
+	case dsar.Locate:
+		return t.locate(ctx)
+	case dsar.ReadOut:
+		return t.access(ctx)
+	case dsar.DryRun:
+		return t.dryRun(ctx)
+	case dsar.Erase, dsar.Correct, dsar.Restrict:
+		return t.change(ctx)
+	case dsar.VerifyAfter:
+		return t.verify(ctx)
+	}
+	return Turn{}, fault.New(fault.Invalid, "an instruction has an unknown action")
+}
+
+// state is the content of State.
+type state struct {
+	Version     int                          `json:"v"`
+	Action      dsar.Action                  `json:"action"`
+	Turn        int                          `json:"turn"`            // turns that made progress
+	Phase       phase                        `json:"phase,omitempty"` // of changes
+	Cursor      connector.Cursor             `json:"cursor,omitempty"`
+	Spooled     bool                         `json:"spooled,omitempty"` // there is a spool to go on with
+	Since       time.Time                    `json:"since,omitzero"`    // when reading began
+	Waits       int                          `json:"waits,omitempty"`   // in a row
+	Due         time.Time                    `json:"due,omitzero"`      // verification not before
+	NextPart    int                          `json:"nextPart,omitempty"`
+	PartHashes  string                       `json:"partHashes,omitempty"` // running hash over the digests of parts
+	List        PlanRef                      `json:"list,omitzero"`        // what is being applied
+	Line        int                          `json:"line,omitempty"`       // lines of the list that are settled
+	Recovered   int                          `json:"recovered,omitempty"`
+	Open        int                          `json:"open,omitempty"` // verify: records not in their end state
+	Collections []connector.CollectionResult `json:"collections,omitempty"`
+}
+
+type phase string
+
+const (
+	phaseBegin  phase = ""       // plan again, or wait for consistency
+	phaseApply  phase = "apply"  // carry out the list
+	phaseCheck  phase = "check"  // verify: read every planned key
+	phaseSearch phase = "search" // verify: plan once more, to find what is outside the list
+)
+
+const stateVersion = 1
+
+func (s *state) read(b State, action dsar.Action) error {
+	*s = state{Version: stateVersion, Action: action}
+	if len(b) == 0 {
+		return nil
+	}
+	if err := json.Unmarshal(b, s); err != nil || s.Version != stateVersion || s.Action != action || s.Turn < 0 || s.NextPart < 0 || s.Line < 0 {
+		return fault.New(fault.Invalid, "the state of the task is not one that the connector engine wrote for this action")
+	}
+	return nil
+}
+
+func (s *state) write() State {
+	b, err := json.Marshal(s)
+	if err != nil {
+		panic("engine: a state of plain fields does not marshal: " + err.Error())
+	}
+	return b
+}
+
+// systemFailure is an error that the connector gave, as against one of our own.
+type systemFailure struct{ cause error }
+
+func (f *systemFailure) Error() string { return f.cause.Error() }
+func (f *systemFailure) Unwrap() error { return f.cause }
+
+func bySystem(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &systemFailure{err}
+}
+
+// Waits between turns while a system is throttled or unavailable.
+const (
+	firstWait = 5
+	maxWait   = 900
+)
+
+// failed turns a failure of the system into a wait or a question to a person. State and progress are those at hand.
+func (t *task) failed(err error) (Turn, error) {
+	class := fault.ClassOf(err)
+	turn := Turn{FaultClass: string(class), Reason: reasons(class), Collections: t.st.Collections}
+	if class != fault.Throttled && class != fault.Unavailable {
+		turn.Status, turn.Outcome, turn.State = Person, dsar.NotDone, t.st.write()
+		return turn, nil
+	}
+	wait := maxWait
+	if t.st.Waits < 8 {
+		wait = firstWait << t.st.Waits
+	}
+	asked := int((fault.WaitOf(err) + time.Second - 1) / time.Second)
+	turn.Status, turn.WaitSeconds = Waiting, min(max(wait, asked, 1), maxWait)
+	t.st.Waits++
+	turn.State = t.st.write()
+	return turn, nil
+}
+
+func reasons(c fault.Class) string {
+	switch c {
+	case fault.Throttled:
+		return "the system asked us to slow down"
+	case fault.Unavailable:
+		return "the system is not reachable"
+	case fault.Misconfigured, fault.Unauthenticated, fault.Forbidden:
+		return "the system refuses our credentials or is set up wrongly"
+	case fault.Invalid:
+		return "the system gave an answer that cannot be right"
+	}
+	return "the connector failed"
+}
+
+// spoolFor returns the spool of the task, as the last turn left it.
+func (t *task) spoolFor(ctx context.Context) (*spool.Spool, error) {
+	prefix, cfg := t.object("spool"), t.e.cfg
+	if !t.st.Spooled {
+		return spool.New(cfg.Blobs, t.ins.Keys, prefix, t.st.Turn, cfg.SpoolBytes), nil
+	}
+	sp, err := spool.Open(ctx, cfg.Blobs, t.ins.Keys, prefix, t.st.Turn, cfg.SpoolBytes)
+	if err != nil {
+		return nil, fmt.Errorf("going on with the spool: %w", err)
+	}
+	return sp, nil
+}
+
+// clearSpool removes the spool of a settled step, if it ever left memory.
+func (t *task) clearSpool(ctx context.Context, sp *spool.Spool) error {
+	if !t.st.Spooled && !sp.Wrote() {
+		return nil
+	}
+	t.st.Spooled = false
+	return spool.Clear(ctx, t.e.cfg.Blobs, t.object("spool"))
+}
+
+func (t *task) object(kind string) string {
+	return kind + "/" + t.ins.Tenant + "/" + t.ins.CaseID + "/" + t.ins.TaskID
+}
+
+// late reports whether the turn has used up its time.
+func (t *task) late() bool { return t.e.cfg.Now().Sub(t.start) >= t.e.cfg.TurnTime }
