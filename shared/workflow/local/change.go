@@ -1,0 +1,169 @@
+package local
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+)
+
+// change is what one step of one execution writes, and what happens once it is on the disk.
+type change struct {
+	execution int64
+	insert    *executionRow
+	update    *executionRow // closes the execution
+	threads   []threadRow
+	removed   []int64 // keys of threads
+	timers    []timerRow
+	fired     []timerRow // timers to remove
+	waits     []waitRow
+	ended     []waitRow // waits to remove
+	history   []byte
+	last      int64 // number of the last event in history
+	other     func(context.Context, *statements) error
+
+	after []func(err error) // run by the writer: must not block
+}
+
+type executionRow struct {
+	machine, name, status, failure, cause string
+	definition                            []byte
+	input, output                         []byte
+	started, stopped, deadline            int64
+	parent, attempt                       int64
+}
+
+type threadRow struct {
+	key, parent, item, phase, entered, enteredEvent int64
+	previous, attempt, due, timer, child            int64
+	state, retries                                  string
+	input                                           []byte
+	stored                                          bool // whether the row exists
+}
+
+type timerRow struct{ due, execution, ref int64 }
+
+type waitRow struct{ child, parent, attempt int64 }
+
+func (c *change) empty() bool {
+	return c.insert == nil && c.update == nil && len(c.threads)+len(c.removed)+len(c.timers)+len(c.fired)+len(c.waits)+
+		len(c.ended)+len(c.history) == 0 && c.other == nil
+}
+
+func (c *change) finish(err error) {
+	for _, f := range c.after {
+		f(err)
+	}
+}
+
+// statements are the prepared statements of the writing connection.
+type statements struct {
+	begin, commit, insert, update, definition             *sql.Stmt
+	insertThread, updateThread, removeThread              *sql.Stmt
+	insertTimer, removeTimer, insertWait, removeWait, log *sql.Stmt
+	all                                                   []*sql.Stmt
+}
+
+func (s *statements) prepare(ctx context.Context, c *sql.Conn) error {
+	for _, p := range []struct {
+		stmt **sql.Stmt
+		text string
+	}{
+		{&s.begin, `BEGIN IMMEDIATE`},
+		{&s.commit, `COMMIT`},
+		{&s.definition, `INSERT OR IGNORE INTO definitions VALUES (?, ?)`},
+		{&s.insert, `INSERT INTO executions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`},
+		{&s.update, `UPDATE executions SET status = ?, output = ?, error = ?, cause = ?, stopped = ? WHERE id = ?`},
+		{&s.insertThread, `INSERT INTO threads VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`},
+		{&s.updateThread, `UPDATE threads SET state = ?, phase = ?, entered = ?, entered_event = ?, previous = ?, attempt = ?,
+		  due = ?, timer = ?, child = ?, retries = ?, input = ? WHERE key = ?`},
+		{&s.removeThread, `DELETE FROM threads WHERE key = ?`},
+		{&s.insertTimer, `INSERT OR IGNORE INTO timers VALUES (?, ?, ?)`},
+		{&s.removeTimer, `DELETE FROM timers WHERE due = ? AND execution = ? AND ref = ?`},
+		{&s.insertWait, `INSERT OR IGNORE INTO waits VALUES (?, ?, ?)`},
+		{&s.removeWait, `DELETE FROM waits WHERE child = ? AND parent = ? AND attempt = ?`},
+		{&s.log, `INSERT INTO history VALUES (?, ?)`},
+	} {
+		stmt, err := c.PrepareContext(ctx, p.text)
+		if err != nil {
+			return err
+		}
+		*p.stmt = stmt
+		s.all = append(s.all, stmt)
+	}
+	return nil
+}
+
+func (s *statements) close() {
+	for _, stmt := range s.all {
+		_ = stmt.Close() // the connection goes away next
+	}
+}
+
+// apply writes the change within the writer's transaction.
+func (c *change) apply(ctx context.Context, s *statements) error {
+	var err error
+	exec := func(stmt *sql.Stmt, args ...any) {
+		if err == nil {
+			_, err = stmt.ExecContext(ctx, args...)
+		}
+	}
+	if r := c.insert; r != nil {
+		exec(s.insert, c.execution, r.machine, r.name, r.definition, r.status, r.input, r.output, r.failure, r.cause,
+			r.started, r.stopped, r.deadline, r.parent, r.attempt)
+	}
+	if r := c.update; r != nil {
+		exec(s.update, r.status, r.output, r.failure, r.cause, r.stopped, c.execution)
+	}
+	for i := range c.threads {
+		t := &c.threads[i]
+		if t.stored {
+			exec(s.updateThread, t.state, t.phase, t.entered, t.enteredEvent, t.previous, t.attempt, t.due, t.timer,
+				t.child, t.retries, t.input, t.key)
+		} else {
+			exec(s.insertThread, t.key, t.parent, t.item, t.state, t.phase, t.entered, t.enteredEvent, t.previous,
+				t.attempt, t.due, t.timer, t.child, t.retries, t.input)
+		}
+	}
+	for _, key := range c.removed {
+		exec(s.removeThread, key)
+	}
+	for _, t := range c.timers {
+		exec(s.insertTimer, t.due, t.execution, t.ref)
+	}
+	for _, t := range c.fired {
+		exec(s.removeTimer, t.due, t.execution, t.ref)
+	}
+	for _, w := range c.waits {
+		exec(s.insertWait, w.child, w.parent, w.attempt)
+	}
+	for _, w := range c.ended {
+		exec(s.removeWait, w.child, w.parent, w.attempt)
+	}
+	if len(c.history) > 0 {
+		exec(s.log, rowKey(c.execution, c.last), c.history)
+	}
+	if c.other != nil && err == nil {
+		err = c.other(ctx, s)
+	}
+	return err
+}
+
+// retriesText is the stored form of a thread's retry counters.
+func retriesText(total int, used []int) string {
+	if total == 0 {
+		return ""
+	}
+	b, _ := json.Marshal(append([]int{total}, used...)) // numbers always marshal
+	return string(b)
+}
+
+func parseRetries(text string) (total int, used []int, err error) {
+	if text == "" {
+		return 0, nil, nil
+	}
+	var all []int
+	if err := json.Unmarshal([]byte(text), &all); err != nil || len(all) == 0 {
+		return 0, nil, err
+	}
+	return all[0], all[1:], nil
+}

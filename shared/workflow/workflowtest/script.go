@@ -1,0 +1,178 @@
+package workflowtest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"sync"
+
+	"github.com/habeas-dsar/habeas/shared/fault"
+	"github.com/habeas-dsar/habeas/shared/workflow"
+)
+
+// script is an invoker that answers as a program says and notes what it was asked.
+type script struct {
+	engine workflow.Engine
+
+	mu      sync.Mutex
+	quiet   *sync.Cond // signalled when open falls to 0
+	open    int        // token answers under way
+	answers map[string][]Answer
+	calls   map[string][]json.RawMessage
+	errs    []error
+}
+
+func newScript(answers map[string][]Answer) *script {
+	s := &script{answers: answers, calls: map[string][]json.RawMessage{}}
+	s.quiet = sync.NewCond(&s.mu)
+	return s
+}
+
+// Invoke implements workflow.Invoker.
+func (s *script) Invoke(ctx context.Context, function string, payload json.RawMessage) (json.RawMessage, error) {
+	a, err := s.next(function, payload)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case a.Panics:
+		panic("as the program says")
+	case a.Fails != "":
+		return nil, fmt.Errorf("running scripted function: %w", fault.New(fault.Class(a.Fails), "as the program says"))
+	case a.Token != nil:
+		if a.Token.Early {
+			return json.RawMessage(`{}`), s.answer(ctx, payload, a.Token)
+		}
+		s.begin()
+		go func() { s.end(s.answer(context.WithoutCancel(ctx), payload, a.Token)) }()
+	case a.Echoes:
+		return payload, nil
+	case a.Bytes > 0:
+		return json.RawMessage(`"` + strings.Repeat("x", a.Bytes-2) + `"`), nil
+	}
+	return a.Returns, nil
+}
+
+func (s *script) next(function string, payload json.RawMessage) (Answer, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := len(s.calls[function])
+	s.calls[function] = append(s.calls[function], payload)
+	answers := s.answers[function]
+	if len(answers) == 0 {
+		return Answer{}, fault.New(fault.NotFound, "no such function")
+	}
+	return answers[min(n, len(answers)-1)], nil
+}
+
+func (s *script) answer(ctx context.Context, payload json.RawMessage, a *TokenAnswer) error {
+	var p struct{ Token string }
+	if err := json.Unmarshal(payload, &p); err != nil || p.Token == "" {
+		return errors.New("the payload of a function that answers its token lacks it")
+	}
+	if a.Error != "" {
+		return s.engine.Fail(ctx, p.Token, a.Error, a.Cause)
+	}
+	return s.engine.Succeed(ctx, p.Token, a.Output)
+}
+
+func (s *script) begin() {
+	s.mu.Lock()
+	s.open++
+	s.mu.Unlock()
+}
+
+func (s *script) end(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err != nil {
+		s.errs = append(s.errs, err)
+	}
+	s.open--
+	if s.open == 0 {
+		s.quiet.Broadcast()
+	}
+}
+
+// settle waits until no answer to a token is under way.
+func (s *script) settle() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for s.open > 0 {
+		s.quiet.Wait()
+	}
+}
+
+// failure returns the errors of the answers given.
+func (s *script) failure() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return errors.Join(s.errs...)
+}
+
+func (s *script) payloads(function string) []json.RawMessage {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]json.RawMessage(nil), s.calls[function]...)
+}
+
+// match compares JSON by value. In the pattern the string <any> stands for any value and <match:REGEXP> for a string.
+func match(pattern, got json.RawMessage) error {
+	var want, have any
+	if err := json.Unmarshal(pattern, &want); err != nil {
+		return fmt.Errorf("reading expectation: %w", err)
+	}
+	if err := json.Unmarshal(got, &have); err != nil {
+		return fmt.Errorf("reading value: %w", err)
+	}
+	return matchValue(want, have, "")
+}
+
+func matchValue(want, have any, at string) error {
+	switch w := want.(type) {
+	case map[string]any:
+		h, ok := have.(map[string]any)
+		if !ok || len(h) != len(w) {
+			return fmt.Errorf("%s: want an object with %d members", at, len(w))
+		}
+		for k := range w {
+			v, ok := h[k]
+			if !ok {
+				return fmt.Errorf("%s/%s is missing", at, k)
+			}
+			if err := matchValue(w[k], v, at+"/"+k); err != nil {
+				return err
+			}
+		}
+		return nil
+	case []any:
+		h, ok := have.([]any)
+		if !ok || len(h) != len(w) {
+			return fmt.Errorf("%s: want an array of %d elements", at, len(w))
+		}
+		for i := range w {
+			if err := matchValue(w[i], h[i], fmt.Sprintf("%s/%d", at, i)); err != nil {
+				return err
+			}
+		}
+		return nil
+	case string:
+		if w == "<any>" {
+			return nil
+		}
+		if expr, ok := strings.CutPrefix(w, "<match:"); ok {
+			h, isText := have.(string)
+			if re, err := regexp.Compile("^(?:" + strings.TrimSuffix(expr, ">") + ")$"); err != nil || !isText || !re.MatchString(h) {
+				return fmt.Errorf("%s: want %s", at, w)
+			}
+			return nil
+		}
+	}
+	if want != have {
+		return fmt.Errorf("%s: want %v, got %v", at, want, have)
+	}
+	return nil
+}

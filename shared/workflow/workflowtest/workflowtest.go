@@ -1,0 +1,253 @@
+// Package workflowtest is the conformance suite of workflow engines: small programs in testdata, each with its input, scripted
+// functions, and the status, output, error and history that the States Language specification and the Step Functions
+// documents prescribe.
+//
+// The programs know nothing of any one engine, so that they also run against Step Functions emulators and the service: names
+// of functions and machines are written ${name}, and all time passes through System.Advance.
+package workflowtest
+
+import (
+	"context"
+	"embed"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"path"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/habeas-dsar/habeas/shared/workflow"
+)
+
+//go:embed testdata/*.json
+var testdata embed.FS
+
+// Deployment is what a program needs of an engine.
+type Deployment struct {
+	Machines  map[string]json.RawMessage // definitions by name, with ${name} for functions and machines
+	Functions []string
+	Invoker   workflow.Invoker // what the functions do
+}
+
+// System is an engine with the machines and functions of one deployment, and nothing else in it.
+type System struct {
+	Engine workflow.Engine
+	// History returns all events of an execution.
+	History func(ctx context.Context, machine, name string) ([]workflow.Event, error)
+	// Advance lets so much workflow time pass and returns when everything that became due has run. An engine whose clock
+	// cannot be moved waits, by its scale.
+	Advance func(ctx context.Context, d time.Duration) error
+	// Settle returns when nothing can run without time passing.
+	Settle func(ctx context.Context) error
+}
+
+// Harness connects the suite to an engine.
+type Harness struct {
+	// Deploy starts a system and stops it when the test ends.
+	Deploy func(t *testing.T, d Deployment) System
+	// Kinds maps the history's event types before they are compared; nil compares them as they are. Engines whose history
+	// is known to be thinner than the service's drop the difference here.
+	Kinds func(kinds []string) []string
+}
+
+// Program is one file of testdata.
+type Program struct {
+	Title     string                     `json:"title"`
+	Source    string                     `json:"source"` // where the behaviour is written
+	Machines  map[string]json.RawMessage `json:"machines"`
+	Input     json.RawMessage            `json:"input"`
+	Functions map[string][]Answer        `json:"functions"`
+	Expect    Expectation                `json:"expect"`
+}
+
+// Answer is what a function does when it is called; the last of its answers repeats.
+type Answer struct {
+	Returns json.RawMessage `json:"returns"`
+	Echoes  bool            `json:"echoes"` // returns its payload
+	Bytes   int             `json:"bytes"`  // returns a string of that many bytes
+	Fails   string          `json:"fails"`  // a fault class
+	Panics  bool            `json:"panics"`
+	Token   *TokenAnswer    `json:"token"` // answers the token in the payload's "token"
+}
+
+// TokenAnswer is how a token is answered.
+type TokenAnswer struct {
+	Output json.RawMessage `json:"output"`
+	Error  string          `json:"error"`
+	Cause  string          `json:"cause"`
+	Early  bool            `json:"early"` // before the function returns
+}
+
+// Expectation is what is to come of the execution of the machine "main".
+type Expectation struct {
+	Status  workflow.Status              `json:"status"`
+	Output  json.RawMessage              `json:"output"` // strings <any> and <match:REGEXP> stand for values
+	Error   string                       `json:"error"`
+	Cause   string                       `json:"cause"` // part of it
+	Seconds int                          `json:"seconds"`
+	History []string                     `json:"history"`
+	Calls   map[string][]json.RawMessage `json:"calls"` // payloads by function
+	Count   map[string]int               `json:"count"` // calls by function, where payloads do not matter
+}
+
+// execution is the name under which programs run.
+const execution = "run-1"
+
+// Programs returns the programs by name.
+func Programs() (map[string]Program, error) {
+	out := map[string]Program{}
+	files, err := fs.Glob(testdata, "testdata/*.json")
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range files {
+		b, err := testdata.ReadFile(f)
+		if err != nil {
+			return nil, err
+		}
+		d := json.NewDecoder(strings.NewReader(string(b)))
+		d.DisallowUnknownFields()
+		var p Program
+		if err := d.Decode(&p); err != nil {
+			return nil, fmt.Errorf("reading %s: %w", f, err)
+		}
+		out[strings.TrimSuffix(path.Base(f), ".json")] = p
+	}
+	return out, nil
+}
+
+// Run runs the whole suite.
+func Run(t *testing.T, h Harness) {
+	programs, err := Programs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, p := range programs {
+		t.Run(name, func(t *testing.T) { p.run(t, h) })
+	}
+	for name, story := range stories() {
+		t.Run(name, func(t *testing.T) { story(t, h) })
+	}
+}
+
+func (p Program) run(t *testing.T, h Harness) {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	script := newScript(p.Functions)
+	names := make([]string, 0, len(p.Functions))
+	for n := range p.Functions {
+		names = append(names, n)
+	}
+	s := h.Deploy(t, Deployment{Machines: p.Machines, Functions: names, Invoker: script})
+	script.engine = s.Engine
+	if _, err := s.Engine.Start(ctx, "main", execution, p.Input); err != nil {
+		t.Fatal(err)
+	}
+	x := finish(ctx, t, s, script, "main", execution)
+	if err := script.failure(); err != nil {
+		t.Error(err)
+	}
+	p.check(t, x, script)
+	if p.Expect.History == nil {
+		return
+	}
+	events, err := s.History(ctx, "main", execution)
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkChain(t, events)
+	kinds := make([]string, len(events))
+	for i, v := range events {
+		kinds[i] = v.Type
+	}
+	want := p.Expect.History
+	if h.Kinds != nil {
+		kinds, want = h.Kinds(kinds), h.Kinds(want)
+	}
+	if d := cmp.Diff(want, kinds); d != "" {
+		t.Errorf("history (-want +got):\n%s", d)
+	}
+}
+
+// horizon is how far a program's time may run; programs that wait wait less.
+const horizon = 400 * 24 * time.Hour
+
+// finish lets time pass until the execution has closed.
+func finish(ctx context.Context, t *testing.T, s System, script *script, machine, name string) workflow.Execution {
+	t.Helper()
+	for step, passed := time.Second, time.Duration(0); ; step, passed = min(2*step, 24*time.Hour), passed+step {
+		for range 2 { // an answer to a token sets off more
+			if err := s.Settle(ctx); err != nil {
+				t.Fatal(err)
+			}
+			script.settle()
+		}
+		x, err := s.Engine.Describe(ctx, machine, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if x.Status != workflow.Running {
+			return x
+		}
+		if passed > horizon {
+			t.Fatal("the execution does not end")
+		}
+		if err := s.Advance(ctx, step); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func (p Program) check(t *testing.T, x workflow.Execution, script *script) {
+	t.Helper()
+	if x.Status != p.Expect.Status || x.Error != p.Expect.Error {
+		t.Errorf("got %s %q (%s), want %s %q", x.Status, x.Error, x.Cause, p.Expect.Status, p.Expect.Error)
+	}
+	if !strings.Contains(x.Cause, p.Expect.Cause) {
+		t.Errorf("cause %q lacks %q", x.Cause, p.Expect.Cause)
+	}
+	if p.Expect.Output != nil {
+		if err := match(p.Expect.Output, x.Output); err != nil {
+			t.Errorf("output %s: %v", x.Output, err)
+		}
+	}
+	if took := x.StoppedAt.Sub(x.StartedAt); p.Expect.Seconds > 0 && took.Truncate(time.Second) != time.Duration(p.Expect.Seconds)*time.Second {
+		t.Errorf("it took %s, want %d s", took, p.Expect.Seconds)
+	}
+	for name, want := range p.Expect.Calls {
+		got := script.payloads(name)
+		if len(got) != len(want) {
+			t.Errorf("%s was called %d times, want %d", name, len(got), len(want))
+			continue
+		}
+		for i := range want {
+			if err := match(want[i], got[i]); err != nil {
+				t.Errorf("call %d of %s with %s: %v", i+1, name, got[i], err)
+			}
+		}
+	}
+	for name, want := range p.Expect.Count {
+		if got := len(script.payloads(name)); got != want {
+			t.Errorf("%s was called %d times, want %d", name, got, want)
+		}
+	}
+}
+
+// checkChain checks what holds for every history: numbers without gaps, predecessors that come before.
+func checkChain(t *testing.T, events []workflow.Event) {
+	t.Helper()
+	for i, v := range events {
+		if v.ID != int64(i)+1 {
+			t.Fatalf("event %d has number %d", i+1, v.ID)
+		}
+		if v.PreviousID < 0 || v.PreviousID >= v.ID {
+			t.Errorf("event %d follows event %d", v.ID, v.PreviousID)
+		}
+		if i > 0 && v.At.Before(events[i-1].At) {
+			t.Errorf("event %d is older than the one before", v.ID)
+		}
+	}
+}
