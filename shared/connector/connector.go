@@ -161,6 +161,7 @@ type OpenInput struct {
 	Settings json.RawMessage        // checked against the schema
 	Secrets  map[string]redact.Text // by name
 	Dataset  *Dataset               // nil for kinds without collections
+	Others   []*Dataset             // data maps of the tenant's other systems, for references between systems
 	BaseDir  string                 // relative paths in Settings start here
 	Now      func() time.Time       // the clock of the installation
 }
