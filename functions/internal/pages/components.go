@@ -202,15 +202,24 @@ func (w *words) settledChip(now time.Time, d Due, c chip) (chip, error) {
 	return c, err
 }
 
+// holding counts the systems that hold something about the person, whatever was done with it.
+func holding(list []SystemProgress) int {
+	held := 0
+	for _, s := range list {
+		switch s.Outcome {
+		case dsar.Found, dsar.Erased, dsar.Corrected, dsar.Restricted, dsar.Retained:
+			held++
+		}
+	}
+	return held
+}
+
 // heard says how many of the systems have answered, and what: "We found data in 3 of 4 systems". The list is not empty.
 func (w *words) heard(list []SystemProgress) (string, error) {
-	found, open := 0, 0
+	open, found := 0, holding(list)
 	for _, s := range list {
-		switch {
-		case s.Outcome == "":
+		if s.Outcome == "" {
 			open++
-		case s.Outcome != dsar.NothingHeld && s.Outcome != dsar.NotDone && s.Outcome != dsar.Unsupported && s.Outcome != dsar.Ambiguous:
-			found++
 		}
 	}
 	switch {

@@ -56,7 +56,7 @@ func testReview() ConsoleReview {
 	letter.Date = time.Time{}
 	return ConsoleReview{
 		ConsoleFrame: testConsoleFrame(SectionCases), Form: Form{Action: "/console/cases/1/response", Hidden: []Hidden{{"digest", "x"}}}, Reference: "7K3QX-9M2DA", CaseURL: "/console/cases/1",
-		Right: dsar.Access, Subject: "Ada Marlow", Address: "ada.marlow@example.com", Digest: "sha256:9f2c71e0b4aa", PreparedAt: at(12, 10, 9, 30), Due: Due{At: at(12, 14, 23, 59), Law: "GDPR Art. 12(3)"},
+		Right: dsar.Access, Subject: "Ada Marlow", Address: "ada.marlow@example.com", Digest: "sha256:9f2c71e0b4aa53d0c1e7a8b6f2d4934e0b7c5a1d8e6f3b2a9c4d7e0f1a2b3c4d", PreparedAt: at(12, 10, 9, 30), Due: Due{At: at(12, 14, 23, 59), Law: "GDPR Art. 12(3)"},
 		Records: 1841, Systems: testSystems(), Volumes: []Volume{{1, 48_300_000}}, PackageURL: "/console/cases/1/package", Letter: &letter, MayDecide: true,
 	}
 }

@@ -1,0 +1,173 @@
+package assembleresponse
+
+import (
+	"context"
+	"iter"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/habeas-dsar/habeas/shared/casefile"
+	"github.com/habeas-dsar/habeas/shared/connector"
+	"github.com/habeas-dsar/habeas/shared/connector/engine"
+	"github.com/habeas-dsar/habeas/shared/disclosure"
+	"github.com/habeas-dsar/habeas/shared/dsar"
+	"github.com/habeas-dsar/habeas/shared/fault"
+	"github.com/habeas-dsar/habeas/shared/policy"
+	"github.com/habeas-dsar/habeas/shared/redact"
+	"github.com/habeas-dsar/habeas/shared/registry"
+)
+
+// input gathers what the package states, from the case, the registry and the pinned law.
+func (s *Step) input(ctx context.Context, f *casefile.File, at time.Time) (disclosure.Input, error) {
+	c := &f.Case
+	tenant, err := s.Registry.Tenant(ctx, c.Tenant)
+	if err != nil {
+		return disclosure.Input{}, err
+	}
+	z, err := zone(tenant)
+	if err != nil {
+		return disclosure.Input{}, err
+	}
+	p, err := f.Person()
+	if err != nil {
+		return disclosure.Input{}, err
+	}
+	pack, err := s.Packs.At(policy.ID(c.Law.Pack), policy.Version(c.Law.Version))
+	if err != nil {
+		return disclosure.Input{}, err
+	}
+	locale := c.Locale
+	if locale == "" {
+		locale = tenant.Locale
+	}
+	in := disclosure.Input{
+		Reference: c.Reference, Right: c.Right, Locale: locale, GeneratedAt: at.In(z), ReceivedAt: c.ReceivedAt.In(z), Subject: p.Name,
+		Controller: disclosure.Controller{Title: tenant.Title, Name: tenant.Controller, Contact: tenant.Contact},
+		Law:        law(pack, locale), Facts: disclosure.Facts{
+			AutomatedDecisions: tenant.Facts.AutomatedDecisions, Transfers: tenant.Facts.Transfers, Authority: tenant.Facts.Authority,
+		},
+	}
+	recipients, err := s.Registry.Recipients(ctx, c.Tenant)
+	if err != nil {
+		return disclosure.Input{}, err
+	}
+	for _, r := range recipients {
+		in.Recipients = append(in.Recipients, disclosure.Recipient{Title: r.Title, Country: r.Country, Purpose: r.Purpose})
+	}
+	for _, t := range f.Tasks {
+		if !discloses(t) {
+			continue
+		}
+		sys, err := s.system(ctx, f, t, recipients)
+		if err != nil {
+			return disclosure.Input{}, err
+		}
+		in.Systems = append(in.Systems, sys)
+	}
+	return in, nil
+}
+
+func law(p policy.Pack, locale string) disclosure.Law {
+	out := disclosure.Law{Name: p.Law, Citation: p.Short, GDPR: p.ID == "eu" || p.ID == "uk"}
+	for _, r := range dsar.Rights() {
+		if p.RightLevel(r) != policy.None {
+			out.Rights = append(out.Rights, r)
+		}
+	}
+	language, _, _ := strings.Cut(locale, "-")
+	for _, r := range []*policy.Route{p.Complaint.Internal, p.Complaint.Authority, p.Complaint.Court} {
+		if r != nil {
+			text, _ := r.Text.In(language)
+			out.Complaint = append(out.Complaint, disclosure.Route{Name: r.Name, URL: r.URL, Text: text})
+		}
+	}
+	return out
+}
+
+func (s *Step) system(ctx context.Context, f *casefile.File, t *casefile.Task, recipients []registry.Recipient) (disclosure.System, error) {
+	sys, err := s.Registry.System(ctx, f.Case.Tenant, t.System)
+	if err != nil && !fault.Has(err, fault.NotFound) {
+		return disclosure.System{}, err
+	}
+	out := disclosure.System{
+		Name: t.System, Title: sys.Title, Outcome: t.Outcome,
+		Facts: disclosure.SystemFacts{Purposes: sys.Facts.Purposes, Retention: sys.Facts.Retention, Source: sys.Facts.Source},
+	}
+	if t.Outcome == dsar.Retained {
+		out.Because = dsar.Keep
+	}
+	if t.Decision != nil {
+		out.Note = t.Because
+	}
+	for _, name := range sys.Recipients {
+		for _, r := range recipients {
+			if r.Name == name {
+				out.Facts.Recipients = append(out.Facts.Recipients, r.Title)
+			}
+		}
+	}
+	// A data map that cannot be read any more takes only the categories away, not the data.
+	dataset, err := s.DataMaps.DataMap(ctx, f.Case.Tenant, t.System)
+	if err != nil && !fault.Has(err, fault.NotFound) && !fault.Has(err, fault.Misconfigured) {
+		return disclosure.System{}, err
+	}
+	for _, c := range t.Collections {
+		out.Collections = append(out.Collections, collection(c, dataset))
+	}
+	refs, err := casefile.PartsOf[engine.PartRef](t)
+	if err != nil {
+		return disclosure.System{}, err
+	}
+	if len(refs) > 0 {
+		out.Records = s.records(f, out.Collections, refs)
+	}
+	return out, nil
+}
+
+func collection(c casefile.Collection, d *connector.Dataset) disclosure.Collection {
+	out := disclosure.Collection{
+		Name: c.Name, Outcome: c.Outcome, Because: dsar.RetainedBecause(c.Because), Records: c.Records,
+		ReadFrom: c.ReadFrom, ReadTo: c.ReadTo, Note: c.Note,
+	}
+	if d == nil {
+		return out
+	}
+	dc := d.Collection(c.Name)
+	if dc == nil {
+		return out
+	}
+	for field := range dc.All {
+		for _, cat := range field.Categories {
+			if !slices.Contains(out.Categories, cat) {
+				out.Categories = append(out.Categories, cat)
+			}
+		}
+	}
+	slices.Sort(out.Categories)
+	return out
+}
+
+// records yields the sealed records collection by collection, always in the same order.
+func (s *Step) records(f *casefile.File, list []disclosure.Collection, refs []engine.PartRef) func(context.Context, int64) iter.Seq2[disclosure.Record, error] {
+	return func(ctx context.Context, skip int64) iter.Seq2[disclosure.Record, error] {
+		return func(yield func(disclosure.Record, error) bool) {
+			parts := engine.NewParts(s.Blobs, f.Keys.OpenResults, refs)
+			for _, c := range list {
+				if c.Records <= skip { // a whole collection was written before
+					skip -= c.Records
+					continue
+				}
+				for line, err := range parts.Records(ctx, c.Name) {
+					if err == nil && skip > 0 {
+						skip--
+						continue
+					}
+					if !yield(disclosure.Record{Collection: c.Name, Line: redact.NewBytes(line)}, err) || err != nil {
+						return
+					}
+				}
+			}
+		}
+	}
+}

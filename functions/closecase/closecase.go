@@ -1,0 +1,159 @@
+// Package closecase is the last step: the case gets its final status, the letter that an ending without an answer needs, and
+// its closing entry. Requests that were joined to the case end with it.
+package closecase
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/habeas-dsar/habeas/events"
+	"github.com/habeas-dsar/habeas/functions/internal/correspondence"
+	"github.com/habeas-dsar/habeas/functions/internal/step"
+	"github.com/habeas-dsar/habeas/shared/casefile"
+	"github.com/habeas-dsar/habeas/shared/dsar"
+	"github.com/habeas-dsar/habeas/shared/evidence"
+	"github.com/habeas-dsar/habeas/shared/fault"
+	"github.com/habeas-dsar/habeas/shared/letters"
+	"github.com/habeas-dsar/habeas/shared/redact"
+)
+
+// Step is the handler.
+type Step struct {
+	Cases   *casefile.Store
+	Letters *correspondence.Writer
+}
+
+// Handle closes the case once. A case that was joined to another one stays open until that one closes.
+func (s *Step) Handle(ctx context.Context, in step.Input) (step.Answer, error) {
+	return step.Run(ctx, s.Cases, in, func(ctx context.Context, f *casefile.File) (step.Answer, error) {
+		c := &f.Case
+		if !c.Open() {
+			return step.To(step.Proceed), nil
+		}
+		c.Phase = dsar.PhaseClose
+		if err := f.SettleTasks(); err != nil {
+			return step.Answer{}, err
+		}
+		if c.MergedInto != "" {
+			return s.joined(ctx, f)
+		}
+		status := final(c, f.Tasks)
+		if err := s.farewell(ctx, f, status); err != nil {
+			return step.Answer{}, err
+		}
+		if err := end(f, status, ""); err != nil {
+			return step.Answer{}, err
+		}
+		return step.To(step.Proceed), s.endJoined(ctx, f, status)
+	})
+}
+
+// final returns the status that the case ends with.
+func final(c *casefile.Case, tasks []*casefile.Task) dsar.Status {
+	switch {
+	case c.Withdrawal != nil && !c.Answered:
+		return dsar.Withdrawn
+	case c.Verification.Expired:
+		return dsar.Expired
+	case c.Unidentified:
+		return dsar.NotIdentifiable
+	case c.Refusal != nil:
+		return dsar.Refused
+	}
+	for _, t := range tasks {
+		if t.Action != dsar.Locate && t.Action != dsar.DryRun && !t.Outcome.Complete() {
+			return dsar.PartlyFulfilled
+		}
+	}
+	return dsar.Fulfilled
+}
+
+// farewell queues the letter of an ending that was not answered by deliverresponse.
+func (s *Step) farewell(ctx context.Context, f *casefile.File, status dsar.Status) error {
+	c := &f.Case
+	switch status {
+	case dsar.Withdrawn:
+		return s.Letters.Send(ctx, f, letters.Withdrawn, nil)
+	case dsar.Expired:
+		return s.Letters.Send(ctx, f, letters.Expired, nil)
+	case dsar.NotIdentifiable:
+		return s.Letters.Send(ctx, f, letters.NotIdentifiable, func(l correspondence.Facts) {
+			l.Reasons = []letters.Reason{{Text: redact.NewText(unidentifiedReason(f.Tasks)), Citation: l.Pack.Short}}
+		})
+	case dsar.Refused:
+		return s.Letters.Send(ctx, f, letters.Refused, func(l correspondence.Facts) {
+			l.Reasons = []letters.Reason{{Text: redact.NewText(c.Refusal.Reason), Citation: c.Refusal.Hash}}
+		})
+	}
+	return nil
+}
+
+func unidentifiedReason(tasks []*casefile.Task) string {
+	for _, t := range tasks {
+		if t.Decision != nil && t.Decision.Decision == string(dsar.NotIdentifiable) && t.Decision.Reason != "" {
+			return t.Decision.Reason
+		}
+	}
+	return "The details that we have may belong to more than one person, and we cannot tell which of them is you."
+}
+
+func end(f *casefile.File, status dsar.Status, with string) error {
+	c := &f.Case
+	if err := c.Become(status); err != nil {
+		return fmt.Errorf("closing case: %w", err)
+	}
+	c.ClosedAt, c.NextDue, c.Operator = f.Now(), time.Time{}, nil
+	facts := map[string]any{"status": status, "tasks": len(f.Tasks)}
+	if with != "" {
+		facts["with"] = with
+	}
+	if err := f.Entry("case_closed", evidence.System, facts); err != nil {
+		return err
+	}
+	f.Publish(events.CaseClosed)
+	return nil
+}
+
+// joined ends the execution of a case that another one answers: its status follows when that one closes.
+func (s *Step) joined(ctx context.Context, f *casefile.File) (step.Answer, error) {
+	f.Case.NextDue = time.Time{}
+	older, err := s.Cases.Case(ctx, f.Case.Tenant, f.Case.MergedInto)
+	if err != nil {
+		return step.Answer{}, err
+	}
+	if f.Case.Noticed {
+		return step.To(step.Proceed), nil
+	}
+	f.Case.Noticed = true
+	if f.Case.Status.MayBecome(dsar.InProgress) {
+		f.Case.Status = dsar.InProgress
+	}
+	return step.To(step.Proceed), s.Letters.Send(ctx, f, letters.Duplicate, func(l correspondence.Facts) {
+		l.Other, l.Due = older.Reference, l.Day(older.Due.At)
+	})
+}
+
+// endJoined closes the requests that were joined to the case, in the same commit.
+func (s *Step) endJoined(ctx context.Context, f *casefile.File, status dsar.Status) error {
+	for _, id := range f.Case.Merged {
+		o, err := s.Cases.Load(ctx, f.Case.Tenant, id)
+		if fault.Has(err, fault.NotFound) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("reading joined request: %w", err)
+		}
+		if !o.Case.Open() {
+			continue
+		}
+		if o.Case.Status.MayBecome(dsar.InProgress) {
+			o.Case.Status = dsar.InProgress // a request that was verified a moment ago passes through here
+		}
+		if err := end(o, status, f.Case.Reference); err != nil {
+			return err
+		}
+		f.Join(o)
+	}
+	return nil
+}

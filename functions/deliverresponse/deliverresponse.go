@@ -1,0 +1,52 @@
+// Package deliverresponse is the step that sends the answer: a letter with the way to the package, or the letter that says
+// what was done or that nothing is held. It sends no personal data by mail.
+package deliverresponse
+
+import (
+	"context"
+
+	"github.com/habeas-dsar/habeas/functions/internal/correspondence"
+	"github.com/habeas-dsar/habeas/functions/internal/step"
+	"github.com/habeas-dsar/habeas/shared/casefile"
+	"github.com/habeas-dsar/habeas/shared/dsar"
+	"github.com/habeas-dsar/habeas/shared/evidence"
+	"github.com/habeas-dsar/habeas/shared/letters"
+	"github.com/habeas-dsar/habeas/shared/redact"
+)
+
+// Step is the handler.
+type Step struct {
+	Cases   *casefile.Store
+	Letters *correspondence.Writer
+}
+
+// Handle queues the answer once. After it a withdrawal comes too late.
+func (s *Step) Handle(ctx context.Context, in step.Input) (step.Answer, error) {
+	return step.Run(ctx, s.Cases, in, func(ctx context.Context, f *casefile.File) (step.Answer, error) {
+		c := &f.Case
+		if c.Stopping() {
+			return step.To(step.Close), nil
+		}
+		c.Phase = dsar.PhaseDeliver
+		if c.Answered {
+			return step.To(step.Proceed), nil
+		}
+		c.Answered = true
+		if err := f.Entry("response_delivered", evidence.System, map[string]any{"answer": c.Answer, "package": c.Package != nil}); err != nil {
+			return step.Answer{}, err
+		}
+		kind := letters.Done
+		switch {
+		case c.Package != nil:
+			kind = letters.ResponseReady
+		case c.Answer == dsar.NothingHeld:
+			kind = letters.NothingHeld
+		}
+		return step.To(step.Proceed), s.Letters.Send(ctx, f, kind, func(l correspondence.Facts) {
+			if c.Package != nil {
+				l.Link = redact.NewText(l.PortalURL) // asks for a fresh code: a forwarded link opens nothing
+				l.Until, l.Volumes = l.Day(c.Package.ExpiresAt), len(c.Package.Volumes)
+			}
+		})
+	})
+}

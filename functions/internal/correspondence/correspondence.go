@@ -1,0 +1,104 @@
+// Package correspondence fills letters with the facts of a case and queues them with the case's change, in one place for all
+// steps and handlers.
+package correspondence
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"time"
+
+	"github.com/habeas-dsar/habeas/shared/casefile"
+	"github.com/habeas-dsar/habeas/shared/clock"
+	"github.com/habeas-dsar/habeas/shared/clock/civil"
+	"github.com/habeas-dsar/habeas/shared/dsar"
+	"github.com/habeas-dsar/habeas/shared/letters"
+	"github.com/habeas-dsar/habeas/shared/policy"
+	"github.com/habeas-dsar/habeas/shared/registry"
+)
+
+// Writer writes letters for cases.
+type Writer struct {
+	Registry  *registry.Store
+	Packs     *policy.Set
+	Catalogue *letters.Catalogue
+	BaseURL   string // "https://privacy.example.com", without a slash at the end
+}
+
+// Facts are the facts of one letter with what edit functions need to complete them.
+type Facts struct {
+	*letters.Facts
+	Policy registry.Policy
+	Zone   *time.Location
+	URL    func(path string) string // absolute address below the tenant's portal
+}
+
+// Day is the civil day of an instant in the tenant's zone.
+func (f Facts) Day(t time.Time) civil.Date { return civil.In(t, f.Zone) }
+
+// Send renders the letter from the case and what edit adds, and queues it under the commit of f. edit may be nil.
+func (w *Writer) Send(ctx context.Context, f *casefile.File, kind letters.Kind, edit func(Facts)) error {
+	c := &f.Case
+	tenant, err := w.Registry.Tenant(ctx, c.Tenant)
+	if err != nil {
+		return err
+	}
+	zone, err := time.LoadLocation(tenant.Zone)
+	if err != nil {
+		return fmt.Errorf("loading the tenant's zone: %w", err)
+	}
+	pack, err := w.Packs.At(policy.ID(c.Law.Pack), policy.Version(c.Law.Version))
+	if err != nil {
+		return fmt.Errorf("reading the pinned law: %w", err)
+	}
+	p, err := f.Person()
+	if err != nil {
+		return err
+	}
+	below := func(path string) string { return w.BaseURL + "/t/" + url.PathEscape(c.Tenant) + "/" + path }
+	facts := letters.Facts{
+		Tenant:    letters.Tenant{Title: tenant.Title, Controller: tenant.Controller, Contact: tenant.Contact},
+		Reference: c.Reference, Right: c.Right, Pack: pack, PortalURL: below("requests/" + c.Reference), Name: p.Name,
+		ReceivedOn: civil.In(c.ReceivedAt, zone), On: civil.In(f.Now(), zone), Assumption: c.Law.Assumption,
+		Systems: systems(ctx, w.Registry, f), Authority: tenant.Facts.Authority,
+	}
+	if !c.Due.At.IsZero() {
+		facts.Due = civil.In(c.Due.At, zone)
+		for n, s := range c.Due.Steps {
+			facts.DueSteps = append(facts.DueSteps, clock.Step{N: n + 1, Text: s.Text, Citation: s.Citation})
+		}
+	}
+	if edit != nil {
+		edit(Facts{&facts, tenant.Policy.Effective(), zone, below})
+	}
+	locale := c.Locale
+	if locale == "" {
+		locale = tenant.Locale
+	}
+	r, err := w.Catalogue.Render(kind, locale, facts)
+	if err != nil {
+		return err
+	}
+	return f.Send(casefile.Letter{Kind: string(kind), To: p.Email.Value, Subject: r.Subject, Text: r.Text, HTML: r.HTML})
+}
+
+// systems lists what each system said, by its title.
+func systems(ctx context.Context, reg *registry.Store, f *casefile.File) []letters.System {
+	var out []letters.System
+	for _, t := range f.Tasks {
+		if t.Action == dsar.Locate || t.Action == dsar.DryRun || !t.Outcome.Valid() {
+			continue
+		}
+		s := letters.System{Title: t.System, Outcome: t.Outcome}
+		if sys, err := reg.System(ctx, f.Case.Tenant, t.System); err == nil && sys.Title != "" {
+			s.Title = sys.Title // a system that is no longer registered keeps its name
+		}
+		for _, c := range t.Collections {
+			if c.Outcome != dsar.NothingHeld {
+				s.Records += int(c.Records)
+			}
+		}
+		out = append(out, s)
+	}
+	return out
+}

@@ -1,0 +1,130 @@
+// Package progress says what each system said about a case, in one place for the portal, the console and both APIs.
+package progress
+
+import (
+	"time"
+
+	"github.com/habeas-dsar/habeas/functions/internal/pages"
+	"github.com/habeas-dsar/habeas/shared/casefile"
+	"github.com/habeas-dsar/habeas/shared/dsar"
+	"github.com/habeas-dsar/habeas/shared/registry"
+)
+
+// System is what one system said. Either Outcome or Progress is set. Its JSON is that of the contract.
+type System struct {
+	Name        string         `json:"name"`
+	Title       string         `json:"title,omitempty"`
+	Outcome     dsar.Outcome   `json:"outcome,omitempty"`
+	Because     string         `json:"because,omitempty"`
+	Progress    pages.Progress `json:"progress,omitempty"`
+	Since       time.Time      `json:"since,omitzero"`
+	Records     int64          `json:"records"`
+	Collections []Collection   `json:"collections"`
+}
+
+// Collection is the same for one collection.
+type Collection struct {
+	Name    string       `json:"name"`
+	Outcome dsar.Outcome `json:"outcome"`
+	Because string       `json:"because,omitempty"`
+	Records int64        `json:"records"`
+}
+
+// Systems lists every system that was asked or will be, in order of name. Before a case is verified nothing is asked, and the
+// list is empty.
+func Systems(f *casefile.File, systems []registry.System) []System {
+	out := []System{}
+	if f.Case.Verification.VerifiedAt.IsZero() {
+		return out
+	}
+	seen := map[string]bool{}
+	for _, sys := range systems {
+		seen[sys.Name] = true
+		if s, ok := one(f, sys.Name); ok || f.Case.Open() {
+			s.Title = sys.Title
+			out = append(out, s)
+		}
+	}
+	for _, t := range f.Tasks { // systems that were asked and are no longer registered
+		if !seen[t.System] {
+			seen[t.System] = true
+			if s, ok := one(f, t.System); ok {
+				out = append(out, s)
+			}
+		}
+	}
+	return out
+}
+
+func one(f *casefile.File, name string) (System, bool) {
+	s := System{Name: name, Progress: pages.Queued, Collections: []Collection{}}
+	var act, locate *casefile.Task
+	for _, t := range f.Tasks {
+		switch {
+		case t.System != name || t.Action == dsar.DryRun:
+		case t.Action == dsar.Locate:
+			locate = t
+		default:
+			act = t
+		}
+	}
+	t := act
+	if t == nil {
+		t = locate
+	}
+	if t == nil {
+		return s, false
+	}
+	s.Since = t.StartedAt
+	switch {
+	case t.Status == casefile.TaskDone && act != nil:
+		s.Outcome, s.Because, s.Progress, s.Since = t.Outcome, t.Because, "", t.EndedAt
+	case t.Status == casefile.TaskWaiting:
+		s.Progress = pages.Waiting
+	case t.Asked != nil && t.Decision == nil:
+		s.Progress, s.Since = pages.ForPerson, t.Asked.Since
+	case t.Turns > 0 || t.Part > 0:
+		s.Progress = pages.Working
+	}
+	if s.Outcome == "" {
+		return s, true
+	}
+	for _, c := range t.Collections {
+		s.Collections = append(s.Collections, Collection{c.Name, c.Outcome, c.Because, c.Records})
+		if c.Outcome != dsar.NothingHeld {
+			s.Records += c.Records
+		}
+	}
+	return s, true
+}
+
+// Pages turns the list into what a page shows.
+func Pages(list []System) []pages.SystemProgress {
+	out := make([]pages.SystemProgress, 0, len(list))
+	for _, s := range list {
+		p := pages.SystemProgress{Name: s.Title, Outcome: s.Outcome, Progress: s.Progress, Records: int(s.Records), Since: s.Since}
+		if p.Name == "" {
+			p.Name = s.Name
+		}
+		p.Because, p.Why = because(s.Outcome, s.Because)
+		for _, c := range s.Collections {
+			pc := pages.CollectionProgress{Name: c.Name, Outcome: c.Outcome, Records: int(c.Records)}
+			pc.Because, pc.Why = because(c.Outcome, c.Because)
+			p.Collections = append(p.Collections, pc)
+		}
+		out = append(out, p)
+	}
+	return out
+}
+
+// because tells a reason code of Retained from words of a person.
+func because(o dsar.Outcome, s string) (dsar.RetainedBecause, string) {
+	switch b := dsar.RetainedBecause(s); b {
+	case dsar.Hold, dsar.Exemption, dsar.Keep:
+		return b, ""
+	}
+	if o == dsar.Retained {
+		return dsar.Keep, s
+	}
+	return "", s
+}

@@ -1,0 +1,203 @@
+// Package web is what every HTTP handler shares: problem documents (RFC 9457), bounded strict JSON, security headers, the
+// caller's network address and a request log without personal data.
+package web
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"mime"
+	"net"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/habeas-dsar/habeas/shared/fault"
+)
+
+// MaxBody bounds the body of every request but uploads.
+const MaxBody = 64 << 10
+
+// Problem is an error as the API answers it.
+type Problem struct {
+	Type   string       `json:"type"`
+	Title  string       `json:"title"`
+	Status int          `json:"status"`
+	Detail string       `json:"detail,omitempty"`
+	Class  fault.Class  `json:"class"`
+	Errors []FieldError `json:"errors,omitempty"`
+}
+
+// FieldError is one thing wrong with the input.
+type FieldError struct {
+	Pointer string `json:"pointer"` // JSON pointer (RFC 6901)
+	Detail  string `json:"detail"`
+}
+
+// Fields is bad input: an error of class invalid that names every field at once.
+type Fields []FieldError
+
+// Error says how many fields are wrong; which ones is for the caller only.
+func (f Fields) Error() string { return fmt.Sprintf("%d fields are not valid", len(f)) }
+
+// Unwrap gives the class.
+func (f Fields) Unwrap() error { return fault.New(fault.Invalid, "the input is not valid") }
+
+// Add appends a problem.
+func (f *Fields) Add(pointer, detail string) { *f = append(*f, FieldError{pointer, detail}) }
+
+// Err returns f as an error, or nil when nothing is wrong.
+func (f Fields) Err() error {
+	if len(f) == 0 {
+		return nil
+	}
+	return f
+}
+
+// WriteProblem answers with the problem document of err. What a caller may not know (texts of internal, misconfigured and
+// unavailable errors) is left out.
+func WriteProblem(w http.ResponseWriter, err error) {
+	class := fault.ClassOf(err)
+	rule := fault.RuleFor(class)
+	p := Problem{Type: "about:blank", Title: rule.Title, Status: rule.Status, Class: rule.Class}
+	var e *fault.Error
+	if errors.As(err, &e) && e.Class == class {
+		switch class {
+		case fault.Internal, fault.Misconfigured, fault.Unavailable:
+		default:
+			p.Detail = e.Text
+		}
+		if e.Field != "" {
+			p.Errors = append(p.Errors, FieldError{e.Field, e.Text})
+		}
+	}
+	var fields Fields
+	if errors.As(err, &fields) {
+		p.Errors = fields
+	}
+	if wait := fault.WaitOf(err); wait > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(int(wait.Seconds())+1))
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(p.Status)
+	_ = json.NewEncoder(w).Encode(p) // the connection may be gone; there is nobody left to tell
+}
+
+// WriteJSON answers with v.
+func WriteJSON(w http.ResponseWriter, status int, v any) {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		WriteProblem(w, fmt.Errorf("encoding answer: %w", err))
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_, _ = w.Write(raw)
+}
+
+// ReadJSON reads a JSON body of at most MaxBody into v. Unknown fields, trailing content and other media types are
+// fault.Invalid (ISO/IEC 27701 7.4.1: nothing is taken that nobody asked for). Values are never quoted.
+func ReadJSON(w http.ResponseWriter, r *http.Request, v any) error {
+	mt, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || mt != "application/json" {
+		return fault.New(fault.Invalid, "the body must be application/json")
+	}
+	dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, MaxBody))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(v); err != nil {
+		return badJSON(err)
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return fault.New(fault.Invalid, "there is something behind the JSON document")
+	}
+	return nil
+}
+
+func badJSON(err error) error {
+	var big *http.MaxBytesError
+	var typ *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, &big):
+		return fault.New(fault.Invalid, "the body is longer than 64 KiB")
+	case errors.As(err, &typ):
+		return fault.InvalidField("/"+strings.ReplaceAll(typ.Field, ".", "/"), "this has the wrong type")
+	case strings.HasPrefix(err.Error(), "json: unknown field "):
+		// The name of the field comes from the caller: it is not repeated.
+		return fault.New(fault.Invalid, "the body has a field that this call does not know")
+	case errors.Is(err, io.EOF):
+		return fault.New(fault.Invalid, "the body is empty")
+	}
+	return fault.New(fault.Invalid, "the body is not valid JSON for this call")
+}
+
+// Secure sets the headers every answer carries: no script, no frame, no sniffing, no referrer, nothing from elsewhere.
+func Secure(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("X-Frame-Options", "DENY")
+		h.Set("Permissions-Policy", "camera=(), microphone=(), geolocation=(), interest-cohort=()")
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		next.ServeHTTP(w, r)
+	})
+}
+
+// ClientAddress returns the caller's network: the address itself, for IPv6 its /64. Only a proxy on loopback is believed
+// when it names another address (X-Forwarded-For, last entry).
+func ClientAddress(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		host = r.RemoteAddr
+	}
+	addr, err := netip.ParseAddr(host)
+	if err != nil {
+		return "unknown"
+	}
+	if addr.IsLoopback() {
+		hops := strings.Split(r.Header.Get("X-Forwarded-For"), ",")
+		if far, err := netip.ParseAddr(strings.TrimSpace(hops[len(hops)-1])); err == nil {
+			addr = far
+		}
+	}
+	addr = addr.Unmap()
+	if addr.Is6() {
+		p, _ := addr.Prefix(64)
+		return p.String()
+	}
+	return addr.String()
+}
+
+// Pace waits until at least d has passed since start, so that how long an answer took does not tell what was found.
+func Pace(ctx context.Context, start time.Time, d time.Duration) {
+	t := time.NewTimer(d - time.Since(start))
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}
+
+// Bearer returns the bearer token of the request, or "".
+func Bearer(r *http.Request) string {
+	scheme, token, ok := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !ok || !strings.EqualFold(scheme, "Bearer") {
+		return ""
+	}
+	return strings.TrimSpace(token)
+}
+
+// Log logs an error by its class; the text of an error holds no personal data (package fault).
+func Log(ctx context.Context, log *slog.Logger, what string, err error) {
+	class := fault.ClassOf(err)
+	log.LogAttrs(ctx, fault.RuleFor(class).Level, what, slog.String("class", string(class)), slog.String("error", err.Error()))
+}

@@ -1,0 +1,234 @@
+package portal
+
+import (
+	"bytes"
+	"fmt"
+	"mime"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/habeas-dsar/habeas/functions/internal/identity"
+	"github.com/habeas-dsar/habeas/functions/internal/intake"
+	"github.com/habeas-dsar/habeas/functions/internal/progress"
+	"github.com/habeas-dsar/habeas/functions/internal/web"
+	"github.com/habeas-dsar/habeas/shared/casefile"
+	"github.com/habeas-dsar/habeas/shared/dsar"
+	"github.com/habeas-dsar/habeas/shared/evidence"
+	"github.com/habeas-dsar/habeas/shared/fault"
+	"github.com/habeas-dsar/habeas/shared/redact"
+	"github.com/habeas-dsar/habeas/shared/session"
+)
+
+// maxMessages bounds the conversation shown with a request.
+const maxMessages = 200
+
+func (h *Handler) apiSubmit(w http.ResponseWriter, r *http.Request) error {
+	var in intake.Request
+	if err := web.ReadJSON(w, r, &in); err != nil {
+		return err
+	}
+	c, err := h.submit(r.Context(), r.PathValue("tenant"), "api", web.ClientAddress(r), in)
+	if err != nil {
+		return err
+	}
+	web.WriteJSON(w, http.StatusAccepted, map[string]string{"reference": c.Reference, "next": "enter_code"})
+	return nil
+}
+
+func (h *Handler) apiVerify(w http.ResponseWriter, r *http.Request) error {
+	var in struct {
+		Code string `json:"code"`
+	}
+	if err := web.ReadJSON(w, r, &in); err != nil {
+		return err
+	}
+	start := time.Now()
+	token, _, err := h.verify(r.Context(), r.PathValue("tenant"), r.PathValue("reference"), web.ClientAddress(r), identity.Answer{Code: in.Code})
+	web.Pace(r.Context(), start, pace)
+	if err != nil {
+		return err
+	}
+	web.WriteJSON(w, http.StatusOK, map[string]string{"session": token})
+	return nil
+}
+
+func (h *Handler) apiReissue(w http.ResponseWriter, r *http.Request) error {
+	start := time.Now()
+	err := h.reissue(r.Context(), r.PathValue("tenant"), r.PathValue("reference"), web.ClientAddress(r))
+	web.Pace(r.Context(), start, pace)
+	if err != nil {
+		return err
+	}
+	web.WriteJSON(w, http.StatusAccepted, map[string]string{"next": "enter_code"})
+	return nil
+}
+
+// statusView is the contract's answer to GET /requests/{reference}.
+type statusView struct {
+	Reference   string             `json:"reference"`
+	Right       dsar.Right         `json:"right"`
+	Status      dsar.Status        `json:"status"`
+	ReceivedAt  time.Time          `json:"receivedAt"`
+	DueAt       time.Time          `json:"dueAt,omitzero"`
+	DueDate     string             `json:"dueDate,omitempty"`
+	Law         string             `json:"law,omitempty"`
+	Assumption  string             `json:"assumption,omitempty"`
+	JoinedTo    string             `json:"joinedTo,omitempty"` // reference of the older request that answers this one too
+	Explanation []casefile.DueStep `json:"explanation"`
+	Systems     []progress.System  `json:"systems"`
+	Recipients  []recipientView    `json:"recipients"`
+	Messages    []messageView      `json:"messages"`
+	Package     *packageView       `json:"package,omitempty"`
+}
+
+type recipientView struct {
+	Name    string `json:"name"`
+	Country string `json:"country,omitempty"`
+	Purpose string `json:"purpose,omitempty"`
+}
+
+type messageView struct {
+	From string    `json:"from"`
+	At   time.Time `json:"at"`
+	Text string    `json:"text"`
+}
+
+type packageView struct {
+	Ready     bool         `json:"ready"`
+	ExpiresAt time.Time    `json:"expiresAt"`
+	Volumes   []volumeView `json:"volumes"`
+}
+
+type volumeView struct {
+	Volume int    `json:"volume"`
+	Bytes  int64  `json:"bytes"`
+	SHA256 string `json:"sha256"`
+}
+
+func (h *Handler) view(r *http.Request, f *casefile.File) (statusView, error) {
+	c := f.Case
+	v := statusView{
+		Reference: c.Reference, Right: c.Right, Status: c.Status, ReceivedAt: c.ReceivedAt, DueAt: c.Due.At, DueDate: c.Due.Date,
+		Law: c.Law.Pack, Assumption: c.Law.Assumption, Explanation: c.Due.Steps, Recipients: []recipientView{}, Messages: []messageView{},
+	}
+	if v.Explanation == nil {
+		v.Explanation = []casefile.DueStep{}
+	}
+	answering := f
+	if c.MergedInto != "" {
+		older, err := h.Cases.Load(r.Context(), c.Tenant, c.MergedInto)
+		if err != nil {
+			return v, err
+		}
+		answering, v.JoinedTo = older, older.Case.Reference
+	}
+	systems, err := h.Registry.Systems(r.Context(), c.Tenant)
+	if err != nil {
+		return v, err
+	}
+	v.Systems = progress.Systems(answering, systems)
+	recipients, err := h.Registry.Recipients(r.Context(), c.Tenant)
+	if err != nil {
+		return v, err
+	}
+	for _, rec := range recipients {
+		v.Recipients = append(v.Recipients, recipientView{rec.Title, rec.Country, rec.Purpose})
+	}
+	messages, err := h.Cases.Messages(r.Context(), c.Tenant, c.ID, maxMessages)
+	if err != nil {
+		return v, err
+	}
+	for _, m := range messages {
+		from := "team"
+		if m.From == evidence.Subject {
+			from = "subject"
+		}
+		v.Messages = append(v.Messages, messageView{from, m.At, m.Text.Reveal()})
+	}
+	if p, _, err := h.packageOf(r.Context(), f); err == nil {
+		v.Package = &packageView{Ready: true, ExpiresAt: p.ExpiresAt, Volumes: []volumeView{}}
+		for n, vol := range p.Volumes {
+			v.Package.Volumes = append(v.Package.Volumes, volumeView{n + 1, vol.Bytes, vol.SHA256})
+		}
+	} else if !fault.Has(err, fault.NotFound) {
+		return v, err
+	}
+	return v, nil
+}
+
+func (h *Handler) apiStatus(w http.ResponseWriter, r *http.Request, _ session.Grant, f *casefile.File) error {
+	v, err := h.view(r, f)
+	if err != nil {
+		return err
+	}
+	web.WriteJSON(w, http.StatusOK, v)
+	return nil
+}
+
+func (h *Handler) apiWithdraw(w http.ResponseWriter, r *http.Request, g session.Grant, _ *casefile.File) error {
+	var in struct {
+		Reason string `json:"reason"`
+	}
+	if r.ContentLength != 0 {
+		if err := web.ReadJSON(w, r, &in); err != nil {
+			return err
+		}
+	}
+	var reason redact.Text
+	if in.Reason != "" {
+		var err error
+		if reason, err = intake.Message("/reason", in.Reason); err != nil {
+			return err
+		}
+	}
+	if err := h.withdraw(r.Context(), g, reason); err != nil {
+		return err
+	}
+	web.WriteJSON(w, http.StatusAccepted, map[string]string{"status": "withdrawing"})
+	return nil
+}
+
+func (h *Handler) apiMessage(w http.ResponseWriter, r *http.Request, g session.Grant, _ *casefile.File) error {
+	var in struct {
+		Text string `json:"text"`
+	}
+	if err := web.ReadJSON(w, r, &in); err != nil {
+		return err
+	}
+	text, err := intake.Message("/text", in.Text)
+	if err != nil {
+		return err
+	}
+	if err := h.say(r.Context(), g, text); err != nil {
+		return err
+	}
+	web.WriteJSON(w, http.StatusCreated, map[string]string{"status": "received"})
+	return nil
+}
+
+func (h *Handler) apiPackage(w http.ResponseWriter, r *http.Request, g session.Grant, f *casefile.File) error {
+	token, err := h.link(r.Context(), g, f)
+	if err != nil {
+		return err
+	}
+	web.WriteJSON(w, http.StatusOK, map[string]string{"url": h.downloadURL(g.Tenant, token)})
+	return nil
+}
+
+func (h *Handler) downloadURL(tenant, token string) string {
+	return h.BaseURL + "/t/" + url.PathEscape(tenant) + "/download/" + token
+}
+
+func (h *Handler) apiEvidence(w http.ResponseWriter, r *http.Request, g session.Grant, f *casefile.File) error {
+	var b bytes.Buffer
+	if err := h.Cases.WriteBundle(r.Context(), &b, g.Tenant, g.CaseID); err != nil {
+		return fmt.Errorf("exporting evidence: %w", err)
+	}
+	head := w.Header()
+	head.Set("Content-Type", "application/zip")
+	head.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": "evidence-" + f.Case.Reference + ".zip"}))
+	head.Set("Cache-Control", "no-store")
+	_, _ = w.Write(b.Bytes()) // the connection may be gone
+	return nil
+}

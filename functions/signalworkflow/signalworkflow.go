@@ -1,0 +1,85 @@
+// Package signalworkflow turns decisions recorded in a case into continued executions. It is the only caller of the engine's
+// Succeed and Fail (AWS: the only function that may call states:SendTask*).
+package signalworkflow
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/habeas-dsar/habeas/functions/internal/step"
+	"github.com/habeas-dsar/habeas/shared/casefile"
+	"github.com/habeas-dsar/habeas/shared/workflow"
+)
+
+// Step is the handler.
+type Step struct {
+	Cases  *casefile.Store
+	Engine workflow.Engine
+}
+
+// Handle looks at every token that waits in the case and answers those whose decision is there. Repeating it is safe: a
+// token that was answered before, timed out or belongs to a stopped execution is put away.
+func (s *Step) Handle(ctx context.Context, tenant, caseID string) error {
+	return step.Change(ctx, s.Cases, tenant, caseID, func(ctx context.Context, f *casefile.File) error {
+		for _, w := range slices.Clone(f.Waits) {
+			answer, ready := Answer(f, w)
+			if !ready {
+				continue
+			}
+			token, err := f.Token(w)
+			if err != nil {
+				return fmt.Errorf("opening task token: %w", err)
+			}
+			raw, err := json.Marshal(answer)
+			if err != nil {
+				return fmt.Errorf("encoding the answer to a token: %w", err)
+			}
+			err = s.Engine.Succeed(ctx, string(token.Reveal()), raw)
+			if err != nil && !errors.Is(err, workflow.ErrTaskTimedOut) && !errors.Is(err, workflow.ErrTaskNotFound) {
+				return fmt.Errorf("answering task token: %w", err)
+			}
+			f.Answered(w)
+			if w.State == "NeedsOperator" {
+				f.OperatorDone()
+			}
+		}
+		return nil
+	})
+}
+
+// Answer returns what a waiting state is told, and whether its decision is there. It is a pure function of the record.
+func Answer(f *casefile.File, w *casefile.Wait) (answer any, ready bool) {
+	c := &f.Case
+	if w.Generation != c.Generation {
+		return step.To(step.Superseded), true
+	}
+	switch w.State {
+	case "AskPerson", "AwaitSystem":
+		t := f.Task(w.TaskID)
+		ready = c.Stopping() || t == nil || t.Decision != nil || t.Status == casefile.TaskDone
+		return step.TaskAnswer{Status: step.TaskMore}, ready
+	case "NeedsOperator":
+		if c.Operator != nil && c.Operator.Next != "" {
+			return step.To(c.Operator.Next), true
+		}
+	case "VerifyIdentity":
+		if c.Stopping() {
+			return step.To(step.Close), true
+		}
+		return step.To(step.Proceed), !c.Verification.VerifiedAt.IsZero()
+	case "ReviewPlan":
+		if c.Stopping() {
+			return step.To(step.Close), true
+		}
+		return step.To(step.Proceed), c.PlanApproved()
+	case "ReviewResponse":
+		if c.Stopping() {
+			return step.To(step.Close), true
+		}
+		return step.To(step.Proceed), c.Review != nil && c.Review.Decision == casefile.Approve
+	}
+	return nil, false
+}

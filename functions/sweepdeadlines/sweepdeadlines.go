@@ -1,0 +1,159 @@
+// Package sweepdeadlines is clockwork: it looks at every case whose next look is due. It lets unverified requests expire,
+// demands decisions before a deadline, and starts again what has no live execution. Its cost follows what is due.
+package sweepdeadlines
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/habeas-dsar/habeas/functions/internal/run"
+	"github.com/habeas-dsar/habeas/functions/internal/step"
+	"github.com/habeas-dsar/habeas/shared/casefile"
+	"github.com/habeas-dsar/habeas/shared/dsar"
+	"github.com/habeas-dsar/habeas/shared/evidence"
+	"github.com/habeas-dsar/habeas/shared/fault"
+	"github.com/habeas-dsar/habeas/shared/workflow"
+)
+
+// Intervals of the sweeper.
+const (
+	Look        = 6 * time.Hour      // an open case is looked at again at the latest after
+	BeforeDue   = 2 * 24 * time.Hour // so long before the due instant every open task needs a decision
+	MaxRestarts = 3                  // restarts without a change of phase before a person is asked
+	batch       = 100
+)
+
+// Step is the handler.
+type Step struct {
+	Cases  *casefile.Store
+	Engine workflow.Engine
+}
+
+// Handle sweeps everything that is due now and returns how many cases it looked at.
+func (s *Step) Handle(ctx context.Context) (int, error) {
+	looked := 0
+	for shard := range uint32(casefile.DueShards) {
+		for {
+			refs, err := s.Cases.DueCases(ctx, shard, s.Cases.Now(), batch)
+			if err != nil {
+				return looked, err
+			}
+			moved := 0
+			for _, r := range refs {
+				ok, err := s.look(ctx, r)
+				if err != nil {
+					return looked, fmt.Errorf("sweeping a case: %w", err)
+				}
+				if ok {
+					moved++
+				}
+			}
+			looked += len(refs)
+			if moved == 0 {
+				break // nothing left, or the index still shows rows that were moved on
+			}
+		}
+	}
+	return looked, nil
+}
+
+// look handles one case; moved is false when it was not due after all.
+func (s *Step) look(ctx context.Context, r casefile.DueRef) (moved bool, err error) {
+	err = step.Change(ctx, s.Cases, r.Tenant, r.CaseID, func(ctx context.Context, f *casefile.File) error {
+		c := &f.Case
+		if moved = !c.NextDue.IsZero() && !c.NextDue.After(f.Now()); !moved {
+			return nil
+		}
+		if !c.Open() {
+			c.NextDue = time.Time{}
+			return nil
+		}
+		if err := expire(f); err != nil {
+			return err
+		}
+		if err := demand(f); err != nil {
+			return err
+		}
+		if err := s.revive(ctx, f); err != nil {
+			return err
+		}
+		c.NextDue = next(c, f.Now())
+		return nil
+	})
+	if fault.Has(err, fault.NotFound) {
+		return false, nil
+	}
+	return moved, err
+}
+
+func expire(f *casefile.File) error {
+	v := &f.Case.Verification
+	if v.Expired || !v.VerifiedAt.IsZero() || v.ExpiresAt.IsZero() || v.ExpiresAt.After(f.Now()) {
+		return nil
+	}
+	v.Expired = true
+	f.Signal()
+	return f.Entry("verification_expired", evidence.System, nil)
+}
+
+// demand turns tasks that still wait shortly before the deadline into decisions.
+func demand(f *casefile.File) error {
+	c := &f.Case
+	if c.Due.At.IsZero() || f.Now().Before(c.Due.At.Add(-BeforeDue)) {
+		return nil
+	}
+	for _, t := range f.Tasks {
+		if t.Status != casefile.TaskWaiting && t.Status != casefile.TaskOpen {
+			continue
+		}
+		t.Ask("late", "The request is due soon and this system has not answered.", f.Now(), casefile.AnswersForFailure)
+		if err := f.TaskEntry(t, "person_asked", evidence.System, map[string]any{"why": "late"}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// revive starts a case anew that has no live execution. A case merged into another has none by design.
+func (s *Step) revive(ctx context.Context, f *casefile.File) error {
+	c := &f.Case
+	if c.MergedInto != "" {
+		return nil
+	}
+	e, err := s.Engine.Describe(ctx, run.Machine, run.Name(c.ID, c.Generation))
+	if err != nil && !fault.Has(err, fault.NotFound) {
+		return fmt.Errorf("describing execution: %w", err)
+	}
+	if err == nil && e.Status == workflow.Running {
+		c.Restarts = 0
+		return nil
+	}
+	if c.Restarts >= MaxRestarts {
+		if c.Operator == nil {
+			c.Operator = &casefile.Operator{Fault: "no_progress", Phase: string(c.Phase), Since: f.Now()}
+			if c.Status.MayBecome(dsar.AwaitingPerson) {
+				c.Status = dsar.AwaitingPerson
+			}
+			return f.Entry("operator_needed", evidence.System, map[string]any{"fault": "no_progress", "phase": c.Phase})
+		}
+		return nil
+	}
+	c.Restarts++
+	return f.TakeOver(evidence.System, "no live execution")
+}
+
+func next(c *casefile.Case, now time.Time) time.Time {
+	at := now.Add(Look)
+	sooner := func(t time.Time) {
+		if t.After(now) && t.Before(at) {
+			at = t
+		}
+	}
+	if !c.Verification.Expired && c.Verification.VerifiedAt.IsZero() {
+		sooner(c.Verification.ExpiresAt)
+	}
+	sooner(c.Due.At.Add(-BeforeDue))
+	sooner(c.Due.At)
+	return at
+}

@@ -1,0 +1,92 @@
+// Package triage is the first step of a case: which law governs it (and what had to be assumed), by when it must be answered,
+// whether an open request of the same person and right exists already, and what must be proved.
+package triage
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/habeas-dsar/habeas/functions/internal/statute"
+	"github.com/habeas-dsar/habeas/functions/internal/step"
+	"github.com/habeas-dsar/habeas/shared/casefile"
+	"github.com/habeas-dsar/habeas/shared/dsar"
+	"github.com/habeas-dsar/habeas/shared/evidence"
+	"github.com/habeas-dsar/habeas/shared/fault"
+	"github.com/habeas-dsar/habeas/shared/policy"
+	"github.com/habeas-dsar/habeas/shared/registry"
+	"github.com/habeas-dsar/habeas/shared/verification"
+)
+
+// Step is the handler.
+type Step struct {
+	Cases    *casefile.Store
+	Registry *registry.Store
+	Packs    *policy.Set
+}
+
+// maxOlder bounds how many requests of one address are looked at for a duplicate.
+const maxOlder = 50
+
+// Handle pins the law and the clock. A case that was triaged before keeps what was pinned.
+func (s *Step) Handle(ctx context.Context, in step.Input) (step.Answer, error) {
+	return step.Run(ctx, s.Cases, in, func(ctx context.Context, f *casefile.File) (step.Answer, error) {
+		c := &f.Case
+		if c.Stopping() {
+			return step.To(step.Close), nil
+		}
+		if c.Law.Pack != "" {
+			return step.To(step.Proceed), nil
+		}
+		tenant, err := s.Registry.Tenant(ctx, c.Tenant)
+		if err != nil {
+			return step.Answer{}, err
+		}
+		pack, assumption := s.Packs.Choose(c.Law.Country, c.Law.Region)
+		c.Law.Pack, c.Law.Version, c.Law.Assumption = string(pack.ID), string(pack.Version), assumption
+		if err := statute.Set(c, pack, tenant.Zone); err != nil {
+			return step.Answer{}, err
+		}
+		if c.DuplicateOf, err = s.older(ctx, f); err != nil {
+			return step.Answer{}, err
+		}
+		need := verification.Need(c.Right, pack, verification.Channel(c.Channel))
+		c.Verification.Level, c.Verification.Asked = string(need.Level), need.Items
+		if c.Verification.VerifiedAt.IsZero() {
+			c.Verification.ExpiresAt = f.Now().AddDate(0, 0, tenant.Policy.Effective().VerifyWithinDays)
+			c.NextDue = c.Verification.ExpiresAt
+		}
+		c.Phase = dsar.PhaseVerify
+		return step.To(step.Proceed), f.Entry("triaged", evidence.System, map[string]any{
+			"law": c.Law.Version, "assumed": assumption != "", "granted": pack.RightLevel(c.Right), "dueDate": c.Due.Date,
+			"duplicate": c.DuplicateOf != "", "level": need.Level, "asked": need.Items,
+		})
+	})
+}
+
+// older returns the oldest other open case of the same right and address, or "".
+func (s *Step) older(ctx context.Context, f *casefile.File) (string, error) {
+	p, err := f.Person()
+	if err != nil {
+		return "", err
+	}
+	ids, err := s.Cases.ByIdentifier(ctx, f.Case.Tenant, p.Email, maxOlder)
+	if err != nil {
+		return "", err
+	}
+	for _, id := range ids {
+		if id >= f.Case.ID {
+			break // ids are in order of time
+		}
+		o, err := s.Cases.Case(ctx, f.Case.Tenant, id)
+		if fault.Has(err, fault.NotFound) {
+			continue
+		}
+		if err != nil {
+			return "", fmt.Errorf("looking for a duplicate: %w", err)
+		}
+		if o.Right == f.Case.Right && o.Open() {
+			return o.ID, nil
+		}
+	}
+	return "", nil
+}

@@ -1,0 +1,274 @@
+package casefile
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/habeas-dsar/habeas/shared/dsar"
+	"github.com/habeas-dsar/habeas/shared/evidence"
+	"github.com/habeas-dsar/habeas/shared/fault"
+	"github.com/habeas-dsar/habeas/shared/plan"
+	"github.com/habeas-dsar/habeas/shared/verification"
+)
+
+// SchemaVersion is the version of stored documents and workflow payloads. A reader accepts its own and older ones.
+const SchemaVersion = 1
+
+// ErrSuperseded says that the caller works for an older generation of the case. The step ends without touching it.
+var ErrSuperseded = fault.New(fault.Conflict, "this generation of the case was taken over")
+
+// Case is the open part of a request: nothing in it is personal.
+type Case struct {
+	Schema     int         `json:"schema"`
+	Tenant     string      `json:"tenant"`
+	ID         string      `json:"id"`
+	Reference  string      `json:"reference"`
+	Right      dsar.Right  `json:"right"`
+	Status     dsar.Status `json:"status"`
+	Phase      dsar.Phase  `json:"phase"`
+	Generation int         `json:"generation"`
+	Channel    string      `json:"channel"` // portal, api, staff
+	Locale     string      `json:"locale"`
+	ReceivedAt time.Time   `json:"receivedAt"`
+	OpenedAt   time.Time   `json:"openedAt"` // when Habeas learned of it; later than ReceivedAt for a noted request
+	UpdatedAt  time.Time   `json:"updatedAt"`
+	ClosedAt   time.Time   `json:"closedAt,omitzero"`
+
+	Law       Law       `json:"law"`
+	Due       Due       `json:"due"`
+	Extension *Decision `json:"extension,omitempty"`
+
+	DuplicateOf string   `json:"duplicateOf,omitempty"` // case id of an older open request of the same right and address
+	MergedInto  string   `json:"mergedInto,omitempty"`  // set after verification; that case answers both
+	Merged      []string `json:"merged,omitempty"`      // case ids that this case answers too
+	Noticed     bool     `json:"noticed,omitempty"`     // the person was told that it was joined
+
+	Verification Verification `json:"verification"`
+	Round        int          `json:"round"` // rounds of locating done or under way; at most MaxRounds
+	Plan         *plan.Plan   `json:"plan,omitempty"`
+	PlanDecision *Decision    `json:"planDecision,omitempty"`
+	Unidentified bool         `json:"unidentified,omitempty"` // a person decided that the subject cannot be told from others
+	Answered     bool         `json:"answered,omitempty"`     // the answer is on its way or there; a withdrawal comes too late
+
+	Review     *Decision `json:"review,omitempty"`     // decision on the response: approve or refuse
+	Withdrawal *Decision `json:"withdrawal,omitempty"` // by subject or staff
+	Refusal    *Decision `json:"refusal,omitempty"`    // with its ground
+	Operator   *Operator `json:"operator,omitempty"`   // a step failed in a way that needs a person
+
+	Assembly  Assembly      `json:"assembly,omitzero"` // while the package is built
+	Package   *Package      `json:"package,omitempty"`
+	Answer    dsar.Outcome  `json:"answer,omitempty"`   // outcome of the case as a whole, once known
+	LettersNo int           `json:"lettersNo"`          // mails queued so far; makes Message-IDs deterministic
+	RowsNo    int           `json:"rowsNo"`             // outbox rows written so far
+	Restarts  int           `json:"restarts,omitempty"` // by the sweeper, since the last sign of life
+	NextDue   time.Time     `json:"nextDue,omitzero"`   // when the sweeper must look at the case again
+	Head      evidence.Head `json:"head"`               // of the case's evidence chain
+}
+
+// MaxRounds bounds the rounds of locating (mail -> customer id -> phone -> ...).
+const MaxRounds = 4
+
+// Law is what triage pinned: the pack governs the case for ever, whatever later versions say.
+type Law struct {
+	Pack       string `json:"pack"`
+	Version    string `json:"version"`
+	Country    string `json:"country,omitempty"`
+	Region     string `json:"region,omitempty"`
+	Assumption string `json:"assumption,omitempty"` // in words, when the law had to be assumed
+}
+
+// Due is the statutory deadline as computed when it last changed, with its reasoning.
+type Due struct {
+	At      time.Time `json:"at,omitzero"`
+	Date    string    `json:"date,omitempty"` // civil date in the tenant's zone
+	Steps   []DueStep `json:"steps,omitempty"`
+	Ack     time.Time `json:"ack,omitzero"`
+	Notice  time.Time `json:"notice,omitzero"` // last instant for an extension notice
+	Granted string    `json:"granted,omitempty"`
+}
+
+// DueStep is one numbered step of the reasoning.
+type DueStep struct {
+	Text     string `json:"text"`
+	Citation string `json:"citation,omitempty"`
+}
+
+// Verification is how far the proof of identity is.
+type Verification struct {
+	Level      string                  `json:"level,omitempty"`
+	Asked      []verification.Asked    `json:"asked,omitempty"` // what was asked, and why (11 CCR 7060; GDPR Art. 12(6))
+	Challenge  *verification.Challenge `json:"challenge,omitempty"`
+	Codes      int                     `json:"codes"` // codes sent so far
+	VerifiedAt time.Time               `json:"verifiedAt,omitzero"`
+	ExpiresAt  time.Time               `json:"expiresAt,omitzero"` // unverified until then: the case expires
+	Expired    bool                    `json:"expired,omitempty"`
+}
+
+// Decision is something a person decided: what, who, why, when. Reason is staff text about the case, never about the person.
+type Decision struct {
+	Decision string    `json:"decision"`
+	By       string    `json:"by"` // evidence actor: subject, staff:<id>, system
+	Reason   string    `json:"reason,omitempty"`
+	At       time.Time `json:"at"`
+	Hash     string    `json:"hash,omitempty"` // what was decided on
+}
+
+// The decisions on a plan or a response.
+const (
+	Approve = "approve"
+	Refuse  = "refuse"
+	Edit    = "edit"
+)
+
+// PlanApproved reports whether the plan as it stands was approved: the decision names its hash.
+func (c *Case) PlanApproved() bool {
+	return c.Plan != nil && c.PlanDecision != nil && c.PlanDecision.Decision == Approve && c.PlanDecision.Hash == c.Plan.Hash
+}
+
+// Operator records that the workflow stopped in front of a person who runs Habeas.
+type Operator struct {
+	Fault string    `json:"fault"` // fault class or ASL error name
+	Phase string    `json:"phase"`
+	Since time.Time `json:"since"`
+	Next  string    `json:"next,omitempty"` // the phase that a person chose to go on with
+}
+
+// Assembly is how far the building of the package is.
+type Assembly struct {
+	At    time.Time       `json:"at"`
+	State json.RawMessage `json:"state,omitempty"` // of package disclosure
+}
+
+// Package is the disclosure that was assembled. Objects are sealed; names hold no personal data.
+type Package struct {
+	Volumes   []Volume  `json:"volumes"`
+	Records   int64     `json:"records"`
+	Bytes     int64     `json:"bytes"`
+	BuiltAt   time.Time `json:"builtAt"`
+	ExpiresAt time.Time `json:"expiresAt"`
+	Downloads int       `json:"downloads"`
+}
+
+// Volume is one zip of at most 1 GiB.
+type Volume struct {
+	Object string `json:"object"`
+	Bytes  int64  `json:"bytes"` // of the plain zip
+	SHA256 string `json:"sha256"`
+	Name   string `json:"name"` // file name offered to the person
+}
+
+// Become moves the case to status n; an illegal step is fault.Conflict and changes nothing.
+func (c *Case) Become(n dsar.Status) error {
+	if !c.Status.MayBecome(n) {
+		return fault.New(fault.Conflict, "a case that is "+string(c.Status)+" cannot become "+string(n))
+	}
+	c.Status = n
+	return nil
+}
+
+// Open reports whether the case is not closed.
+func (c *Case) Open() bool { return !c.Status.Final() }
+
+// Stopping reports whether a decision was taken after which no step does new work: the case goes to its closing.
+func (c *Case) Stopping() bool {
+	return (c.Withdrawal != nil && !c.Answered) || c.Verification.Expired || c.Refusal != nil || c.Unidentified || c.MergedInto != ""
+}
+
+// Task is one action on one system. Nothing in it is personal; identifiers found are in Sealed.
+type Task struct {
+	ID          string          `json:"id"`
+	System      string          `json:"system"`
+	Action      dsar.Action     `json:"action"`
+	By          plan.By         `json:"by"`
+	Status      TaskStatus      `json:"status"`
+	Round       int             `json:"round,omitempty"`
+	Part        int             `json:"part"`           // executions opened for it so far, in every generation
+	Lost        int             `json:"lost,omitempty"` // parts that ended without settling it
+	Opened      int             `json:"opened"`         // generation in which it was last opened
+	Turns       int             `json:"turns"`
+	TurnsAtOpen int             `json:"turnsAtOpen"`     // turns it had then; a part without a turn since is lost
+	Waits       int             `json:"waits,omitempty"` // waits in a row; the pause grows with it
+	State       json.RawMessage `json:"state,omitempty"` // of the connector engine
+	Parts       json.RawMessage `json:"parts,omitempty"` // sealed result objects
+	Outcome     dsar.Outcome    `json:"outcome,omitempty"`
+	Because     string          `json:"because,omitempty"`
+	Collections []Collection    `json:"collections,omitempty"`
+	Sealed      []byte          `json:"sealed,omitempty"`  // identifiers found
+	Receipt     string          `json:"receipt,omitempty"` // hex SHA-256 over what was done
+	Fault       string          `json:"fault,omitempty"`   // class of the last failure
+	Asked       *Asked          `json:"asked,omitempty"`   // what a person must decide
+	Decision    *Decision       `json:"decision,omitempty"`
+	StartedAt   time.Time       `json:"startedAt,omitzero"`
+	EndedAt     time.Time       `json:"endedAt,omitzero"`
+	Head        evidence.Head   `json:"head"`
+	Chained     int64           `json:"chained,omitempty"` // seq of Head that the case's chain last took over
+}
+
+// TaskStatus is where a task stands.
+type TaskStatus string
+
+// The statuses of a task.
+const (
+	TaskOpen    TaskStatus = "open"
+	TaskWaiting TaskStatus = "waiting" // the system is unavailable or throttles; goes on by itself
+	TaskPerson  TaskStatus = "person"  // a person must decide
+	TaskDone    TaskStatus = "done"
+)
+
+// PartsOf decodes the sealed result objects of a task, in the form P that the connector engine gave them.
+func PartsOf[P any](t *Task) ([]P, error) {
+	var parts []P
+	if len(t.Parts) > 0 && json.Unmarshal(t.Parts, &parts) != nil {
+		return nil, fault.New(fault.Internal, "decoding parts")
+	}
+	return parts, nil
+}
+
+// Collection is what became of one collection of a system.
+type Collection struct {
+	Name     string       `json:"name"`
+	Outcome  dsar.Outcome `json:"outcome"`
+	Because  string       `json:"because,omitempty"`
+	Records  int64        `json:"records"`
+	ReadFrom time.Time    `json:"readFrom,omitzero"`
+	ReadTo   time.Time    `json:"readTo,omitzero"`
+	Note     string       `json:"note,omitempty"`
+}
+
+// Asked is a question to a person about a task.
+type Asked struct {
+	Why     string    `json:"why"` // ambiguous, misconfigured, lost, manual
+	Text    string    `json:"text"`
+	Since   time.Time `json:"since"`
+	DueAt   time.Time `json:"dueAt,omitzero"`
+	Answers []string  `json:"answers"` // outcomes a person may choose
+}
+
+// Wait is a task token that a step left: a bearer secret, sealed under the case's record key.
+type Wait struct {
+	State      string    `json:"state"`            // name of the state in the machine
+	TaskID     string    `json:"taskId,omitempty"` // for the states of the task machine
+	Generation int       `json:"generation"`
+	Since      time.Time `json:"since"`
+	Token      []byte    `json:"token"`
+}
+
+// What a person may answer, by why she is asked.
+var (
+	// AnswersForFailure: try again, or leave the system out of the answer with a reason.
+	AnswersForFailure = []string{"retry", string(dsar.NotDone)}
+	// AnswersForAmbiguity: say who is meant by an identifier proven otherwise, leave the system out, or give up identifying.
+	AnswersForAmbiguity = []string{"identify", string(dsar.NotDone), string(dsar.NotIdentifiable)}
+	// AnswersForHandwork: what became of it when it was carried out by hand.
+	AnswersForHandwork = []string{"done", string(dsar.NothingHeld), string(dsar.Retained), string(dsar.NotDone)}
+)
+
+// Ask hands the task to a person.
+func (t *Task) Ask(why, text string, at time.Time, answers []string) {
+	t.Status, t.Asked, t.Decision = TaskPerson, &Asked{Why: why, Text: text, Since: at, Answers: answers}, nil
+}
+
+// Done ends the task with an outcome.
+func (t *Task) Done(o dsar.Outcome, at time.Time) {
+	t.Status, t.Outcome, t.EndedAt, t.Asked, t.Fault = TaskDone, o, at, nil, ""
+}

@@ -1,0 +1,159 @@
+package casefile
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/habeas-dsar/habeas/shared/dsar"
+	"github.com/habeas-dsar/habeas/shared/evidence"
+	"github.com/habeas-dsar/habeas/shared/fault"
+)
+
+// Withdraw records that the request is withdrawn; waiting steps go on to the closing. fault.Conflict when the case is closed,
+// answered or about to end otherwise. Repeating it is fine.
+func (f *File) Withdraw(actor, reason string) error {
+	c := &f.Case
+	switch {
+	case c.Withdrawal != nil:
+		return nil
+	case !c.Open() || c.Answered || c.Stopping():
+		return fault.New(fault.Conflict, "the request is answered or closed and can no longer be withdrawn")
+	}
+	c.Withdrawal = &Decision{Decision: "withdraw", By: actor, Reason: reason, At: f.now}
+	f.Signal()
+	return f.Entry("withdrawn", actor, map[string]any{"phase": c.Phase})
+}
+
+// DecideResponse records the decision on the assembled response. fault.Conflict when none waits, when it was decided before,
+// or when hash is not that of what waits: the decision is on what was looked at.
+func (f *File) DecideResponse(actor, decision, hash, reason string) error {
+	c := &f.Case
+	switch {
+	case c.Status != dsar.AwaitingReview || c.Phase != dsar.PhaseReviewResponse || c.Review != nil || c.Stopping():
+		return fault.New(fault.Conflict, "no response waits for a decision")
+	case hash != c.ResponseHash():
+		return fault.New(fault.Conflict, "the response is not the one that was looked at")
+	}
+	d := &Decision{Decision: decision, By: actor, Reason: reason, At: f.now, Hash: hash}
+	switch decision {
+	case Approve:
+		c.Review = d
+	case Refuse:
+		if reason == "" {
+			return fault.InvalidField("/reason", "a refusal needs its ground (GDPR Art. 12(4))")
+		}
+		c.Refusal = &Decision{Decision: decision, By: actor, Reason: reason, At: f.now}
+	default:
+		return fault.InvalidField("/decision", "decide approve or refuse")
+	}
+	f.Signal()
+	return f.Entry("response_decided", actor, map[string]any{"decision": decision, "hash": hash})
+}
+
+// ResponseHash names what a reviewer looks at: the digests of the package's volumes. Empty when nothing is assembled.
+func (c *Case) ResponseHash() string {
+	if c.Package == nil {
+		return ""
+	}
+	h := sha256.New()
+	for _, v := range c.Package.Volumes {
+		_, _ = io.WriteString(h, v.SHA256+"\n") // a hash takes everything
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// DecideTask records what a person decided about a task. fault.Conflict when the task asks nothing.
+func (f *File) DecideTask(t *Task, actor, decision, reason string) error {
+	switch {
+	case t.Asked == nil || t.Decision != nil || f.Case.Stopping():
+		return fault.New(fault.Conflict, "this task waits for no decision")
+	case !slices.Contains(t.Asked.Answers, decision):
+		return fault.InvalidField("/outcome", "this task can be decided as: "+strings.Join(t.Asked.Answers, ", "))
+	case reason == "" && decision != "retry" && decision != "done":
+		return fault.InvalidField("/reason", "say why; it becomes part of the evidence")
+	}
+	t.Decision = &Decision{Decision: decision, By: actor, Reason: reason, At: f.now}
+	if decision == string(dsar.NotIdentifiable) {
+		f.Case.Unidentified = true
+	}
+	f.calm()
+	f.Signal()
+	return f.TaskEntry(t, "task_decided", actor, map[string]any{"decision": decision, "why": t.Asked.Why})
+}
+
+// calm takes the case out of awaiting_person when no other task waits for one.
+func (f *File) calm() {
+	if f.Case.Status != dsar.AwaitingPerson || f.Case.Operator != nil {
+		return
+	}
+	for _, t := range f.Tasks {
+		if t.Asked != nil && t.Decision == nil {
+			return
+		}
+	}
+	f.Case.Status = dsar.InProgress
+}
+
+// Operate records with which phase an operator lets a stuck case go on.
+func (f *File) Operate(actor string, next dsar.Phase) error {
+	c := &f.Case
+	if c.Operator == nil || c.Operator.Next != "" {
+		return fault.New(fault.Conflict, "this case waits for no operator")
+	}
+	from := c.Operator.Phase
+	c.Operator.Next = string(next)
+	c.Restarts = 0
+	if err := f.Entry("operator_decided", actor, map[string]any{"from": from, "next": next}); err != nil {
+		return err
+	}
+	for _, w := range f.Waits {
+		if w.State == "NeedsOperator" {
+			f.Signal()
+			return nil
+		}
+	}
+	c.Phase = next
+	f.OperatorDone()
+	return f.TakeOver(actor, "operator")
+}
+
+// OperatorDone takes the case out of the operator's hands: the phase that was chosen is on its way.
+func (f *File) OperatorDone() {
+	c := &f.Case
+	c.Operator = nil
+	if c.Status != dsar.AwaitingPerson {
+		return
+	}
+	c.Status = dsar.InProgress
+	if c.Verification.VerifiedAt.IsZero() {
+		c.Status = dsar.Verifying
+	}
+}
+
+// WriteBundle writes the signed evidence of the case as a zip. It holds no personal data.
+func (s *Store) WriteBundle(ctx context.Context, w io.Writer, tenant, id string) error {
+	f, err := s.Load(ctx, tenant, id)
+	if err != nil {
+		return err
+	}
+	k, err := f.Tenant(ctx)
+	if err != nil {
+		return fmt.Errorf("reading tenant keys: %w", err)
+	}
+	heads := map[string]evidence.Head{evidence.CaseChain: f.Case.Head}
+	for _, t := range f.Tasks {
+		if t.Head.Seq > 0 {
+			heads[evidence.TaskChain(t.ID)] = t.Head
+		}
+	}
+	return evidence.WriteBundle(ctx, w, evidence.BundleInput{
+		Tenant: tenant, Case: id, Reference: f.Case.Reference, ExportedAt: s.now().UTC().Truncate(time.Millisecond),
+		Entries: evidence.Read(ctx, s.table, tenant, id), Heads: heads, Signer: k,
+	})
+}

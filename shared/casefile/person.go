@@ -1,0 +1,156 @@
+package casefile
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"github.com/habeas-dsar/habeas/shared/keys"
+	"github.com/habeas-dsar/habeas/shared/redact"
+	"github.com/habeas-dsar/habeas/shared/subject"
+)
+
+// Person is the personal part of a case. It is stored only as a sealed document.
+type Person struct {
+	Email       subject.Identifier   // the address the requester gave; proven by the code
+	Name        redact.Text          // optional
+	Claimed     []subject.Identifier // given by the requester, not proven: never searched by themselves
+	Proven      []subject.Identifier // proven, by code or by staff with a reason
+	Located     []subject.Identifier // found in rows matched by proven ones, with their round's order
+	Details     redact.Text
+	Corrections []Correction
+	Agent       *Agent // authorised agent or guardian
+}
+
+// Correction is one field the person asks to have corrected.
+type Correction struct {
+	System, Field string
+	Value         redact.Text
+}
+
+// Agent acts for the subject.
+type Agent struct {
+	Name, Email redact.Text
+	Mandate     redact.Text
+}
+
+// Known returns the identifiers that may be searched: proven ones and those found through them.
+func (p *Person) Known() []subject.Identifier {
+	return subject.Add(append([]subject.Identifier(nil), p.Proven...), p.Located...)
+}
+
+type sealedPerson struct {
+	Email       subject.Revealed   `json:"email"`
+	Name        string             `json:"name,omitempty"`
+	Claimed     []subject.Revealed `json:"claimed,omitempty"`
+	Proven      []subject.Revealed `json:"proven,omitempty"`
+	Located     []subject.Revealed `json:"located,omitempty"`
+	Details     string             `json:"details,omitempty"`
+	Corrections []sealedCorrection `json:"corrections,omitempty"`
+	Agent       *sealedAgent       `json:"agent,omitempty"`
+}
+
+type sealedCorrection struct {
+	System string `json:"system,omitempty"`
+	Field  string `json:"field"`
+	Value  string `json:"value"`
+}
+
+type sealedAgent struct {
+	Name    string `json:"name"`
+	Email   string `json:"email"`
+	Mandate string `json:"mandate,omitempty"`
+}
+
+func revealAll(list []subject.Identifier) []subject.Revealed {
+	out := make([]subject.Revealed, 0, len(list))
+	for _, i := range list {
+		out = append(out, i.Reveal())
+	}
+	return out
+}
+
+func guardAll(list []subject.Revealed) []subject.Identifier {
+	out := make([]subject.Identifier, 0, len(list))
+	for _, r := range list {
+		out = append(out, r.Identifier())
+	}
+	return out
+}
+
+func (p *Person) seal(k *keys.CaseKeys) ([]byte, error) {
+	s := sealedPerson{
+		Email: p.Email.Reveal(), Name: p.Name.Reveal(), Claimed: revealAll(p.Claimed), Proven: revealAll(p.Proven),
+		Located: revealAll(p.Located), Details: p.Details.Reveal(),
+	}
+	for _, c := range p.Corrections {
+		s.Corrections = append(s.Corrections, sealedCorrection{c.System, c.Field, c.Value.Reveal()})
+	}
+	if a := p.Agent; a != nil {
+		s.Agent = &sealedAgent{a.Name.Reveal(), a.Email.Reveal(), a.Mandate.Reveal()}
+	}
+	plain, err := json.Marshal(s)
+	if err != nil {
+		return nil, fmt.Errorf("encoding personal document: %w", err)
+	}
+	return k.SealDoc(labelPerson, plain), nil
+}
+
+func openPerson(k *keys.CaseKeys, sealed []byte) (*Person, error) {
+	plain, err := k.OpenDoc(labelPerson, sealed)
+	if err != nil {
+		return nil, fmt.Errorf("opening personal document: %w", err)
+	}
+	var s sealedPerson
+	if err := json.Unmarshal(plain.Reveal(), &s); err != nil {
+		return nil, errDecode("personal document")
+	}
+	p := &Person{
+		Email: s.Email.Identifier(), Name: redact.NewText(s.Name), Claimed: guardAll(s.Claimed), Proven: guardAll(s.Proven),
+		Located: guardAll(s.Located), Details: redact.NewText(s.Details),
+	}
+	for _, c := range s.Corrections {
+		p.Corrections = append(p.Corrections, Correction{c.System, c.Field, redact.NewText(c.Value)})
+	}
+	if a := s.Agent; a != nil {
+		p.Agent = &Agent{redact.NewText(a.Name), redact.NewText(a.Email), redact.NewText(a.Mandate)}
+	}
+	return p, nil
+}
+
+// SealIdentifiers seals identifiers found by a task; OpenIdentifiers is its inverse. The label binds them to the task.
+func SealIdentifiers(k *keys.CaseKeys, taskID string, list []subject.Identifier) ([]byte, error) {
+	plain, err := json.Marshal(revealAll(list))
+	if err != nil {
+		return nil, fmt.Errorf("encoding identifiers: %w", err)
+	}
+	return k.SealDoc(labelFound+taskID, plain), nil
+}
+
+// OpenIdentifiers opens what SealIdentifiers sealed; nil gives nil.
+func OpenIdentifiers(k *keys.CaseKeys, taskID string, sealed []byte) ([]subject.Identifier, error) {
+	if len(sealed) == 0 {
+		return nil, nil
+	}
+	plain, err := k.OpenDoc(labelFound+taskID, sealed)
+	if err != nil {
+		return nil, fmt.Errorf("opening identifiers: %w", err)
+	}
+	var list []subject.Revealed
+	if err := json.Unmarshal(plain.Reveal(), &list); err != nil {
+		return nil, errDecode("identifiers")
+	}
+	return guardAll(list), nil
+}
+
+// equal compares every personal field.
+func (p *Person) equal(o *Person) bool {
+	if p.Email != o.Email || p.Name != o.Name || p.Details != o.Details || !slices.Equal(p.Claimed, o.Claimed) ||
+		!slices.Equal(p.Proven, o.Proven) || !slices.Equal(p.Located, o.Located) || !slices.Equal(p.Corrections, o.Corrections) {
+		return false
+	}
+	if p.Agent == nil || o.Agent == nil {
+		return p.Agent == o.Agent
+	}
+	return *p.Agent == *o.Agent
+}

@@ -1,0 +1,324 @@
+package casefile
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/habeas-dsar/habeas/shared/dsar"
+	"github.com/habeas-dsar/habeas/shared/fault"
+	"github.com/habeas-dsar/habeas/shared/keys"
+	"github.com/habeas-dsar/habeas/shared/mail"
+	"github.com/habeas-dsar/habeas/shared/redact"
+	"github.com/habeas-dsar/habeas/shared/subject"
+	"github.com/habeas-dsar/habeas/shared/table"
+)
+
+// IndexRow is the keyed index row that finds the case by an identifier's pseudonym.
+func (f *File) IndexRow(ref subject.Ref) table.Write {
+	return table.Write{Op: table.Put, If: table.AnyVersion, Item: table.Item{
+		Key: table.Key{Table: table.Cases, PK: pkIdentifier(f.Case.Tenant, ref), SK: f.Case.ID}, Body: []byte(f.Case.Right),
+	}}
+}
+
+// Case reads the open part of a case.
+func (s *Store) Case(ctx context.Context, tenant, id string) (Case, error) {
+	it, err := s.table.Get(ctx, table.Key{Table: table.Cases, PK: pkCase(tenant, id), SK: skCase})
+	if err != nil {
+		return Case{}, fmt.Errorf("reading case: %w", err)
+	}
+	var c Case
+	if json.Unmarshal(it.Body, &c) != nil {
+		return Case{}, errDecode("case")
+	}
+	return c, nil
+}
+
+// ByReference returns the id of the case with the reference (in stored form). fault.NotFound when there is none.
+func (s *Store) ByReference(ctx context.Context, tenant, reference string) (string, error) {
+	it, err := s.table.Get(ctx, table.Key{Table: table.Cases, PK: pkReference(tenant, reference), SK: skCase})
+	if err != nil {
+		return "", fmt.Errorf("reading reference: %w", err)
+	}
+	return string(it.Body), nil
+}
+
+// ByIdentifier returns the ids of the tenant's cases that carry the identifier, oldest first; at most limit.
+func (s *Store) ByIdentifier(ctx context.Context, tenant string, i subject.Identifier, limit int) ([]string, error) {
+	tk, err := s.vault.Tenant(ctx, tenant)
+	if err != nil {
+		return nil, fmt.Errorf("reading tenant keys: %w", err)
+	}
+	page, err := s.table.Query(ctx, table.Query{Table: table.Cases, PK: pkIdentifier(tenant, tk.Ref(i)), Limit: limit})
+	if err != nil {
+		return nil, fmt.Errorf("reading identifier index: %w", err)
+	}
+	var ids []string
+	for _, it := range page.Items {
+		ids = append(ids, it.SK)
+	}
+	return ids, nil
+}
+
+// Listing selects cases of one tenant.
+type Listing struct {
+	Tenant    string
+	Status    dsar.Status // required unless ByReceipt
+	ByReceipt bool        // newest first, over every status
+	DueBefore time.Time   // with Status
+	Limit     int
+	Cursor    string
+}
+
+// List returns case ids: by status in order of their due instant, or over all in order of receipt, newest first. The index
+// may lag; callers read the cases they show.
+func (s *Store) List(ctx context.Context, l Listing) (ids []string, next string, err error) {
+	q := table.Query{Table: table.Cases, Index: true, PK: ipkReceived(l.Tenant), Descending: true, Limit: l.Limit, Cursor: l.Cursor}
+	if !l.ByReceipt {
+		q.PK, q.Descending = ipkStatus(l.Tenant, l.Status), false
+		if !l.DueBefore.IsZero() {
+			q.To = stamp(l.DueBefore)
+		}
+	}
+	page, err := s.table.Query(ctx, q)
+	if err != nil {
+		return nil, "", fmt.Errorf("listing cases: %w", err)
+	}
+	for _, it := range page.Items {
+		ids = append(ids, caseOf(it.PK))
+	}
+	return ids, page.Next, nil
+}
+
+func caseOf(pk string) string { return pk[strings.LastIndexByte(pk, '#')+1:] }
+
+// TaskRef names a task for a list.
+type TaskRef struct{ CaseID, TaskID string }
+
+// PersonTasks returns the tenant's tasks that wait for a person, most urgent first.
+func (s *Store) PersonTasks(ctx context.Context, tenant string, limit int, cursor string) ([]TaskRef, string, error) {
+	page, err := s.table.Query(ctx, table.Query{Table: table.Cases, Index: true, PK: ipkPerson(tenant), Limit: limit, Cursor: cursor})
+	if err != nil {
+		return nil, "", fmt.Errorf("listing tasks: %w", err)
+	}
+	var out []TaskRef
+	for _, it := range page.Items {
+		out = append(out, TaskRef{caseOf(it.PK), strings.TrimPrefix(it.SK, skTask)})
+	}
+	return out, page.Next, nil
+}
+
+// DueRef names a case that the sweeper must look at.
+type DueRef struct{ Tenant, CaseID string }
+
+// DueCases returns the cases of one shard whose next look is due, earliest first.
+func (s *Store) DueCases(ctx context.Context, shard uint32, until time.Time, limit int) ([]DueRef, error) {
+	page, err := s.table.Query(ctx, table.Query{Table: table.Cases, Index: true, PK: ipkDue(shard), To: stamp(until.Add(time.Millisecond)), Limit: limit})
+	if err != nil {
+		return nil, fmt.Errorf("reading due index: %w", err)
+	}
+	var out []DueRef
+	for _, it := range page.Items {
+		if p := strings.Split(it.ISK, "#"); len(p) == 3 {
+			out = append(out, DueRef{p[1], p[2]})
+		}
+	}
+	return out, nil
+}
+
+// NextDue returns the earliest instant at which the sweeper has something to do; zero when there is nothing.
+func (s *Store) NextDue(ctx context.Context) (time.Time, error) {
+	var first time.Time
+	for n := range uint32(DueShards) {
+		page, err := s.table.Query(ctx, table.Query{Table: table.Cases, Index: true, PK: ipkDue(n), Limit: 1})
+		if err != nil {
+			return time.Time{}, fmt.Errorf("reading due index: %w", err)
+		}
+		for _, it := range page.Items {
+			at, err := time.Parse(instant, strings.SplitN(it.ISK, "#", 2)[0])
+			if err == nil && (first.IsZero() || at.Before(first)) {
+				first = at
+			}
+		}
+	}
+	return first, nil
+}
+
+// Outbox returns the rows of one shard that were not carried out yet, oldest first.
+func (s *Store) Outbox(ctx context.Context, shard uint32, limit int, cursor string) ([]OutboxRow, string, error) {
+	page, err := s.table.Query(ctx, table.Query{Table: table.Cases, Index: true, PK: ipkOutbox(shard), Limit: limit, Cursor: cursor})
+	if err != nil {
+		return nil, "", fmt.Errorf("reading outbox: %w", err)
+	}
+	var rows []OutboxRow
+	for _, it := range page.Items {
+		var r OutboxRow
+		if json.Unmarshal(it.Body, &r) != nil {
+			return nil, "", errDecode("outbox row")
+		}
+		rows = append(rows, r)
+	}
+	return rows, page.Next, nil
+}
+
+// Pending reports whether the row is still there (strongly consistent).
+func (s *Store) Pending(ctx context.Context, r OutboxRow) (bool, error) {
+	_, err := s.table.Get(ctx, r.Key())
+	if fault.Has(err, fault.NotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("reading outbox row: %w", err)
+	}
+	return true, nil
+}
+
+// Done removes an outbox row that was carried out. Idempotent.
+func (s *Store) Done(ctx context.Context, r OutboxRow) error {
+	if err := s.table.Transact(ctx, r.Remove()); err != nil {
+		return fmt.Errorf("removing outbox row: %w", err)
+	}
+	return nil
+}
+
+// Remove is the write that removes the row, for callers that do it with their own change.
+func (r OutboxRow) Remove() table.Write {
+	return table.Write{Op: table.Delete, Item: table.Item{Key: r.Key()}, If: table.AnyVersion}
+}
+
+// Mail reads a queued mail with its content.
+func (s *Store) Mail(ctx context.Context, tenant, id string, n int) (Mail, Letter, error) {
+	it, err := s.table.Get(ctx, table.Key{Table: table.Cases, PK: pkCase(tenant, id), SK: fmt.Sprintf("%s%06d", skMail, n)})
+	if err != nil {
+		return Mail{}, Letter{}, fmt.Errorf("reading mail: %w", err)
+	}
+	k, err := s.vault.Case(ctx, tenant, id)
+	if err != nil {
+		return Mail{}, Letter{}, fmt.Errorf("reading case keys: %w", err)
+	}
+	return openMail(k, it)
+}
+
+func openMail(k *keys.CaseKeys, it table.Item) (Mail, Letter, error) {
+	m := Mail{version: it.Version}
+	if json.Unmarshal(it.Body, &m) != nil {
+		return Mail{}, Letter{}, errDecode("mail")
+	}
+	plain, err := k.OpenDoc(fmt.Sprintf("%s%d", labelMail, m.N), m.Content)
+	if err != nil {
+		return Mail{}, Letter{}, fmt.Errorf("opening letter: %w", err)
+	}
+	var l sealedLetter
+	if json.Unmarshal(plain.Reveal(), &l) != nil {
+		return Mail{}, Letter{}, errDecode("letter")
+	}
+	return m, Letter{m.Kind, redact.NewText(l.To), l.Subject, redact.NewText(l.Text), redact.NewText(l.HTML)}, nil
+}
+
+// Letters returns the case's letters in order, content opened; at most limit.
+func (s *Store) Letters(ctx context.Context, tenant, id string, limit int) ([]Mail, []Letter, error) {
+	page, err := s.table.Query(ctx, table.Query{Table: table.Cases, PK: pkCase(tenant, id), Prefix: skMail, Limit: limit})
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading letters: %w", err)
+	}
+	k, err := s.vault.Case(ctx, tenant, id)
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading case keys: %w", err)
+	}
+	var ms []Mail
+	var ls []Letter
+	for _, it := range page.Items {
+		m, l, err := openMail(k, it)
+		if err != nil {
+			return nil, nil, err
+		}
+		ms, ls = append(ms, m), append(ls, l)
+	}
+	return ms, ls, nil
+}
+
+// MailWrite is the write that stores a mail's new state under the version it was read at.
+func (s *Store) MailWrite(tenant, id string, m Mail) (table.Write, error) {
+	body, err := json.Marshal(m)
+	if err != nil {
+		return table.Write{}, fmt.Errorf("encoding mail: %w", err)
+	}
+	it := table.Item{Key: table.Key{Table: table.Cases, PK: pkCase(tenant, id), SK: fmt.Sprintf("%s%06d", skMail, m.N)}, Body: body}
+	return table.Write{Op: table.Put, Item: it, If: m.version}, nil
+}
+
+// MarkAttempted records, before the mail is handed over, that it is about to be; afterwards only Lookup can tell.
+func (s *Store) MarkAttempted(ctx context.Context, tenant, id string, m Mail) (Mail, error) {
+	m.Attempted = true
+	w, err := s.MailWrite(tenant, id, m)
+	if err != nil {
+		return m, err
+	}
+	if err := s.table.Transact(ctx, w); err != nil {
+		return m, fmt.Errorf("marking mail: %w", err)
+	}
+	m.version++
+	return m, nil
+}
+
+// ClearAttempted takes MarkAttempted back: the next hop certainly did not take the mail.
+func (s *Store) ClearAttempted(ctx context.Context, tenant, id string, m Mail) error {
+	m.Attempted = false
+	w, err := s.MailWrite(tenant, id, m)
+	if err != nil {
+		return err
+	}
+	if err := s.table.Transact(ctx, w); err != nil {
+		return fmt.Errorf("marking mail: %w", err)
+	}
+	return nil
+}
+
+// SettleMail sets the mail's final state on a file that is then committed together with the removal of the outbox row.
+func (f *File) SettleMail(m Mail, state mail.State, class fault.Class, r OutboxRow) error {
+	m.State, m.SettledAt, m.Fault = state, f.now, string(class)
+	w, err := f.store.MailWrite(f.Case.Tenant, f.Case.ID, m)
+	if err != nil {
+		return err
+	}
+	f.With(w, r.Remove())
+	facts := map[string]any{"kind": m.Kind, "n": m.N}
+	if class != "" {
+		facts["fault"] = class
+	}
+	return f.Entry("letter_"+string(state), "system", facts)
+}
+
+// ReadMessage is a message in the open.
+type ReadMessage struct {
+	From string
+	At   time.Time
+	Text redact.Text
+}
+
+// Messages returns the conversation, oldest first; at most limit.
+func (s *Store) Messages(ctx context.Context, tenant, id string, limit int) ([]ReadMessage, error) {
+	page, err := s.table.Query(ctx, table.Query{Table: table.Cases, PK: pkCase(tenant, id), Prefix: skMessage, Limit: limit})
+	if err != nil {
+		return nil, fmt.Errorf("reading messages: %w", err)
+	}
+	k, err := s.vault.Case(ctx, tenant, id)
+	if err != nil {
+		return nil, fmt.Errorf("reading case keys: %w", err)
+	}
+	var out []ReadMessage
+	for _, it := range page.Items {
+		var m Message
+		if json.Unmarshal(it.Body, &m) != nil {
+			return nil, errDecode("message")
+		}
+		plain, err := k.OpenDoc(fmt.Sprintf("%s%d", labelMessage, m.N), m.Text)
+		if err != nil {
+			return nil, fmt.Errorf("opening message: %w", err)
+		}
+		out = append(out, ReadMessage{m.From, m.At, redact.NewText(string(plain.Reveal()))})
+	}
+	return out, nil
+}

@@ -1,0 +1,184 @@
+// Package registry owns what an installation knows about its tenants: systems and their data maps, recipients, staff, legal
+// holds, and the facts that an answer must state (GDPR Art. 15(1)). It stores them in table registry; it never opens a
+// connector and never resolves a secret: secrets are references.
+package registry
+
+import (
+	"encoding/json"
+	"regexp"
+	"slices"
+	"time"
+
+	"github.com/habeas-dsar/habeas/shared/dsar"
+	"github.com/habeas-dsar/habeas/shared/fault"
+	"github.com/habeas-dsar/habeas/shared/subject"
+)
+
+// Tenant is one controller served by the installation.
+type Tenant struct {
+	Name       string `json:"name"`       // [a-z0-9-], part of every URL
+	Title      string `json:"title"`      // what people read
+	Controller string `json:"controller"` // legal name and address, one line
+	Contact    string `json:"contact"`    // privacy contact or DPO, an address
+	From       string `json:"from"`       // sender of letters
+	Zone       string `json:"zone"`       // IANA time zone of the statutory clock
+	Locale     string `json:"locale"`
+	Facts      Facts  `json:"facts"`
+	Policy     Policy `json:"policy"`
+}
+
+// Facts are what an answer states for the tenant as a whole. An empty fact is printed as "not recorded".
+type Facts struct {
+	AutomatedDecisions string `json:"automatedDecisions,omitempty"` // Art. 15(1)(h)
+	Transfers          string `json:"transfers,omitempty"`          // Art. 15(2)
+	Authority          string `json:"authority,omitempty"`          // Art. 15(1)(f); overrides the pack's text
+}
+
+// Policy is what a tenant may choose. Zero values mean the defaults of Effective.
+type Policy struct {
+	VerifyWithinDays int  `json:"verifyWithinDays,omitempty"` // unverified requests expire after; default 14
+	CodeMinutes      int  `json:"codeMinutes,omitempty"`      // life of a code; default 30
+	PackageDays      int  `json:"packageDays,omitempty"`      // how long a package can be fetched; default 30
+	ReviewAlways     bool `json:"reviewAlways,omitempty"`     // a person looks at every response before it leaves
+}
+
+// Effective returns the policy with its defaults filled in.
+func (p Policy) Effective() Policy {
+	set := func(v *int, d int) {
+		if *v == 0 {
+			*v = d
+		}
+	}
+	set(&p.VerifyWithinDays, 14)
+	set(&p.CodeMinutes, 30)
+	set(&p.PackageDays, 30)
+	return p
+}
+
+// System is a place that holds personal data.
+type System struct {
+	Tenant     string            `json:"tenant"`
+	Name       string            `json:"name"`
+	Title      string            `json:"title,omitempty"`
+	Kind       string            `json:"kind"`            // of the connector
+	Owner      string            `json:"owner,omitempty"` // address of the person responsible
+	Settings   json.RawMessage   `json:"settings,omitempty"`
+	Secrets    map[string]string `json:"secrets,omitempty"` // name -> env:NAME or file:PATH
+	Dataset    string            `json:"dataset,omitempty"` // data map, YAML as given
+	BaseDir    string            `json:"baseDir,omitempty"` // relative paths in settings start here
+	Recipients []string          `json:"recipients,omitempty"`
+	Rights     []dsar.Right      `json:"rights,omitempty"` // rights it serves by machine
+	Autopilot  bool              `json:"autopilot,omitempty"`
+	Facts      SystemFacts       `json:"facts,omitzero"`
+
+	// What registration found out by opening it.
+	Identifiers []subject.Kind `json:"identifiers,omitempty"` // kinds it can be searched by
+	Collections []string       `json:"collections,omitempty"`
+	CheckedAt   time.Time      `json:"checkedAt,omitzero"`
+	Problem     string         `json:"problem,omitempty"` // empty when the last check was well
+
+	Version int64 `json:"-"`
+}
+
+// SystemFacts are what an answer states for one system.
+type SystemFacts struct {
+	Purposes  []string `json:"purposes,omitempty"`  // Art. 15(1)(a)
+	Source    string   `json:"source,omitempty"`    // Art. 15(1)(g)
+	Retention string   `json:"retention,omitempty"` // Art. 15(1)(d)
+}
+
+// Serves reports whether the system acts by machine on the right.
+func (s System) Serves(r dsar.Right) bool {
+	if r == dsar.Portability {
+		r = dsar.Access
+	}
+	return slices.Contains(s.Rights, r)
+}
+
+// SearchableBy reports whether one of the kinds finds anything in the system.
+func (s System) SearchableBy(kinds []subject.Kind) bool {
+	return slices.ContainsFunc(kinds, func(k subject.Kind) bool { return slices.Contains(s.Identifiers, k) })
+}
+
+// Recipient is a third party to whom data is disclosed (GDPR Art. 4(9), 15(1)(c), 19).
+type Recipient struct {
+	Tenant  string `json:"tenant"`
+	Name    string `json:"name"`
+	Title   string `json:"title"`
+	Country string `json:"country,omitempty"`
+	Purpose string `json:"purpose,omitempty"`
+	Email   string `json:"email,omitempty"`
+	Webhook string `json:"webhook,omitempty"`
+}
+
+// Role is what a member of staff may do. One permission table (Permissions) maps roles to acts.
+type Role string
+
+// The roles.
+const (
+	Admin    Role = "admin"
+	Handler  Role = "handler"
+	Approver Role = "approver"
+	Auditor  Role = "auditor"
+)
+
+// Permission is one kind of act on the staff side.
+type Permission string
+
+// The permissions.
+const (
+	ReadCases     Permission = "read_cases"
+	HandleCases   Permission = "handle_cases" // intake, messages, extension, pause, task outcomes
+	DecideCases   Permission = "decide_cases" // approve or refuse plans and responses
+	RevealData    Permission = "reveal_data"  // see identifiers and samples, logged
+	ReadEvidence  Permission = "read_evidence"
+	ReadSystems   Permission = "read_systems"
+	ChangeSystems Permission = "change_systems"
+	ChangeStaff   Permission = "change_staff"
+	PlaceHolds    Permission = "place_holds"
+)
+
+var permissions = map[Role][]Permission{
+	Admin:    {ReadSystems, ChangeSystems, ChangeStaff, ReadCases},
+	Handler:  {ReadCases, HandleCases, RevealData, ReadSystems, ReadEvidence},
+	Approver: {ReadCases, HandleCases, DecideCases, RevealData, ReadSystems, ReadEvidence, PlaceHolds},
+	Auditor:  {ReadCases, ReadEvidence, ReadSystems},
+}
+
+// Roles lists the roles.
+func Roles() []Role { return []Role{Admin, Handler, Approver, Auditor} }
+
+// Permissions returns the acts a role allows.
+func Permissions(r Role) []Permission { return slices.Clone(permissions[r]) }
+
+// Staff is one person of the privacy team. One record per person; sign-ins map to it by (issuer, subject). Four-eyes checks
+// compare ID.
+type Staff struct {
+	ID       string    `json:"id"`
+	Tenant   string    `json:"tenant"` // empty: every tenant of the installation
+	Email    string    `json:"email"`
+	Roles    []Role    `json:"roles"`
+	Password string    `json:"password,omitempty"` // argon2id, PHC string
+	Disabled bool      `json:"disabled,omitempty"`
+	AddedAt  time.Time `json:"addedAt"`
+
+	Version int64 `json:"-"`
+}
+
+// May reports whether the member of staff may do p in the tenant.
+func (s Staff) May(p Permission, tenant string) bool {
+	if s.Disabled || (s.Tenant != "" && s.Tenant != tenant) {
+		return false
+	}
+	return slices.ContainsFunc(s.Roles, func(r Role) bool { return slices.Contains(permissions[r], p) })
+}
+
+var namePattern = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,62}$`)
+
+// CheckName refuses names that could not be part of a URL, an object name or a key.
+func CheckName(pointer, name string) error {
+	if !namePattern.MatchString(name) {
+		return fault.InvalidField(pointer, "a name is 1 to 63 characters of a-z, 0-9, - and _, and starts with a letter or digit")
+	}
+	return nil
+}

@@ -1,0 +1,253 @@
+package registry
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/habeas-dsar/habeas/shared/fault"
+	"github.com/habeas-dsar/habeas/shared/table"
+)
+
+// Store reads and writes the registry. Tenants and systems are read often and change seldom: reads are served from a copy
+// that is at most Fresh old; writes through the same Store are seen at once.
+type Store struct {
+	table table.Store
+	now   func() time.Time
+
+	mu      sync.Mutex
+	cached  map[string]cached
+	version uint64
+}
+
+// Fresh is how long another process's change may stay unseen.
+const Fresh = 5 * time.Second
+
+type cached struct {
+	items []table.Item
+	at    time.Time
+}
+
+// NewStore returns a registry over t.
+func NewStore(t table.Store, now func() time.Time) *Store {
+	return &Store{table: t, now: now, cached: map[string]cached{}}
+}
+
+const (
+	pkTenants   = "TENANTS"
+	pkStaff     = "STAFF"
+	pkStaffMail = "STAFFMAIL"
+)
+
+func pkSystems(tenant string) string    { return "T#" + tenant + "#SYSTEMS" }
+func pkRecipients(tenant string) string { return "T#" + tenant + "#RECIPIENTS" }
+
+// partition reads a whole registry partition; registries are small (bounded by maxPartition).
+func (s *Store) partition(ctx context.Context, pk string) ([]table.Item, error) {
+	s.mu.Lock()
+	c, ok := s.cached[pk]
+	version := s.version
+	s.mu.Unlock()
+	if ok && s.now().Sub(c.at).Abs() < Fresh {
+		return c.items, nil
+	}
+	var items []table.Item
+	q := table.Query{Table: table.Registry, PK: pk}
+	for {
+		page, err := s.table.Query(ctx, q)
+		if err != nil {
+			return nil, fmt.Errorf("reading registry: %w", err)
+		}
+		items = append(items, page.Items...)
+		if q.Cursor = page.Next; q.Cursor == "" {
+			break
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.version == version {
+		s.cached[pk] = cached{items, s.now()}
+	}
+	return items, nil
+}
+
+func (s *Store) write(ctx context.Context, writes ...table.Write) error {
+	err := s.table.Transact(ctx, writes...)
+	s.mu.Lock()
+	s.version++
+	s.cached = map[string]cached{}
+	s.mu.Unlock()
+	if err != nil {
+		return fmt.Errorf("writing registry: %w", err)
+	}
+	return nil
+}
+
+func putJSON(pk, sk string, v any, version int64) (table.Write, error) {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return table.Write{}, fmt.Errorf("encoding registry entry: %w", err)
+	}
+	return table.Write{Op: table.Put, If: version, Item: table.Item{Key: table.Key{Table: table.Registry, PK: pk, SK: sk}, Body: body}}, nil
+}
+
+func decode[T any](items []table.Item, set func(*T, int64)) ([]T, error) {
+	out := make([]T, 0, len(items))
+	for _, it := range items {
+		var v T
+		if json.Unmarshal(it.Body, &v) != nil {
+			return nil, fault.New(fault.Internal, "decoding registry entry")
+		}
+		if set != nil {
+			set(&v, it.Version)
+		}
+		out = append(out, v)
+	}
+	return out, nil
+}
+
+// Tenants lists the tenants in order of name.
+func (s *Store) Tenants(ctx context.Context) ([]Tenant, error) {
+	items, err := s.partition(ctx, pkTenants)
+	if err != nil {
+		return nil, err
+	}
+	return decode[Tenant](items, nil)
+}
+
+// Tenant returns one tenant; fault.NotFound when there is none of the name.
+func (s *Store) Tenant(ctx context.Context, name string) (Tenant, error) {
+	all, err := s.Tenants(ctx)
+	if err != nil {
+		return Tenant{}, err
+	}
+	for _, t := range all {
+		if t.Name == name {
+			return t, nil
+		}
+	}
+	return Tenant{}, fault.New(fault.NotFound, "there is no such tenant")
+}
+
+// PutTenant adds or replaces a tenant.
+func (s *Store) PutTenant(ctx context.Context, t Tenant) error {
+	if err := CheckName("/name", t.Name); err != nil {
+		return err
+	}
+	if _, err := time.LoadLocation(t.Zone); err != nil || t.Zone == "" {
+		return fault.InvalidField("/zone", "the zone is not an IANA time zone such as Europe/Berlin")
+	}
+	w, err := putJSON(pkTenants, t.Name, t, table.AnyVersion)
+	if err != nil {
+		return err
+	}
+	return s.write(ctx, w)
+}
+
+// Systems lists a tenant's systems in order of name.
+func (s *Store) Systems(ctx context.Context, tenant string) ([]System, error) {
+	items, err := s.partition(ctx, pkSystems(tenant))
+	if err != nil {
+		return nil, err
+	}
+	return decode(items, func(v *System, n int64) { v.Version = n })
+}
+
+// System returns one system; fault.NotFound when there is none of the name.
+func (s *Store) System(ctx context.Context, tenant, name string) (System, error) {
+	all, err := s.Systems(ctx, tenant)
+	if err != nil {
+		return System{}, err
+	}
+	for _, sys := range all {
+		if sys.Name == name {
+			return sys, nil
+		}
+	}
+	return System{}, fault.New(fault.NotFound, "there is no such system")
+}
+
+// PutSystem stores a system under the version it was read at (0 = new).
+func (s *Store) PutSystem(ctx context.Context, sys System) error {
+	if err := CheckName("/name", sys.Name); err != nil {
+		return err
+	}
+	w, err := putJSON(pkSystems(sys.Tenant), sys.Name, sys, sys.Version)
+	if err != nil {
+		return err
+	}
+	return s.write(ctx, w)
+}
+
+// DeleteSystem removes a system. Open cases keep what they already know of it.
+func (s *Store) DeleteSystem(ctx context.Context, tenant, name string) error {
+	return s.write(ctx, table.Write{Op: table.Delete, If: table.AnyVersion, Item: table.Item{Key: table.Key{Table: table.Registry, PK: pkSystems(tenant), SK: name}}})
+}
+
+// Recipients lists a tenant's recipients in order of name.
+func (s *Store) Recipients(ctx context.Context, tenant string) ([]Recipient, error) {
+	items, err := s.partition(ctx, pkRecipients(tenant))
+	if err != nil {
+		return nil, err
+	}
+	return decode[Recipient](items, nil)
+}
+
+// PutRecipient adds or replaces a recipient.
+func (s *Store) PutRecipient(ctx context.Context, r Recipient) error {
+	if err := CheckName("/name", r.Name); err != nil {
+		return err
+	}
+	w, err := putJSON(pkRecipients(r.Tenant), r.Name, r, table.AnyVersion)
+	if err != nil {
+		return err
+	}
+	return s.write(ctx, w)
+}
+
+// AddStaff stores a new member of staff; fault.Conflict when the address is taken.
+func (s *Store) AddStaff(ctx context.Context, m Staff) error {
+	w, err := putJSON(pkStaff, m.ID, m, table.Absent)
+	if err != nil {
+		return err
+	}
+	mail := table.Write{Op: table.Put, If: table.Absent, Item: table.Item{
+		Key: table.Key{Table: table.Registry, PK: pkStaffMail, SK: strings.ToLower(m.Email)}, Body: []byte(m.ID),
+	}}
+	return s.write(ctx, w, mail)
+}
+
+// Staff returns a member of staff by id; fault.NotFound when there is none.
+func (s *Store) Staff(ctx context.Context, id string) (Staff, error) {
+	all, err := s.AllStaff(ctx)
+	if err != nil {
+		return Staff{}, err
+	}
+	for _, m := range all {
+		if m.ID == id {
+			return m, nil
+		}
+	}
+	return Staff{}, fault.New(fault.NotFound, "there is no such member of staff")
+}
+
+// AllStaff lists the staff in order of id, oldest first.
+func (s *Store) AllStaff(ctx context.Context) ([]Staff, error) {
+	items, err := s.partition(ctx, pkStaff)
+	if err != nil {
+		return nil, err
+	}
+	return decode(items, func(v *Staff, n int64) { v.Version = n })
+}
+
+// StaffByEmail returns a member of staff by address; fault.NotFound when there is none.
+func (s *Store) StaffByEmail(ctx context.Context, email string) (Staff, error) {
+	it, err := s.table.Get(ctx, table.Key{Table: table.Registry, PK: pkStaffMail, SK: strings.ToLower(email)})
+	if err != nil {
+		return Staff{}, fmt.Errorf("reading staff: %w", err)
+	}
+	return s.Staff(ctx, string(it.Body))
+}

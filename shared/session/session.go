@@ -1,0 +1,163 @@
+// Package session owns what proves a caller for a while: sessions of data subjects and staff, single-use links, staff API
+// tokens, rate counters and idempotency keys. All of it lies in table tokens, which is never backed up. Tokens are 256 random
+// bits; only their SHA-256 is stored, so a copy of the table opens nothing.
+package session
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/habeas-dsar/habeas/shared/fault"
+	"github.com/habeas-dsar/habeas/shared/table"
+)
+
+// Kind says what a token is for. A token of one kind is unknown as any other.
+type Kind string
+
+// The kinds.
+const (
+	Subject  Kind = "subject"  // a data subject who entered a code
+	Staff    Kind = "staff"    // a signed-in member of staff
+	API      Kind = "api"      // a staff API token
+	Download Kind = "download" // link to a package; single use
+)
+
+// Lifetimes. Those of a data subject's session are verification.Rules.
+const (
+	StaffLife    = 8 * time.Hour
+	DownloadLife = 15 * time.Minute
+)
+
+// Grant is what a token stands for. Nothing in it is personal.
+type Grant struct {
+	Kind      Kind      `json:"kind"`
+	Tenant    string    `json:"tenant,omitempty"`
+	CaseID    string    `json:"caseId,omitempty"`
+	StaffID   string    `json:"staffId,omitempty"`
+	Name      string    `json:"name,omitempty"` // of an API token
+	At        time.Time `json:"at"`             // when it was granted
+	ExpiresAt time.Time `json:"expiresAt,omitzero"`
+	Left      []int     `json:"left,omitempty"` // volumes a download link may still fetch
+
+	version int64
+	hash    string
+}
+
+// Store keeps grants.
+type Store struct {
+	table table.Store
+	now   func() time.Time
+}
+
+// NewStore returns a store over t.
+func NewStore(t table.Store, now func() time.Time) *Store { return &Store{t, now} }
+
+func key(kind Kind, hash string) table.Key {
+	return table.Key{Table: table.Tokens, PK: "TOK#" + string(kind) + "#" + hash, SK: "GRANT"}
+}
+
+func hashOf(token string) string {
+	sum := sha256.Sum256([]byte(token))
+	return hex.EncodeToString(sum[:])
+}
+
+// New makes a token for the grant. The token is returned once and never stored.
+func (s *Store) New(ctx context.Context, g Grant) (string, error) {
+	token, w, err := s.Prepare(g)
+	if err != nil {
+		return "", err
+	}
+	if err := s.table.Transact(ctx, w); err != nil {
+		return "", fmt.Errorf("storing grant: %w", err)
+	}
+	return token, nil
+}
+
+// Prepare makes a token whose row the caller commits with its own change.
+func (s *Store) Prepare(g Grant) (string, table.Write, error) {
+	var b [32]byte
+	_, _ = rand.Read(b[:]) // never fails (crypto/rand)
+	token := base64.RawURLEncoding.EncodeToString(b[:])
+	g.At = s.now().UTC()
+	w, err := row(g, hashOf(token), table.Absent)
+	return token, w, err
+}
+
+func row(g Grant, hash string, version int64) (table.Write, error) {
+	body, err := json.Marshal(g)
+	if err != nil {
+		return table.Write{}, fmt.Errorf("encoding grant: %w", err)
+	}
+	return table.Write{Op: table.Put, If: version, Item: table.Item{Key: key(g.Kind, hash), Body: body, ExpiresAt: g.ExpiresAt}}, nil
+}
+
+// Get returns the grant of a token. fault.Unauthenticated when it is unknown, used, ended or of another kind.
+func (s *Store) Get(ctx context.Context, kind Kind, token string) (Grant, error) {
+	unknown := fault.New(fault.Unauthenticated, "the session has ended or never was")
+	if len(token) > 200 {
+		return Grant{}, unknown
+	}
+	it, err := s.table.Get(ctx, key(kind, hashOf(token)))
+	if fault.Has(err, fault.NotFound) {
+		return Grant{}, unknown
+	}
+	if err != nil {
+		return Grant{}, fmt.Errorf("reading grant: %w", err)
+	}
+	var g Grant
+	if json.Unmarshal(it.Body, &g) != nil {
+		return Grant{}, fault.New(fault.Internal, "decoding grant")
+	}
+	if !g.ExpiresAt.IsZero() && !s.now().Before(g.ExpiresAt) {
+		return Grant{}, unknown
+	}
+	g.version, g.hash = it.Version, hashOf(token)
+	return g, nil
+}
+
+// End removes a token. Idempotent.
+func (s *Store) End(ctx context.Context, kind Kind, token string) error {
+	w := table.Write{Op: table.Delete, If: table.AnyVersion, Item: table.Item{Key: key(kind, hashOf(token))}}
+	if err := s.table.Transact(ctx, w); err != nil {
+		return fmt.Errorf("ending grant: %w", err)
+	}
+	return nil
+}
+
+// Use is the write that uses up a single-use grant read by Get: exactly one of several who try succeeds; the others get
+// fault.Conflict.
+func (g Grant) Use() table.Write {
+	return table.Write{Op: table.Delete, If: g.version, Item: table.Item{Key: key(g.Kind, g.hash)}}
+}
+
+// UseVolume takes volume n from a download grant: fault.NotFound when it was fetched before, fault.Conflict when somebody
+// else was faster.
+func (s *Store) UseVolume(ctx context.Context, g Grant, n int) error {
+	left := make([]int, 0, len(g.Left))
+	for _, v := range g.Left {
+		if v != n {
+			left = append(left, v)
+		}
+	}
+	if len(left) == len(g.Left) {
+		return fault.New(fault.NotFound, "this part was downloaded before")
+	}
+	g.Left = left
+	w, err := row(g, g.hash, g.version)
+	if err != nil {
+		return err
+	}
+	if len(left) == 0 {
+		w = g.Use()
+	}
+	if err := s.table.Transact(ctx, w); err != nil {
+		return fmt.Errorf("using download link: %w", err)
+	}
+	return nil
+}
