@@ -113,9 +113,9 @@ func (c *checker) document(doc *ast.DocumentNode) {
 
 // calendarEntry is one value of test_calendars.
 type calendarEntry struct {
-	Weekend      []string    `yaml:"weekend"`
-	Holidays     []string    `yaml:"holidays"`
-	ClosedRanges [][2]string `yaml:"closed_ranges"`
+	Weekend      []string   `yaml:"weekend"`
+	Holidays     []string   `yaml:"holidays"`
+	ClosedRanges [][]string `yaml:"closed_ranges"` // pairs
 }
 
 func (c *checker) calendar(name string, node ast.Node) {
@@ -151,6 +151,9 @@ func (e calendarEntry) calendar(name string) (policy.Calendar, error) {
 	}
 	var closed []policy.Range
 	for _, pair := range e.ClosedRanges {
+		if len(pair) != 2 {
+			return policy.Calendar{}, fault.New(fault.Invalid, "closed_ranges: want pairs of dates")
+		}
 		from, err := civil.Parse(pair[0])
 		to, err2 := civil.Parse(pair[1])
 		if err := errors.Join(err, err2); err != nil {

@@ -91,7 +91,9 @@ func Compute(in Input) (Deadlines, error) {
 	out.Due = run.deadline(in, basis, extension, true)
 	out.Waiting = run.waiting
 	// What must be said in time is due by the first period even when the answer is extended, and never rolled.
-	out.RefuseBy = in.run(rule.Refusal.Period, in.Events).deadline(in, rule.Refusal.Period.Basis, nil, false)
+	if rule.Refusal.Period.Unit != "" {
+		out.RefuseBy = in.run(rule.Refusal.Period, in.Events).deadline(in, rule.Refusal.Period.Basis, nil, false)
+	}
 	if rule.Extension != nil {
 		notice := rule.Response
 		notice.Value, notice.Unit = rule.Extension.NoticeBy.Value, rule.Extension.NoticeBy.Unit

@@ -49,13 +49,13 @@ func (c Calendar) Why(d civil.Date) string {
 
 // calendarFile is a calendar as written in YAML.
 type calendarFile struct {
-	SchemaVersion int             `yaml:"schema_version"`
-	Name          string          `yaml:"name"`
-	Title         string          `yaml:"title"`
-	Weekend       []string        `yaml:"weekend"`
-	Holidays      []civil.Date    `yaml:"holidays"`
-	ClosedRanges  [][2]civil.Date `yaml:"closed_ranges"`
-	Note          string          `yaml:"note"`
+	SchemaVersion int            `yaml:"schema_version"`
+	Name          string         `yaml:"name"`
+	Title         string         `yaml:"title"`
+	Weekend       []string       `yaml:"weekend"`
+	Holidays      []civil.Date   `yaml:"holidays"`
+	ClosedRanges  [][]civil.Date `yaml:"closed_ranges"` // pairs
+	Note          string         `yaml:"note"`
 }
 
 var weekdays = []string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"}

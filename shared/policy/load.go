@@ -93,7 +93,11 @@ func (s *Set) addCalendar(r *reader, name string, content []byte) error {
 		weekend = append(weekend, day)
 	}
 	var closed []Range
-	for _, pair := range f.ClosedRanges {
+	for i, pair := range f.ClosedRanges {
+		if len(pair) != 2 {
+			doc.fail(fmt.Sprintf("$.closed_ranges[%d]", i), "want a pair of dates")
+			continue
+		}
 		closed = append(closed, Range{pair[0], pair[1]})
 	}
 	c, err := NewCalendar(f.Name, weekend, f.Holidays, closed)

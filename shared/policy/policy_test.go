@@ -281,6 +281,7 @@ func TestLoadingIsStrict(t *testing.T) {
 		{"weekday", cal, "[sat, sun]", "[sat, sunday]", "[sat, sunday]", "want one of mon"},
 		{"a week without work", cal, "[sat, sun]", "[mon, tue, wed, thu, fri, sat, sun]", "", "working day"},
 		{"closed range backwards", cal, "closed_ranges: []", "closed_ranges: [[2027-01-15, 2026-12-25]]", "", "ends before it begins"},
+		{"closed range of one date", cal, "closed_ranges: []", "closed_ranges: [[2027-01-15]]", "", "pair of dates"},
 		{"calendar name", cal, "name: sat-sun", "name: sun-sat", "name: sun-sat", "file's name"},
 		{"calendar version", cal, "schema_version: 1", "schema_version: 2", "schema_version: 2", "want 1"},
 		{"two laws for one place", uk, "country: GB", "country: FR", "", "claim the same place"},
