@@ -9,7 +9,6 @@ import (
 
 	"github.com/habeas-dsar/habeas/shared/dsar"
 	"github.com/habeas-dsar/habeas/shared/fault"
-	"github.com/nicksnyder/go-i18n/v2/i18n"
 )
 
 const (
@@ -21,10 +20,10 @@ const (
 
 // Assembler writes packages. It is safe for use by several goroutines.
 type Assembler struct {
-	options Options
-	tools   *tools
-	bundle  *i18n.Bundle
-	page    *page
+	options   Options
+	tools     *tools
+	languages *languages
+	page      *page
 }
 
 // New returns an assembler. A volume limit that is too small or a missing Temp is fault.Misconfigured.
@@ -38,7 +37,7 @@ func New(o Options) (*Assembler, error) {
 	if o.VolumeBytes < leastVolumeBytes || o.MemoryBytes < 0 || o.Temp == nil {
 		return nil, fault.New(fault.Misconfigured, "an assembler needs a temporary place and volumes of at least 256 KiB")
 	}
-	bundle, err := newBundle()
+	languages, err := newLanguages()
 	if err != nil {
 		return nil, fault.Wrap(fault.Internal, err, "preparing the words of the package")
 	}
@@ -46,7 +45,7 @@ func New(o Options) (*Assembler, error) {
 	if err != nil {
 		return nil, fault.Wrap(fault.Internal, err, "preparing index.html")
 	}
-	return &Assembler{options: o, tools: newTools(), bundle: bundle, page: page}, nil
+	return &Assembler{options: o, tools: newTools(), languages: languages, page: page}, nil
 }
 
 // Assemble writes the whole package, volume by volume. Errors are those of Step.
@@ -77,14 +76,10 @@ func (a *Assembler) Step(ctx context.Context, in Input, s State, put PutVolume) 
 	if s.Schema > schemaVersion || s.System < 0 || s.System > len(in.Systems) || slices.ContainsFunc(s.Counts, in.lacks) {
 		return State{}, fault.New(fault.Invalid, "this state of an assembly does not belong to the input")
 	}
-	w, err := newWords(a.bundle, in.Locale)
-	if err != nil {
-		return State{}, fault.Wrap(fault.Internal, err, "preparing the words of the package")
-	}
-	v := newVolume(a, &in, w, s)
+	v := newVolume(a, &in, a.languages.in(in.Locale), s)
 	number := len(s.Volumes) + 1
 	written := false
-	err = put(ctx, number, func(out io.Writer) error {
+	err := put(ctx, number, func(out io.Writer) error {
 		if written {
 			return fault.New(fault.Internal, "a volume can be written only once")
 		}
@@ -120,7 +115,7 @@ func (s State) Result(in Input) Result {
 // clone returns a copy that shares nothing with s.
 func (s State) clone() State {
 	s.Schema = schemaVersion
-	s.Volumes, s.Files, s.Counts = slices.Clone(s.Volumes), slices.Clone(s.Files), slices.Clone(s.Counts)
+	s.Volumes, s.Files, s.Counts, s.Withheld = slices.Clone(s.Volumes), slices.Clone(s.Files), slices.Clone(s.Counts), slices.Clone(s.Withheld)
 	return s
 }
 

@@ -30,6 +30,7 @@ type table struct {
 	rows    int64
 	widths  []width // how wide rows are, when not all of them are as wide as the last
 	cells   []connector.Value
+	reasons []string // why values were withheld, each once
 	more    []connector.Field
 }
 
@@ -103,7 +104,7 @@ func (t *table) arrange(fields []connector.Field) {
 	if len(t.more) > 0 {
 		if len(t.columns) == maxColumns {
 			// The name has no entry in index: a field may well be called the same.
-			t.columns, t.cells = append(t.columns, t.words.moreFields), append(t.cells, connector.Null())
+			t.columns, t.cells = append(t.columns, t.words.plain["file.more"]), append(t.cells, connector.Null())
 		}
 		rest := connector.Record{Fields: t.more}
 		t.cells[maxColumns] = connector.JSON(rest.AppendJSON(nil))
@@ -127,7 +128,11 @@ func (t *table) cell(dst []byte, v connector.Value) []byte {
 	case connector.TypeBool, connector.TypeInt, connector.TypeFloat, connector.TypeDecimal:
 		return v.AppendJSON(dst)
 	case connector.TypeWithheld:
-		return appendText(dst, t.words.withheld(v.Reveal().(string)))
+		reason, _ := v.Reveal().(string)
+		if !slices.Contains(t.reasons, reason) {
+			t.reasons = append(t.reasons, reason)
+		}
+		return appendText(dst, t.words.withheld(reason))
 	default:
 		return appendText(dst, v.RevealText())
 	}

@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/habeas-dsar/habeas/shared/connector"
 	"github.com/habeas-dsar/habeas/shared/dsar"
 )
 
@@ -29,8 +28,8 @@ type page struct {
 
 func newPage() (*page, error) {
 	t, err := template.New(indexPath).Funcs(template.FuncMap{
-		"join":   func(list []string) string { return strings.Join(list, ", ") },
-		"single": func(rows [][]viewCell) bool { return len(rows) == 1 },
+		"join": func(list []string) string { return strings.Join(list, ", ") },
+		"link": isLink,
 	}).Parse(indexTemplate)
 	if err != nil {
 		return nil, fmt.Errorf("reading the template of index.html: %w", err)
@@ -41,6 +40,12 @@ func newPage() (*page, error) {
 		style:    template.CSS(styleSheet), //nolint:gosec // our own file
 		policy:   "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; base-uri 'none'; form-action 'none'",
 	}, nil
+}
+
+// isLink reports whether an address may be linked to; the rest is shown as text.
+func isLink(address string) bool {
+	scheme, rest, ok := strings.Cut(strings.ToLower(address), ":")
+	return ok && rest != "" && (scheme == "https" || scheme == "http" || scheme == "mailto")
 }
 
 func (p *page) write(w io.Writer, v *volume) error {
@@ -90,8 +95,9 @@ type viewCollection struct {
 	Retention string
 	Files     []viewFile
 	Columns   []string
-	Rows      [][]viewCell
-	More      int64 // records that are in the files only
+	Shown     int           // records on the page
+	Body      template.HTML // the records, escaped: rows of a table, or the pairs of a list when it is one record
+	More      int64         // records that are in the files only
 	Cut       bool
 }
 
@@ -106,9 +112,6 @@ type viewOutcome struct{ Word, Tone string }
 
 // viewFile is a link to a file.
 type viewFile struct{ Path, Kind, Size string }
-
-// viewCell is one value.
-type viewCell struct{ Text, Class string }
 
 // viewReason explains one reason why values are withheld.
 type viewReason struct{ Mark, Code, Why string }
@@ -169,6 +172,9 @@ func (m *view) build(v *volume) (err error) {
 		if !complete(s.System) {
 			m.Open = append(m.Open, s.Title)
 		}
+	}
+	for _, code := range slices.Sorted(slices.Values(v.state.Withheld)) {
+		m.Withheld = append(m.Withheld, viewReason{Mark: m.words.withheld(code), Code: code, Why: m.words.plain[withheldKey(code)+".why"]})
 	}
 	if m.Summary, err = m.summary(); err != nil {
 		return err
@@ -277,64 +283,9 @@ func (m *view) collection(v *volume, i, k int, sizes map[string]int64) (viewColl
 	}
 	p := &v.previews.lists[i][k]
 	c.Columns, c.Cut, c.More = p.columns, p.cut, c.Records-int64(len(p.rows))
-	for _, row := range p.rows {
-		cells, err := m.cells(p.columns, row)
-		if err != nil {
-			return c, err
-		}
-		c.Rows = append(c.Rows, cells)
-	}
+	c.Shown = len(p.rows)
+	c.Body = m.body(p)
 	return c, nil
-}
-
-// cells returns the values of a record in the order of the columns.
-func (m *view) cells(columns []string, row []connector.Field) ([]viewCell, error) {
-	out := make([]viewCell, len(columns))
-	for i, name := range columns {
-		var value connector.Value
-		if i < len(row) && row[i].Name == name {
-			value = row[i].Value
-		} else if f := slices.IndexFunc(row, func(f connector.Field) bool { return f.Name == name }); f >= 0 {
-			value = row[f].Value
-		}
-		cell, err := m.cell(value)
-		if err != nil {
-			return nil, err
-		}
-		out[i] = cell
-	}
-	return out, nil
-}
-
-func (m *view) cell(v connector.Value) (viewCell, error) {
-	switch v.Type() {
-	case connector.TypeNull:
-		return viewCell{Class: "none"}, nil
-	case connector.TypeInt, connector.TypeFloat, connector.TypeDecimal:
-		return viewCell{v.RevealText(), "number"}, nil
-	case connector.TypeJSON:
-		return viewCell{v.RevealText(), "nested"}, nil
-	case connector.TypeWithheld:
-		code, _ := v.Reveal().(string)
-		mark := m.words.withheld(code)
-		return viewCell{mark, "withheld"}, m.explain(code, mark)
-	default:
-		return viewCell{v.RevealText(), ""}, nil
-	}
-}
-
-// explain adds a reason to those that the page explains, once.
-func (m *view) explain(code, mark string) error {
-	if slices.ContainsFunc(m.Withheld, func(r viewReason) bool { return r.Code == code }) {
-		return nil
-	}
-	key := "withheld.other.why"
-	if code == connector.WithheldThirdParty || code == connector.WithheldDenied {
-		key = "withheld." + code + ".why"
-	}
-	why, err := m.words.say(key)
-	m.Withheld = append(m.Withheld, viewReason{mark, code, why})
-	return err
 }
 
 func (m *view) outcome(o dsar.Outcome, because dsar.RetainedBecause) (viewOutcome, error) {

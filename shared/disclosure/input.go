@@ -107,3 +107,34 @@ type Recipient struct {
 	Country string // ISO 3166-1 alpha-2 or words
 	Purpose string
 }
+
+// Content says how many records of a collection a reader holds.
+type Content struct {
+	Collection string
+	Records    int64
+}
+
+// Serial makes System.Records out of a reader that yields the lines of one collection at a time, such as the parts that
+// package engine writes. contents is what the reader holds, in the order in which it is best read: all of it, so that a
+// record of a collection without a result is noticed.
+func Serial(contents []Content, read func(ctx context.Context, collection string) iter.Seq2[[]byte, error]) func(context.Context, int64) iter.Seq2[Record, error] {
+	return func(ctx context.Context, skip int64) iter.Seq2[Record, error] {
+		return func(yield func(Record, error) bool) {
+			for _, c := range contents {
+				if skip >= c.Records {
+					skip -= c.Records
+					continue
+				}
+				for line, err := range read(ctx, c.Collection) {
+					if err == nil && skip > 0 {
+						skip--
+						continue
+					}
+					if !yield(Record{c.Collection, redact.NewBytes(line)}, err) || err != nil {
+						return
+					}
+				}
+			}
+		}
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"compress/flate"
 	"context"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"hash"
@@ -21,6 +22,7 @@ const (
 	chunkBytes   = 128 << 10 // of a file, deflated at a time
 	pendingBytes = 4 << 20   // of all files, not yet deflated
 	besideBytes  = 32 << 10  // chunks from this size on are deflated beside the reading
+	storedBytes  = 256       // smaller ends of files are not worth deflating
 	chunkCost    = 32        // most bytes that ending a chunk adds: flush marker and headers of stored blocks
 )
 
@@ -84,6 +86,13 @@ func newTools() *tools {
 
 // deflate returns raw as a run of deflate blocks; last ends the stream.
 func (t *tools) deflate(raw []byte, last bool) []byte {
+	if last && len(raw) < storedBytes {
+		// One stored block (RFC 1951, 3.2.4).
+		out := make([]byte, 0, 5+len(raw))
+		out = binary.LittleEndian.AppendUint16(append(out, 1), uint16(len(raw)))
+		out = binary.LittleEndian.AppendUint16(out, ^uint16(len(raw)))
+		return append(out, raw...)
+	}
 	d := t.deflaters.Get().(*deflater)
 	defer t.deflaters.Put(d)
 	d.out.Reset()

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"slices"
 	"strconv"
 	"time"
 
@@ -257,6 +258,11 @@ func (v *volume) flush(ctx context.Context, i int) error {
 			return err
 		}
 		v.state.count(i, k, o)
+		for _, r := range o.table.reasons {
+			if !slices.Contains(v.state.Withheld, r) {
+				v.state.Withheld = append(v.state.Withheld, r)
+			}
+		}
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package disclosure
 
 import (
 	_ "embed"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/goccy/go-yaml"
 	"github.com/nicksnyder/go-i18n/v2/i18n"
+	i18ntemplate "github.com/nicksnyder/go-i18n/v2/i18n/template"
 	"golang.org/x/text/language"
 	"golang.org/x/text/language/display"
 	"golang.org/x/text/message"
@@ -19,78 +21,102 @@ import (
 //go:embed active.en.yaml
 var englishMessages []byte
 
-// newBundle reads the catalogue of messages.
-func newBundle() (*i18n.Bundle, error) {
+// languages are the words of every language there is a catalogue for.
+type languages struct {
+	matcher language.Matcher
+	words   []*words // in the order of the matcher's tags; English first, the answer to a language nobody translated
+}
+
+func newLanguages() (*languages, error) {
 	b := i18n.NewBundle(language.English)
 	b.RegisterUnmarshalFunc("yaml", yaml.Unmarshal)
-	if _, err := b.ParseMessageFileBytes(englishMessages, "active.en.yaml"); err != nil {
+	file, err := b.ParseMessageFileBytes(englishMessages, "active.en.yaml")
+	if err != nil {
 		return nil, fmt.Errorf("reading the catalogue of messages: %w", err)
 	}
-	return b, nil
-}
-
-// words speaks one language. It remembers what has no placeholders.
-type words struct {
-	tag        language.Tag
-	localizer  *i18n.Localizer
-	printer    *message.Printer
-	moreFields string
-	thirdParty string
-	denied     string
-	otherwise  string
-}
-
-// newWords returns the words of the locale, or English ones when nobody translated it.
-func newWords(b *i18n.Bundle, locale string) (*words, error) {
-	tag, _, _ := language.NewMatcher(b.LanguageTags()).Match(language.Make(locale))
-	w := &words{tag: tag, localizer: i18n.NewLocalizer(b, tag.String()), printer: message.NewPrinter(tag)}
-	for key, to := range map[string]*string{
-		"file.more": &w.moreFields, "withheld.third_party": &w.thirdParty, "withheld.denied": &w.denied, "withheld.other": &w.otherwise,
-	} {
-		var err error
-		if *to, err = w.say(key); err != nil {
-			return nil, err
+	l := &languages{matcher: language.NewMatcher([]language.Tag{file.Tag})}
+	w := &words{tag: file.Tag, localizer: i18n.NewLocalizer(b, file.Tag.String()), plain: map[string]string{}}
+	for _, m := range file.Messages {
+		if m.One == "" {
+			w.plain[m.ID] = m.Other
 		}
 	}
-	return w, nil
+	l.words = append(l.words, w)
+	return l, nil
+}
+
+// in returns the words of the locale, for one goroutine.
+func (l *languages) in(locale string) *words {
+	_, i, _ := l.matcher.Match(language.Make(locale))
+	w := *l.words[i]
+	w.printer = message.NewPrinter(w.tag)
+	return &w
+}
+
+// words speaks one language.
+type words struct {
+	tag       language.Tag
+	localizer *i18n.Localizer
+	plain     map[string]string // messages without plural forms, by key
+	printer   *message.Printer
 }
 
 // say returns the message with the key; pairs are names and values for its placeholders. A missing message is an error: an
 // answer with a hole in it is worse than none.
 func (w *words) say(key string, pairs ...any) (string, error) {
-	c := i18n.LocalizeConfig{MessageID: key}
-	if len(pairs) > 0 {
-		c.TemplateData = named(pairs)
+	text, ok := w.plain[key]
+	if !ok {
+		return "", errors.New("the catalogue has no message " + key)
 	}
-	return w.localizer.Localize(&c)
+	return fill(text, pairs), nil
 }
 
 // count returns the plural form of the message for n; {{.N}} in it is n with its thousands separated.
 func (w *words) count(key string, n int64, pairs ...any) (string, error) {
-	data := named(pairs)
-	data["N"] = w.number(n)
-	return w.localizer.Localize(&i18n.LocalizeConfig{MessageID: key, PluralCount: n, TemplateData: data})
+	text, err := w.localizer.Localize(&i18n.LocalizeConfig{MessageID: key, PluralCount: n, TemplateParser: i18ntemplate.IdentityParser{}})
+	if err != nil {
+		return "", err
+	}
+	return fill(text, append(pairs, "N", w.number(n))), nil
 }
 
-func named(pairs []any) map[string]any {
-	m := make(map[string]any, len(pairs)/2+1)
-	for i := 0; i+1 < len(pairs); i += 2 {
-		m[fmt.Sprint(pairs[i])] = pairs[i+1]
+// fill puts values in the place of {{.Name}}.
+func fill(text string, pairs []any) string {
+	if len(pairs) == 0 {
+		return text
 	}
-	return m
+	var b strings.Builder
+	for {
+		before, rest, ok := strings.Cut(text, "{{.")
+		b.WriteString(before)
+		if !ok {
+			return b.String()
+		}
+		var name string
+		name, text, _ = strings.Cut(rest, "}}")
+		for i := 0; i+1 < len(pairs); i += 2 {
+			if pairs[i] == name {
+				_, _ = fmt.Fprint(&b, pairs[i+1])
+			}
+		}
+	}
 }
 
-func (w *words) number(n int64) string { return w.printer.Sprintf("%d", n) }
-
-// withheld returns what stands in place of a withheld value.
-func (w *words) withheld(reason string) string {
-	switch reason {
-	case connector.WithheldThirdParty:
-		return w.thirdParty
-	case connector.WithheldDenied:
-		return w.denied
+func (w *words) number(n int64) string {
+	if n < 1000 {
+		return strconv.FormatInt(n, 10)
 	}
-	return w.otherwise
+	return w.printer.Sprintf("%d", n)
+}
+
+// withheld returns what stands in place of a withheld value. Reasons that have no words of their own share some.
+func (w *words) withheld(reason string) string { return w.plain[withheldKey(reason)] }
+
+func withheldKey(reason string) string {
+	if reason == connector.WithheldThirdParty || reason == connector.WithheldDenied {
+		return "withheld." + reason
+	}
+	return "withheld.other"
 }
 
 // day writes "Tuesday 22 December 2026"; the zero time is empty.
@@ -159,7 +185,7 @@ func (w *words) country(code string) string {
 // category turns a data category ("user.contact.phone_number") into words: those of the catalogue, else its own last words.
 func (w *words) category(code string) string {
 	for c := code; c != ""; {
-		if s, err := w.say("category." + c); err == nil {
+		if s, ok := w.plain["category."+c]; ok {
 			return s
 		}
 		i := strings.LastIndexByte(c, '.')
