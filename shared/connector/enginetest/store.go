@@ -1,10 +1,10 @@
-// Package memblobs is an object store in memory for the tests of the connector engine. It keeps to the contract of package
-// blobs and can be told to fail.
-package memblobs
+package enginetest
 
 import (
 	"bytes"
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"slices"
@@ -16,26 +16,45 @@ import (
 	"github.com/habeas-dsar/habeas/shared/fault"
 )
 
-// Store implements blobs.Store. It is safe for concurrent use.
+// Store is an object store in memory. It keeps to the contract of package blobs, is safe for concurrent use and can be told
+// to fail.
 type Store struct {
 	mu      sync.Mutex
-	objects map[string][]byte
+	objects map[string]object
 	puts    int
 	// FailPut, when set, is asked before an object is stored; its error is returned and nothing is stored.
 	FailPut func(name string) error
 }
 
-// New returns an empty store.
-func New() *Store { return &Store{objects: map[string][]byte{}} }
+type object struct {
+	content []byte
+	at      time.Time
+}
+
+func (o object) info(name string) blobs.Info {
+	return blobs.Info{Name: name, Bytes: int64(len(o.content)), StoredAt: o.at}
+}
+
+// NewStore returns an empty store.
+func NewStore() *Store { return &Store{objects: map[string]object{}} }
 
 // Put implements blobs.Store.
 func (s *Store) Put(ctx context.Context, name string, r io.Reader) (blobs.Info, error) {
-	b, err := io.ReadAll(r)
-	if err != nil {
+	if err := errors.Join(blobs.CheckName(name), ended(ctx)); err != nil {
 		return blobs.Info{}, err
 	}
-	if err := ctx.Err(); err != nil {
-		return blobs.Info{}, err
+	var content bytes.Buffer
+	for {
+		_, err := io.CopyN(&content, r, 64<<10)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err == nil {
+			err = ended(ctx)
+		}
+		if err != nil {
+			return blobs.Info{}, fmt.Errorf("reading the new object: %w", err)
+		}
 	}
 	if s.FailPut != nil {
 		if err := s.FailPut(name); err != nil {
@@ -44,32 +63,42 @@ func (s *Store) Put(ctx context.Context, name string, r io.Reader) (blobs.Info, 
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.objects[name] = b
 	s.puts++
-	return blobs.Info{Name: name, Bytes: int64(len(b)), StoredAt: time.Unix(0, 0)}, nil
+	o := object{content.Bytes(), time.Now()}
+	s.objects[name] = o
+	return o.info(name), nil
 }
 
 // Open implements blobs.Store.
 func (s *Store) Open(ctx context.Context, name string, offset int64) (io.ReadCloser, blobs.Info, error) {
+	if err := errors.Join(blobs.CheckName(name), ended(ctx)); err != nil {
+		return nil, blobs.Info{}, err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	b, ok := s.objects[name]
+	o, ok := s.objects[name]
 	if !ok {
 		return nil, blobs.Info{}, fault.New(fault.NotFound, "no such object")
 	}
-	if offset < 0 || offset > int64(len(b)) {
-		return nil, blobs.Info{}, fault.New(fault.Invalid, "the offset lies outside the object")
+	if offset < 0 {
+		return nil, blobs.Info{}, fault.New(fault.Invalid, "the offset is negative")
 	}
-	return io.NopCloser(bytes.NewReader(b[offset:])), blobs.Info{Name: name, Bytes: int64(len(b))}, ctx.Err()
+	return io.NopCloser(bytes.NewReader(o.content[min(offset, int64(len(o.content))):])), o.info(name), nil
 }
 
 // List implements blobs.Store.
-func (s *Store) List(_ context.Context, prefix, cursor string, limit int) (blobs.Page, error) {
+func (s *Store) List(ctx context.Context, prefix, cursor string, limit int) (blobs.Page, error) {
+	if err := errors.Join(blobs.CheckPrefix(prefix), ended(ctx)); err != nil {
+		return blobs.Page{}, err
+	}
+	if limit < 0 || limit > blobs.MaxPage || cursor != "" && (blobs.CheckName(cursor) != nil || !strings.HasPrefix(cursor, prefix)) {
+		return blobs.Page{}, fault.New(fault.Invalid, "the limit or the cursor is not one of a listing")
+	}
+	if limit == 0 {
+		limit = blobs.MaxPage
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if limit == 0 {
-		limit = 1000
-	}
 	var page blobs.Page
 	for _, name := range slices.Sorted(maps.Keys(s.objects)) {
 		if !strings.HasPrefix(name, prefix) || name <= cursor {
@@ -79,24 +108,31 @@ func (s *Store) List(_ context.Context, prefix, cursor string, limit int) (blobs
 			page.Next = page.Objects[limit-1].Name
 			break
 		}
-		page.Objects = append(page.Objects, blobs.Info{Name: name, Bytes: int64(len(s.objects[name]))})
+		page.Objects = append(page.Objects, s.objects[name].info(name))
 	}
 	return page, nil
 }
 
 // Delete implements blobs.Store.
-func (s *Store) Delete(_ context.Context, name string) error {
+func (s *Store) Delete(ctx context.Context, name string) error {
+	if err := errors.Join(blobs.CheckName(name), ended(ctx)); err != nil {
+		return err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.objects, name)
 	return nil
 }
 
-// Len returns the number of objects.
-func (s *Store) Len() int {
+func ended(ctx context.Context) error {
+	return fault.Wrap(fault.Unavailable, ctx.Err(), "using the object store")
+}
+
+// Names returns the names of all objects in order.
+func (s *Store) Names() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.objects)
+	return slices.Sorted(maps.Keys(s.objects))
 }
 
 // Puts returns how many objects were ever stored.
@@ -106,12 +142,12 @@ func (s *Store) Puts() int {
 	return s.puts
 }
 
-// Contains reports whether any stored object holds the bytes.
+// Contains reports whether any stored object holds the bytes in the open.
 func (s *Store) Contains(needle []byte) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, b := range s.objects {
-		if bytes.Contains(b, needle) {
+	for _, o := range s.objects {
+		if bytes.Contains(o.content, needle) {
 			return true
 		}
 	}

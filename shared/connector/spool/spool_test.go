@@ -1,4 +1,4 @@
-package spool
+package spool_test
 
 import (
 	"bytes"
@@ -11,12 +11,13 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/habeas-dsar/habeas/shared/connector"
-	"github.com/habeas-dsar/habeas/shared/connector/internal/memblobs"
+	"github.com/habeas-dsar/habeas/shared/connector/enginetest"
+	"github.com/habeas-dsar/habeas/shared/connector/spool"
 	"github.com/habeas-dsar/habeas/shared/fault"
 	"github.com/habeas-dsar/habeas/shared/redact"
 )
 
-var _ connector.Spool = (*Spool)(nil)
+var _ connector.Spool = (*spool.Spool)(nil)
 
 // boundSealer changes every byte and refuses another label: enough to see what is sealed and where.
 type boundSealer struct{}
@@ -44,9 +45,9 @@ func (boundSealer) OpenDoc(label string, sealed []byte) (redact.Bytes, error) {
 func TestSpoolBehavesLikeSetsWhateverTheBudget(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		ctx := context.Background()
-		store := memblobs.New()
+		store := enginetest.NewStore()
 		budget := rapid.SampledFrom([]int{0, 200, 2000, 1 << 20}).Draw(t, "budget")
-		s := New(store, boundSealer{}, "spool/t/c/k", 0, budget)
+		s := spool.New(store, boundSealer{}, "spool/t/c/k", 0, budget)
 		model := map[string]map[string]bool{}
 		turn := 0
 		key := rapid.SliceOfN(rapid.Byte(), 0, 12)
@@ -62,7 +63,7 @@ func TestSpoolBehavesLikeSetsWhateverTheBudget(t *testing.T) {
 					t.Fatal(err)
 				}
 				turn++
-				again, err := Open(ctx, store, boundSealer{}, "spool/t/c/k", turn, budget)
+				again, err := spool.Open(ctx, store, boundSealer{}, "spool/t/c/k", turn, budget)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -107,33 +108,33 @@ func TestSpoolBehavesLikeSetsWhateverTheBudget(t *testing.T) {
 }
 
 func TestSmallSpoolWritesNothing(t *testing.T) {
-	store := memblobs.New()
-	s := New(store, boundSealer{}, "spool/t/c/k", 0, 8<<20)
+	store := enginetest.NewStore()
+	s := spool.New(store, boundSealer{}, "spool/t/c/k", 0, 8<<20)
 	for i := range 200 {
 		if _, err := s.Add(t.Context(), "seen", []byte(fmt.Sprint(i))); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if s.Wrote() || store.Len() != 0 {
-		t.Fatalf("a small spool wrote %d objects", store.Len())
+	if s.Wrote() || len(store.Names()) != 0 {
+		t.Fatalf("a small spool wrote %d objects", len(store.Names()))
 	}
 }
 
 func TestRepeatedTurnFindsTheSpoolAsItWas(t *testing.T) {
 	ctx := t.Context()
-	store := memblobs.New()
-	s := New(store, boundSealer{}, "spool/t/c/k", 0, 4096)
+	store := enginetest.NewStore()
+	s := spool.New(store, boundSealer{}, "spool/t/c/k", 0, 4096)
 	add(t, s, 0, 1000)
 	if err := s.Save(ctx); err != nil {
 		t.Fatal(err)
 	}
 	// A turn that dies after having spilled must leave no trace for the one that repeats it.
-	dead, err := Open(ctx, store, boundSealer{}, "spool/t/c/k", 1, 4096)
+	dead, err := spool.Open(ctx, store, boundSealer{}, "spool/t/c/k", 1, 4096)
 	if err != nil {
 		t.Fatal(err)
 	}
 	add(t, dead, 1000, 3000)
-	again, err := Open(ctx, store, boundSealer{}, "spool/t/c/k", 1, 4096)
+	again, err := spool.Open(ctx, store, boundSealer{}, "spool/t/c/k", 1, 4096)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -141,15 +142,15 @@ func TestRepeatedTurnFindsTheSpoolAsItWas(t *testing.T) {
 		t.Fatalf("the repeated turn begins with %d keys, want 1000", again.Len("seen"))
 	}
 	add(t, again, 1000, 2000)
-	if err := Clear(ctx, store, "spool/t/c/k"); err != nil {
+	if err := spool.Clear(ctx, store, "spool/t/c/k"); err != nil {
 		t.Fatal(err)
 	}
-	if store.Len() != 0 {
-		t.Fatalf("%d objects stay after Clear", store.Len())
+	if len(store.Names()) != 0 {
+		t.Fatalf("%d objects stay after Clear", len(store.Names()))
 	}
 }
 
-func add(t *testing.T, s *Spool, from, to int) {
+func add(t *testing.T, s *spool.Spool, from, to int) {
 	t.Helper()
 	for i := from; i < to; i++ {
 		if fresh, err := s.Add(t.Context(), "seen", fmt.Appendf(nil, "key %06d", i)); err != nil || !fresh {
@@ -159,8 +160,8 @@ func add(t *testing.T, s *Spool, from, to int) {
 }
 
 func TestRunsHoldNothingInTheOpen(t *testing.T) {
-	store := memblobs.New()
-	s := New(store, boundSealer{}, "spool/t/c/k", 0, 1024)
+	store := enginetest.NewStore()
+	s := spool.New(store, boundSealer{}, "spool/t/c/k", 0, 1024)
 	for i := range 500 {
 		if _, err := s.Add(t.Context(), "seen", fmt.Appendf(nil, "canary-%d@example.com", i)); err != nil {
 			t.Fatal(err)
@@ -169,7 +170,7 @@ func TestRunsHoldNothingInTheOpen(t *testing.T) {
 	if err := s.Save(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if store.Len() == 0 {
+	if len(store.Names()) == 0 {
 		t.Fatal("nothing was spilled")
 	}
 	if store.Contains([]byte("canary")) {
@@ -178,7 +179,7 @@ func TestRunsHoldNothingInTheOpen(t *testing.T) {
 }
 
 func BenchmarkAdd(b *testing.B) {
-	s := New(memblobs.New(), boundSealer{}, "spool/t/c/k", 0, 64<<20)
+	s := spool.New(enginetest.NewStore(), boundSealer{}, "spool/t/c/k", 0, 64<<20)
 	key := make([]byte, 0, 32)
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
