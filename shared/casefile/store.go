@@ -273,6 +273,19 @@ type Opening struct {
 // Create records a new request with fresh keys, its evidence, its keyed index rows and the promise to start its workflow,
 // in one transaction. It does the same work whether or not the person is known.
 func (s *Store) Create(ctx context.Context, o Opening) (Case, error) {
+	f, err := s.Prepare(ctx, o)
+	if err != nil {
+		return Case{}, err
+	}
+	if err := s.Commit(ctx, f); err != nil {
+		return Case{}, err
+	}
+	return f.Case, nil
+}
+
+// Prepare makes the file of a new request, for callers that commit something of their own with it. Nothing is stored before
+// the commit.
+func (s *Store) Prepare(ctx context.Context, o Opening) (*File, error) {
 	now := s.now().UTC().Truncate(time.Millisecond)
 	c := Case{
 		Schema: SchemaVersion, Tenant: o.Tenant, ID: dsar.NewID(), Reference: dsar.NewReference(), Right: o.Right,
@@ -282,15 +295,15 @@ func (s *Store) Create(ctx context.Context, o Opening) (Case, error) {
 	}
 	ck, keyRow, err := s.vault.NewCase(ctx, c.Tenant, c.ID)
 	if err != nil {
-		return Case{}, fmt.Errorf("making case keys: %w", err)
+		return nil, fmt.Errorf("making case keys: %w", err)
 	}
 	tk, err := s.vault.Tenant(ctx, c.Tenant)
 	if err != nil {
-		return Case{}, fmt.Errorf("reading tenant keys: %w", err)
+		return nil, fmt.Errorf("reading tenant keys: %w", err)
 	}
 	f := &File{Case: c, Keys: ck, store: s, now: now, read: map[string]table.Item{}, person: &o.Person}
 	if err := f.Entry("case_received", o.Actor, map[string]any{"right": c.Right, "channel": c.Channel, "reference": c.Reference, "receivedAt": c.ReceivedAt}); err != nil {
-		return Case{}, err
+		return nil, err
 	}
 	f.Start()
 	f.With(keyRow,
@@ -298,10 +311,7 @@ func (s *Store) Create(ctx context.Context, o Opening) (Case, error) {
 		table.Write{Op: table.Put, If: table.Absent, Item: table.Item{Key: f.key(skReceived), IPK: ipkReceived(c.Tenant), ISK: stamp(c.ReceivedAt) + "#" + c.ID, Body: []byte(`{}`)}},
 		f.IndexRow(tk.Ref(o.Person.Email)),
 	)
-	if err := s.Commit(ctx, f); err != nil {
-		return Case{}, err
-	}
-	return f.Case, nil
+	return f, nil
 }
 
 // FirstLook is how long after its opening the sweeper looks at a case for the first time.
