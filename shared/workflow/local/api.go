@@ -200,8 +200,7 @@ func (e *Engine) Describe(ctx context.Context, machine, name string) (workflow.E
 func (e *Engine) find(ctx context.Context, machine, name string) (int64, executionRow, error) {
 	r := executionRow{machine: machine, name: name}
 	var id int64
-	err := e.store.read.QueryRowContext(ctx, `SELECT id, status, input, output, error, cause, started, stopped, parent, attempt
-	  FROM executions WHERE machine = ? AND name = ?`, machine, name).Scan(&id, &r.status, &r.input, &r.output, &r.failure,
+	err := e.store.query.find.QueryRowContext(ctx, machine, name).Scan(&id, &r.status, &r.input, &r.output, &r.failure,
 		&r.cause, &r.started, &r.stopped, &r.parent, &r.attempt)
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, r, fault.New(fault.NotFound, "no such execution")

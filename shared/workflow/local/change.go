@@ -64,10 +64,8 @@ type statements struct {
 }
 
 func (s *statements) prepare(ctx context.Context, c *sql.Conn) error {
-	for _, p := range []struct {
-		stmt **sql.Stmt
-		text string
-	}{
+	var err error
+	s.all, err = prepareAll(ctx, c, []prepared{
 		{&s.begin, `BEGIN IMMEDIATE`},
 		{&s.commit, `COMMIT`},
 		{&s.definition, `INSERT OR IGNORE INTO definitions VALUES (?, ?)`},
@@ -82,19 +80,54 @@ func (s *statements) prepare(ctx context.Context, c *sql.Conn) error {
 		{&s.insertWait, `INSERT OR IGNORE INTO waits VALUES (?, ?, ?)`},
 		{&s.removeWait, `DELETE FROM waits WHERE child = ? AND parent = ? AND attempt = ?`},
 		{&s.log, `INSERT INTO history VALUES (?, ?)`},
-	} {
-		stmt, err := c.PrepareContext(ctx, p.text)
-		if err != nil {
-			return err
-		}
-		*p.stmt = stmt
-		s.all = append(s.all, stmt)
-	}
-	return nil
+	})
+	return err
 }
 
-func (s *statements) close() {
-	for _, stmt := range s.all {
+// queries are the prepared statements of the reading connections.
+type queries struct {
+	find, execution, last, threads, waits, due, next, events *sql.Stmt
+	all                                                      []*sql.Stmt
+}
+
+func (q *queries) prepare(ctx context.Context, db *sql.DB) error {
+	var err error
+	q.all, err = prepareAll(ctx, db, []prepared{
+		{&q.find, `SELECT id, status, input, output, error, cause, started, stopped, parent, attempt
+		  FROM executions WHERE machine = ? AND name = ?`},
+		{&q.execution, `SELECT machine, name, definition, status, input, output, error, cause, started, stopped, deadline,
+		  parent, attempt FROM executions WHERE id = ?`},
+		{&q.last, `SELECT IFNULL(MAX(key), ?1) FROM history WHERE key BETWEEN ?1 AND ?2`},
+		{&q.threads, `SELECT key, parent, item, state, phase, entered, entered_event, previous, attempt, due, timer, child,
+		  retries, input FROM threads WHERE key BETWEEN ? AND ?`},
+		{&q.waits, `SELECT parent, attempt FROM waits WHERE child = ?`},
+		{&q.due, `SELECT due, execution, ref FROM timers WHERE due <= ? ORDER BY due, execution, ref LIMIT ?`},
+		{&q.next, `SELECT IFNULL(MIN(due), ?) FROM timers`},
+		{&q.events, `SELECT body FROM history WHERE key BETWEEN ? AND ? ORDER BY key`},
+	})
+	return err
+}
+
+type prepared struct {
+	stmt **sql.Stmt
+	text string
+}
+
+func prepareAll(ctx context.Context, on interface {
+	PrepareContext(ctx context.Context, query string) (*sql.Stmt, error)
+}, list []prepared,
+) (all []*sql.Stmt, err error) {
+	for _, p := range list {
+		if *p.stmt, err = on.PrepareContext(ctx, p.text); err != nil {
+			return all, err
+		}
+		all = append(all, *p.stmt)
+	}
+	return all, nil
+}
+
+func closeAll(stmts []*sql.Stmt) {
+	for _, stmt := range stmts {
 		_ = stmt.Close() // the connection goes away next
 	}
 }

@@ -117,7 +117,7 @@ func (e *Engine) notify(id int64) {
 	e.activity.begin()
 	e.internal.add(func() {
 		defer e.activity.end()
-		rows, err := e.store.read.QueryContext(e.work, `SELECT parent, attempt FROM waits WHERE child = ?`, id)
+		rows, err := e.store.query.waits.QueryContext(e.work, id)
 		if err != nil {
 			e.troubled("reading waits for execution", err)
 			return

@@ -147,6 +147,9 @@ func (e *Engine) definition(ctx context.Context, hash []byte) (*asl.Machine, err
 // nil) or the file can no longer be written.
 func (e *Engine) Run(ctx context.Context) error {
 	if err := e.recover(ctx); err != nil {
+		if e.isClosing() {
+			return nil
+		}
 		return err
 	}
 	e.internal.start()

@@ -202,8 +202,7 @@ func (x *execution) load(ctx context.Context) error {
 	}
 	r := &x.row
 	var hash []byte
-	err := x.e.store.read.QueryRowContext(ctx, `SELECT machine, name, definition, status, input, output, error, cause, started,
-	  stopped, deadline, parent, attempt FROM executions WHERE id = ?`, x.id).Scan(&r.machine, &r.name, &hash, &r.status,
+	err := x.e.store.query.execution.QueryRowContext(ctx, x.id).Scan(&r.machine, &r.name, &hash, &r.status,
 		&r.input, &r.output, &r.failure, &r.cause, &r.started, &r.stopped, &r.deadline, &r.parent, &r.attempt)
 	if errors.Is(err, sql.ErrNoRows) {
 		return fault.New(fault.NotFound, "no such execution")
@@ -226,14 +225,12 @@ func (x *execution) load(ctx context.Context) error {
 }
 
 func (x *execution) loadThreads(ctx context.Context) error {
-	err := x.e.store.read.QueryRowContext(ctx, `SELECT IFNULL(MAX(key), ?) FROM history WHERE key BETWEEN ? AND ?`,
-		rowKey(x.id, 0), rowKey(x.id, 0), rowKey(x.id+1, 0)-1).Scan(&x.last)
+	err := x.e.store.query.last.QueryRowContext(ctx, rowKey(x.id, 0), rowKey(x.id+1, 0)-1).Scan(&x.last)
 	if err != nil {
 		return err
 	}
 	x.last -= rowKey(x.id, 0)
-	rows, err := x.e.store.read.QueryContext(ctx, `SELECT key, parent, item, state, phase, entered, entered_event, previous,
-	  attempt, due, timer, child, retries, input FROM threads WHERE key BETWEEN ? AND ?`, rowKey(x.id, 0), rowKey(x.id+1, 0)-1)
+	rows, err := x.e.store.query.threads.QueryContext(ctx, rowKey(x.id, 0), rowKey(x.id+1, 0)-1)
 	if err != nil {
 		return err
 	}

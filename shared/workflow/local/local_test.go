@@ -8,21 +8,16 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/habeas-dsar/habeas/shared/workflow"
 	"github.com/habeas-dsar/habeas/shared/workflow/asl"
 	"github.com/habeas-dsar/habeas/shared/workflow/local"
 	"github.com/habeas-dsar/habeas/shared/workflow/workflowtest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
 func epoch() time.Time { return time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC) }
 
-// loadAll loads definitions in which ${name} stands for the machine or function of that name.
-func loadAll(t testing.TB, d workflowtest.Deployment) map[string]*asl.Machine {
-	t.Helper()
+// load loads definitions in which ${name} stands for the machine or function of that name.
+func load(d workflowtest.Deployment) (map[string]*asl.Machine, error) {
 	names := map[string]string{}
 	for _, n := range slices.Concat(d.Functions, slices.Collect(maps.Keys(d.Machines))) {
 		names[n] = n
@@ -31,11 +26,20 @@ func loadAll(t testing.TB, d workflowtest.Deployment) map[string]*asl.Machine {
 	for name, definition := range d.Machines {
 		m, err := asl.Load(definition, names)
 		if err != nil {
-			t.Fatal(err)
+			return nil, err
 		}
 		out[name] = m
 	}
-	return out
+	return out, nil
+}
+
+func loadAll(t testing.TB, d workflowtest.Deployment) map[string]*asl.Machine {
+	t.Helper()
+	m, err := load(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
 }
 
 // run starts an engine and ends it with the test.

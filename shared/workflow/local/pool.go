@@ -10,10 +10,11 @@ type pool struct {
 	queue   []func()
 	running int
 	open    bool // whether queued work may begin
-	drained chan struct{}
+	stopped bool
+	drained chan struct{} // closed when nothing runs any more
 }
 
-func newPool(limit int) *pool { return &pool{limit: limit} }
+func newPool(limit int) *pool { return &pool{limit: limit, drained: make(chan struct{})} }
 
 // add queues f.
 func (p *pool) add(f func()) {
@@ -41,33 +42,35 @@ func (p *pool) work() {
 		p.mu.Lock()
 	}
 	p.running--
-	if p.running == 0 && p.drained != nil {
-		close(p.drained)
-		p.drained = nil
-	}
+	p.settle()
 	p.mu.Unlock()
 }
 
-// start lets queued work begin.
+func (p *pool) settle() {
+	if p.stopped && p.running == 0 {
+		select {
+		case <-p.drained:
+		default:
+			close(p.drained)
+		}
+	}
+}
+
+// start lets queued work begin, unless the pool was stopped.
 func (p *pool) start() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.open = true
+	p.open = !p.stopped
 	p.spawn()
 }
 
-// stop lets no further work begin; the channel is closed when what runs has ended.
+// stop lets no further work begin, for good; the channel is closed when what runs has ended.
 func (p *pool) stop() <-chan struct{} {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.open = false
-	done := make(chan struct{})
-	if p.running == 0 {
-		close(done)
-	} else {
-		p.drained = done
-	}
-	return done
+	p.open, p.stopped = false, true
+	p.settle()
+	return p.drained
 }
 
 // activity counts what is under way and tells when it changes for the better.

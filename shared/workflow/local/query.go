@@ -30,8 +30,7 @@ func (e *Engine) History(ctx context.Context, machine, name string, from int64, 
 
 // events reads the history; a row holds the events of one change.
 func (e *Engine) events(ctx context.Context, id, from int64, limit int) (out []workflow.Event, err error) {
-	rows, err := e.store.read.QueryContext(ctx, `SELECT body FROM history WHERE key BETWEEN ? AND ? ORDER BY key`,
-		rowKey(id, from), rowKey(id+1, 0)-1)
+	rows, err := e.store.query.events.QueryContext(ctx, rowKey(id, from), rowKey(id+1, 0)-1)
 	if err != nil {
 		return nil, fault.Wrap(fault.Internal, err, "reading history")
 	}

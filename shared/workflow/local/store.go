@@ -53,6 +53,7 @@ type store struct {
 	read  *sql.DB
 	key   []byte // of task tokens
 	stmts statements
+	query queries
 
 	mu     sync.Mutex
 	queue  []*change
@@ -107,7 +108,7 @@ func (s *store) open(ctx context.Context, path string) error {
 	}
 	s.read.SetMaxOpenConns(4)
 	s.read.SetMaxIdleConns(4)
-	return nil
+	return fault.Wrap(fault.Internal, s.query.prepare(ctx, s.read), "preparing workflow queries")
 }
 
 // lock takes an exclusive transaction on a small file beside the store. The operating system drops it when the process ends,
@@ -268,7 +269,8 @@ func (s *store) close() error {
 
 func (s *store) closeFiles() error {
 	var errs []error
-	s.stmts.close()
+	closeAll(s.stmts.all)
+	closeAll(s.query.all)
 	if s.write != nil {
 		errs = append(errs, s.write.Close())
 	}

@@ -47,7 +47,7 @@ func (t *timers) due(now time.Time) bool {
 func (e *Engine) refreshTimers(ctx context.Context) error {
 	e.timers.mu.Lock()
 	defer e.timers.mu.Unlock()
-	return e.store.read.QueryRowContext(ctx, `SELECT IFNULL(MIN(due), ?) FROM timers`, int64(noTimer)).Scan(&e.timers.next)
+	return e.store.query.next.QueryRowContext(ctx, int64(noTimer)).Scan(&e.timers.next)
 }
 
 // runTimers fires timers in the order of their due times until the context ends.
@@ -83,8 +83,7 @@ const maxFired = 256
 func (e *Engine) fireDue(ctx context.Context) error {
 	e.activity.begin()
 	defer e.activity.end()
-	rows, err := e.store.read.QueryContext(ctx, `SELECT due, execution, ref FROM timers WHERE due <= ? ORDER BY due, execution, ref
-	  LIMIT ?`, e.options.Clock.Now().UnixNano(), maxFired)
+	rows, err := e.store.query.due.QueryContext(ctx, e.options.Clock.Now().UnixNano(), maxFired)
 	if err != nil {
 		return err
 	}

@@ -18,17 +18,13 @@ type script struct {
 	engine workflow.Engine
 
 	mu      sync.Mutex
-	quiet   *sync.Cond // signalled when open falls to 0
-	open    int        // token answers under way
+	owed    []func() error // answers to tokens, given once the functions have returned
 	answers map[string][]Answer
 	calls   map[string][]json.RawMessage
-	errs    []error
 }
 
 func newScript(answers map[string][]Answer) *script {
-	s := &script{answers: answers, calls: map[string][]json.RawMessage{}}
-	s.quiet = sync.NewCond(&s.mu)
-	return s
+	return &script{answers: answers, calls: map[string][]json.RawMessage{}}
 }
 
 // Invoke implements workflow.Invoker.
@@ -46,8 +42,9 @@ func (s *script) Invoke(ctx context.Context, function string, payload json.RawMe
 		if a.Token.Early {
 			return json.RawMessage(`{}`), s.answer(ctx, payload, a.Token)
 		}
-		s.begin()
-		go func() { s.end(s.answer(context.WithoutCancel(ctx), payload, a.Token)) }()
+		s.mu.Lock()
+		s.owed = append(s.owed, func() error { return s.answer(context.WithoutCancel(ctx), payload, a.Token) })
+		s.mu.Unlock()
 	case a.Echoes:
 		return payload, nil
 	case a.Bytes > 0:
@@ -79,38 +76,17 @@ func (s *script) answer(ctx context.Context, payload json.RawMessage, a *TokenAn
 	return s.engine.Succeed(ctx, p.Token, a.Output)
 }
 
-func (s *script) begin() {
+// settle answers the tokens that are open and reports whether there were any.
+func (s *script) settle() (bool, error) {
 	s.mu.Lock()
-	s.open++
+	owed := s.owed
+	s.owed = nil
 	s.mu.Unlock()
-}
-
-func (s *script) end(err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err != nil {
-		s.errs = append(s.errs, err)
+	var errs []error
+	for _, answer := range owed {
+		errs = append(errs, answer())
 	}
-	s.open--
-	if s.open == 0 {
-		s.quiet.Broadcast()
-	}
-}
-
-// settle waits until no answer to a token is under way.
-func (s *script) settle() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for s.open > 0 {
-		s.quiet.Wait()
-	}
-}
-
-// failure returns the errors of the answers given.
-func (s *script) failure() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return errors.Join(s.errs...)
+	return len(owed) > 0, errors.Join(errs...)
 }
 
 func (s *script) payloads(function string) []json.RawMessage {
