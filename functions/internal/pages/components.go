@@ -140,6 +140,15 @@ type Volume struct {
 	Bytes  int64
 }
 
+// total is the size of all volumes in bytes.
+func total(volumes []Volume) int64 {
+	var sum int64
+	for _, v := range volumes {
+		sum += v.Bytes
+	}
+	return sum
+}
+
 // chip is a due date in words. Tone is "", "soon", "late" or "done".
 type chip struct{ Text, Title, ISO, Tone string }
 

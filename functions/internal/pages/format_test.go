@@ -112,6 +112,7 @@ func TestHeard(t *testing.T) {
 	for want, list := range map[string][]SystemProgress{
 		"5 of 7 systems have answered.":                    all,
 		"We found data in 1 of 2 systems.":                 all[:2],
+		"We found data in 2 of 2 systems.":                 {all[0], all[6]},
 		"We asked 1 system. It gave us no data about you.": all[1:2],
 		"We have asked 2 systems. None has answered yet.":  all[2:4],
 		"We asked 2 systems. None gave us data about you.": all[4:6],

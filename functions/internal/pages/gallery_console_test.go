@@ -61,44 +61,8 @@ func testReview() ConsoleReview {
 	}
 }
 
-func consoleGallery() map[string]func(*Renderer, io.Writer) error {
-	review := testReview()
-	locked := review
-	locked.MayDecide, locked.NotBecause, locked.Letter = false, "You prepared this response. Somebody else has to approve it.", nil
-	wrong := review
-	wrong.Errors, wrong.Letter = testErrors("reason", Missing), nil
-	task := ConsoleTask{
-		ConsoleFrame: testConsoleFrame(SectionTasks), Form: Form{Action: "/console/tasks/1"}, Kind: TaskAmbiguous, System: "Old shop", Case: "2F8KW-00QRD", CaseURL: "/console/cases/1",
-		Right: dsar.Access, Due: Due{At: at(12, 8, 23, 59)}, Since: at(11, 26, 17, 6), What: "Two accounts share one telephone number.",
-		Candidates: []Candidate{
-			{Value: "c1", Records: 41, Facts: []Fact{{"name", "Ada Marlow"}, {"city", "Bremen"}, {"last order", "3 May 2026"}}},
-			{Value: "c2", Records: 1, Facts: []Fact{{"name", "Ben Marlow"}, {"city", "Bremen"}}},
-		}, Chosen: []string{"c1"},
-	}
-	search := task
-	search.Kind, search.System, search.What, search.Candidates = TaskSearch, "Paper archive", "", nil
-	search.LookFor = []Fact{{"email", "ada.marlow@example.com"}, {"phone", "+44 7700 900123"}}
-	search.Outcomes, search.AskRecords, search.Errors = []dsar.Outcome{dsar.Found, dsar.NothingHeld, dsar.NotDone}, true, Errors{{"outcome", Missing}, {"records", NotAllowed}}
-	settled := search
-	settled.Form, settled.Outcome, settled.Errors = Form{}, dsar.NothingHeld, nil
-	notice := testConsoleFrame(SectionCases)
-	notice.Notice = NoticeMessage
-	theCase := ConsoleCase{
-		ConsoleFrame: notice, Reference: "7K3QX-9M2DA", Right: dsar.Access, Status: dsar.AwaitingReview, ReceivedAt: at(11, 20, 9, 12),
-		Law: "European Union, GDPR (assumed: no country was given)", Details: "I moved in 2024.\nBefore that: 4 Mill Road.",
-		Next: Decision{Kind: DecideResponse, URL: "/console/cases/1/response", Count: 1841}, Due: testDue(), Clock: testClock(), Steps: testSteps(), Systems: testSystems(),
-		People:     []Person{{RoleSubject, "Ada Marlow", "ada.marlow@example.com, confirmed by code"}, {RoleHandler, "Jo Park", ""}},
-		Recipients: []Recipient{{Name: "Parcel service", State: TellPending}},
-		Timeline: []Event{
-			{At: at(12, 10, 9, 30), By: FromSystem, Text: "Response put together: 1,841 records from 7 systems.", EvidenceURL: "/console/cases/1/evidence#14"},
-			{At: at(11, 26, 16, 30), By: FromSubject, Text: "Answered our question. The clock runs again."},
-			{At: at(11, 24, 10, 0), By: FromTeam, Name: "Jo Park", Text: "Asked which account. The clock stands still."},
-			{At: at(11, 20, 9, 12), By: FromSystem, Text: "Received over the portal."},
-		}, MoreURL: "/console/cases/1/timeline", Messages: testMessages(), MessageForm: Form{Action: "/console/cases/1/messages"},
-		Acts: []ActLink{{ActExtend, "/console/cases/1/extend"}, {ActPause, "/console/cases/1/pause"}, {ActProceed, "/console/cases/1/proceed"}, {ActWithdraw, "/console/cases/1/withdraw"}, {ActEvidence, "/console/cases/1/evidence"}},
-	}
-	empty := ConsoleCase{ConsoleFrame: testConsoleFrame(SectionCases), Reference: "Q3X8F-5GJ1S", Right: dsar.OptOut, Status: dsar.Verifying, ReceivedAt: at(12, 10, 8, 0), Next: Decision{Kind: DecideNothing}}
-	return map[string]func(*Renderer, io.Writer) error{
+func listPages() map[string]page {
+	return map[string]page{
 		"console-sign-in": func(r *Renderer, w io.Writer) error {
 			f := testFrame()
 			f.Contact = Contact{}
@@ -121,17 +85,74 @@ func consoleGallery() map[string]func(*Renderer, io.Writer) error {
 		"console-cases-empty": func(r *Renderer, w io.Writer) error {
 			return r.ConsoleCases(w, ConsoleCases{ConsoleFrame: testConsoleFrame(SectionCases), Filter: CaseFilter{Action: "/console/cases", DueBefore: "soon", ClearURL: "/console/cases"}, Errors: testErrors("dueBefore", NotADate)})
 		},
+	}
+}
+
+func casePages() map[string]page {
+	notice := testConsoleFrame(SectionCases)
+	notice.Notice = NoticeMessage
+	theCase := ConsoleCase{
+		ConsoleFrame: notice, Reference: "7K3QX-9M2DA", Right: dsar.Access, Status: dsar.AwaitingReview, ReceivedAt: at(11, 20, 9, 12),
+		Law: "European Union, GDPR (assumed: no country was given)", Details: "I moved in 2024.\nBefore that: 4 Mill Road.",
+		Next: Decision{Kind: DecideResponse, URL: "/console/cases/1/response", Count: 1841}, Due: testDue(), Clock: testClock(), Steps: testSteps(), Systems: testSystems(),
+		People:     []Person{{RoleSubject, "Ada Marlow", "ada.marlow@example.com, confirmed by code"}, {RoleHandler, "Jo Park", ""}},
+		Recipients: []Recipient{{Name: "Parcel service", State: TellPending}},
+		Timeline: []Event{
+			{At: at(12, 10, 9, 30), By: FromSystem, Text: "Response put together: 1,841 records from 7 systems.", EvidenceURL: "/console/cases/1/evidence#14"},
+			{At: at(11, 26, 16, 30), By: FromSubject, Text: "Answered our question. The clock runs again."},
+			{At: at(11, 24, 10, 0), By: FromTeam, Name: "Jo Park", Text: "Asked which account. The clock stands still."},
+			{At: at(11, 20, 9, 12), By: FromSystem, Text: "Received over the portal."},
+		}, MoreURL: "/console/cases/1/timeline", Messages: testMessages(), MessageForm: Form{Action: "/console/cases/1/messages"},
+		Acts: []ActLink{{ActExtend, "/console/cases/1/extend"}, {ActPause, "/console/cases/1/pause"}, {ActProceed, "/console/cases/1/proceed"}, {ActWithdraw, "/console/cases/1/withdraw"}, {ActEvidence, "/console/cases/1/evidence"}},
+	}
+	empty := ConsoleCase{ConsoleFrame: testConsoleFrame(SectionCases), Reference: "Q3X8F-5GJ1S", Right: dsar.OptOut, Status: dsar.Verifying, ReceivedAt: at(12, 10, 8, 0), Next: Decision{Kind: DecideNothing}}
+	review := testReview()
+	locked := review
+	locked.MayDecide, locked.NotBecause, locked.Letter = false, "You prepared this response. Somebody else has to approve it.", nil
+	wrong := review
+	wrong.Errors, wrong.Letter = testErrors("reason", Missing), nil
+	return map[string]page{
 		"console-case":           func(r *Renderer, w io.Writer) error { return r.ConsoleCase(w, theCase) },
 		"console-case-empty":     func(r *Renderer, w io.Writer) error { return r.ConsoleCase(w, empty) },
 		"console-review":         func(r *Renderer, w io.Writer) error { return r.ConsoleReview(w, review) },
 		"console-review-error":   func(r *Renderer, w io.Writer) error { return r.ConsoleReview(w, wrong) },
 		"console-review-not-you": func(r *Renderer, w io.Writer) error { return r.ConsoleReview(w, locked) },
+		"console-confirm": func(r *Renderer, w io.Writer) error {
+			return r.ConsoleConfirm(w, ConsoleConfirm{ConsoleFrame: testConsoleFrame(SectionCases), Form: Form{Action: "/x"}, Act: ConfirmProceed, Reference: "7K3QX-9M2DA", Records: 1841, Systems: []string{"Parcel service", "Paper archive"}, Errors: testErrors("reason", Missing), BackURL: "/console/cases/1"})
+		},
+		"console-error": func(r *Renderer, w io.Writer) error {
+			return r.ConsoleError(w, ConsoleError{ConsoleFrame: testConsoleFrame(""), Status: 403, Class: "forbidden", Trace: "01J8-4QF2", BackURL: "/console/"})
+		},
+	}
+}
+
+func taskPages() map[string]page {
+	task := ConsoleTask{
+		ConsoleFrame: testConsoleFrame(SectionTasks), Form: Form{Action: "/console/tasks/1"}, Kind: TaskAmbiguous, System: "Old shop", Case: "2F8KW-00QRD", CaseURL: "/console/cases/1",
+		Right: dsar.Access, Due: Due{At: at(12, 8, 23, 59)}, Since: at(11, 26, 17, 6), What: "Two accounts share one telephone number.",
+		Candidates: []Candidate{
+			{Value: "c1", Records: 41, Facts: []Fact{{"name", "Ada Marlow"}, {"city", "Bremen"}, {"last order", "3 May 2026"}}},
+			{Value: "c2", Records: 1, Facts: []Fact{{"name", "Ben Marlow"}, {"city", "Bremen"}}},
+		}, Chosen: []string{"c1"},
+	}
+	search := task
+	search.Kind, search.System, search.What, search.Candidates = TaskSearch, "Paper archive", "", nil
+	search.LookFor = []Fact{{"email", "ada.marlow@example.com"}, {"phone", "+44 7700 900123"}}
+	search.Outcomes, search.AskRecords, search.Errors = []dsar.Outcome{dsar.Found, dsar.NothingHeld, dsar.NotDone}, true, Errors{{"outcome", Missing}, {"records", NotAllowed}}
+	settled := search
+	settled.Form, settled.Outcome, settled.Errors = Form{}, dsar.NothingHeld, nil
+	return map[string]page{
 		"console-tasks": func(r *Renderer, w io.Writer) error {
 			return r.ConsoleTasks(w, ConsoleTasks{ConsoleFrame: testConsoleFrame(SectionTasks), Rows: testTasks(), Paging: Paging{Next: "/console/tasks?cursor=x"}})
 		},
 		"console-task":         func(r *Renderer, w io.Writer) error { return r.ConsoleTask(w, task) },
 		"console-task-search":  func(r *Renderer, w io.Writer) error { return r.ConsoleTask(w, search) },
 		"console-task-settled": func(r *Renderer, w io.Writer) error { return r.ConsoleTask(w, settled) },
+	}
+}
+
+func systemPages() map[string]page {
+	return map[string]page{
 		"console-systems": func(r *Renderer, w io.Writer) error {
 			rows := append(testSystemRows(), SystemRow{Name: "Shop database", URL: "/console/systems/shop", Kind: "sqlite", Owner: "Web team", State: SystemWell, CheckedAt: at(12, 10, 13, 0), Rights: []dsar.Right{dsar.Access, dsar.Portability, dsar.Correction, dsar.Erasure}, Collections: 12},
 				SystemRow{Name: "Paper archive", URL: "/console/systems/paper", Kind: "person", Owner: "Front office", State: SystemNotChecked})
@@ -149,12 +170,11 @@ func consoleGallery() map[string]func(*Renderer, io.Writer) error {
 				}, Recipients: []Recipient{{Name: "Parcel service", Purpose: "Delivery of orders"}}, OpenTasks: 2, TasksURL: "/console/tasks?system=shop",
 			})
 		},
-		"console-confirm": func(r *Renderer, w io.Writer) error {
-			return r.ConsoleConfirm(w, ConsoleConfirm{ConsoleFrame: testConsoleFrame(SectionCases), Form: Form{Action: "/x"}, Act: ConfirmProceed, Reference: "7K3QX-9M2DA", Records: 1841, Systems: []string{"Parcel service", "Paper archive"}, Errors: testErrors("reason", Missing), BackURL: "/console/cases/1"})
-		},
-		"console-error": func(r *Renderer, w io.Writer) error {
-			return r.ConsoleError(w, ConsoleError{ConsoleFrame: testConsoleFrame(""), Status: 403, Class: "forbidden", Trace: "01J8-4QF2", BackURL: "/console/"})
-		},
+	}
+}
+
+func devPages() map[string]page {
+	return map[string]page{
 		"demo-home": func(r *Renderer, w io.Writer) error {
 			f := demoFrame()
 			f.TenantName, f.HomeURL = "", ""

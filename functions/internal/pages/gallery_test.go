@@ -91,23 +91,9 @@ func testMessages() []Message {
 
 func testErrors(field string, p Problem) Errors { return Errors{{Field: field, Problem: p}} }
 
-func portalGallery() map[string]func(*Renderer, io.Writer) error {
-	resend := Form{Action: "/t/default/code", Hidden: []Hidden{{"reference", "7K3QX-9M2DA"}}}
+func startPages() map[string]page {
 	rights := dsar.Rights()
-	request := PortalRequest{
-		Frame: signedIn(), Reference: "7K3QX-9M2DA", Right: dsar.Access, Status: dsar.InProgress, Due: testDue(), Clock: testClock(), Steps: testSteps(),
-		Systems: testSystems(), Recipients: []Recipient{{Name: "Parcel service", Purpose: "Delivery of orders", State: TellNotNeeded}, {Name: "Mail agency", State: TellDone, At: at(11, 27, 9, 0)}},
-		Messages: testMessages(), MessageForm: Form{Action: "/t/default/requests/7K3QX-9M2DA/messages"}, WithdrawURL: "/t/default/w", ReceiptURL: "/t/default/r",
-	}
-	ready := request
-	ready.Status, ready.Systems, ready.WithdrawURL = dsar.Fulfilled, doneSystems(), ""
-	ready.Clock.SettledAt, ready.Due.SettledAt = at(12, 3, 11, 20), at(12, 3, 11, 20)
-	ready.Package = &Package{Ready: true, URL: "/t/default/d", Records: 1841, ExpiresAt: at(12, 31, 12, 0), Volumes: []Volume{{1, 48_300_000}}}
-	refused := request
-	refused.Status, refused.Why = dsar.Refused, "You asked the same thing eleven days ago and nothing has changed since (GDPR Art. 12(5))."
-	refused.Systems, refused.Messages, refused.Recipients = nil, nil, nil
-	fresh := PortalRequest{Frame: signedIn(), Reference: "7K3QX-9M2DA", Right: dsar.Erasure, Status: dsar.Verifying, Clock: Clock{ReceivedAt: at(12, 10, 14, 0)}}
-	return map[string]func(*Renderer, io.Writer) error{
+	return map[string]page{
 		"landing": func(r *Renderer, w io.Writer) error {
 			return r.Landing(w, Landing{Frame: Frame{Lang: "en"}, Tenants: []TenantLink{{"Harbour Lane Shop", "/t/default/"}, {"Kite Club", "/t/kites/"}}})
 		},
@@ -138,6 +124,12 @@ func portalGallery() map[string]func(*Renderer, io.Writer) error {
 				Email: "ada.marlow@example.com", Name: "Ada Marlow", Country: "DE", Details: "I moved in 2024.\nBefore that: 4 Mill Road.",
 			})
 		},
+	}
+}
+
+func codePages() map[string]page {
+	resend := Form{Action: "/t/default/code", Hidden: []Hidden{{"reference", "7K3QX-9M2DA"}}}
+	return map[string]page{
 		"portal-look-in-mail": func(r *Renderer, w io.Writer) error {
 			return r.PortalLookInMail(w, PortalLookInMail{Frame: testFrame(), Reference: "7K3QX-9M2DA", CodeURL: "/t/default/code", Resend: resend})
 		},
@@ -159,10 +151,42 @@ func portalGallery() map[string]func(*Renderer, io.Writer) error {
 		"portal-locked": func(r *Renderer, w io.Writer) error {
 			return r.PortalLocked(w, PortalLocked{Frame: testFrame(), Reference: "7K3QX-9M2DA", Until: at(12, 10, 15, 5), Resend: resend})
 		},
+		"portal-session-ended": func(r *Renderer, w io.Writer) error {
+			return r.PortalSessionEnded(w, PortalSessionEnded{Frame: testFrame(), Reference: "7K3QX-9M2DA", Resend: resend})
+		},
+		"error-page": func(r *Renderer, w io.Writer) error {
+			return r.ErrorPage(w, ErrorPage{Frame: testFrame(), Status: 503, Class: "unavailable", Trace: "01J8-4QF2", BackURL: "/t/default/"})
+		},
+		"rate-limited": func(r *Renderer, w io.Writer) error {
+			return r.RateLimited(w, RateLimited{Frame: testFrame(), Wait: 4*time.Minute + time.Second, BackURL: "/t/default/"})
+		},
+	}
+}
+
+func requestPages() map[string]page {
+	request := PortalRequest{
+		Frame: signedIn(), Reference: "7K3QX-9M2DA", Right: dsar.Access, Status: dsar.InProgress, Due: testDue(), Clock: testClock(), Steps: testSteps(),
+		Systems: testSystems(), Recipients: []Recipient{{Name: "Parcel service", Purpose: "Delivery of orders", State: TellNotNeeded}, {Name: "Mail agency", State: TellDone, At: at(11, 27, 9, 0)}},
+		Messages: testMessages(), MessageForm: Form{Action: "/t/default/requests/7K3QX-9M2DA/messages"}, WithdrawURL: "/t/default/w", ReceiptURL: "/t/default/r",
+	}
+	ready := request
+	ready.Status, ready.Systems, ready.WithdrawURL = dsar.Fulfilled, doneSystems(), ""
+	ready.Clock.SettledAt, ready.Due.SettledAt = at(12, 3, 11, 20), at(12, 3, 11, 20)
+	ready.Package = &Package{Ready: true, URL: "/t/default/d", Records: 1841, ExpiresAt: at(12, 31, 12, 0), Volumes: []Volume{{1, 48_300_000}}}
+	refused := request
+	refused.Status, refused.Why = dsar.Refused, "You asked the same thing eleven days ago and nothing has changed since (GDPR Art. 12(5))."
+	refused.Systems, refused.Messages, refused.Recipients = nil, nil, nil
+	fresh := PortalRequest{Frame: signedIn(), Reference: "7K3QX-9M2DA", Right: dsar.Erasure, Status: dsar.Verifying, Clock: Clock{ReceivedAt: at(12, 10, 14, 0)}}
+	return map[string]page{
 		"portal-request":         func(r *Renderer, w io.Writer) error { return r.PortalRequest(w, request) },
 		"portal-request-ready":   func(r *Renderer, w io.Writer) error { return r.PortalRequest(w, ready) },
 		"portal-request-refused": func(r *Renderer, w io.Writer) error { return r.PortalRequest(w, refused) },
 		"portal-request-fresh":   func(r *Renderer, w io.Writer) error { return r.PortalRequest(w, fresh) },
+	}
+}
+
+func endingPages() map[string]page {
+	return map[string]page{
 		"portal-withdraw": func(r *Renderer, w io.Writer) error {
 			return r.PortalWithdraw(w, PortalWithdraw{Frame: signedIn(), Form: Form{Action: "/t/default/w"}, Reference: "7K3QX-9M2DA", Right: dsar.Access, BackURL: "/t/default/requests"})
 		},
@@ -178,20 +202,11 @@ func portalGallery() map[string]func(*Renderer, io.Writer) error {
 		"portal-download-gone": func(r *Renderer, w io.Writer) error {
 			return r.PortalDownloadGone(w, PortalDownloadGone{Frame: testFrame(), Reason: GoneUsed, ReturnURL: "/t/default/find"})
 		},
-		"portal-session-ended": func(r *Renderer, w io.Writer) error {
-			return r.PortalSessionEnded(w, PortalSessionEnded{Frame: testFrame(), Reference: "7K3QX-9M2DA", Resend: resend})
-		},
 		"portal-message-sent": func(r *Renderer, w io.Writer) error {
 			return r.PortalMessageSent(w, PortalMessageSent{Frame: signedIn(), Reference: "7K3QX-9M2DA", RequestURL: "/t/default/requests"})
 		},
 		"portal-letter": func(r *Renderer, w io.Writer) error {
 			return r.PortalLetter(w, PortalLetter{Frame: signedIn(), Letter: testLetter(), RequestURL: "/t/default/requests"})
-		},
-		"error": func(r *Renderer, w io.Writer) error {
-			return r.ErrorPage(w, ErrorPage{Frame: testFrame(), Status: 503, Class: "unavailable", Trace: "01J8-4QF2", BackURL: "/t/default/"})
-		},
-		"rate-limited": func(r *Renderer, w io.Writer) error {
-			return r.RateLimited(w, RateLimited{Frame: testFrame(), Wait: 4*time.Minute + time.Second, BackURL: "/t/default/"})
 		},
 	}
 }
@@ -203,9 +218,15 @@ func testLetter() Letter {
 	}
 }
 
-func gallery() map[string]func(*Renderer, io.Writer) error {
-	all := portalGallery()
-	maps.Copy(all, consoleGallery())
+// page writes one page of the gallery.
+type page func(*Renderer, io.Writer) error
+
+// gallery is every page at least once, with data that stretches it: long and empty lists, problems, markup in values.
+func gallery() map[string]page {
+	all := map[string]page{}
+	for _, group := range []map[string]page{startPages(), codePages(), requestPages(), endingPages(), listPages(), casePages(), taskPages(), systemPages(), devPages()} {
+		maps.Copy(all, group)
+	}
 	return all
 }
 
@@ -227,12 +248,12 @@ func TestWriteGallery(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for name, page := range maps.All(gallery()) {
+	for name, write := range gallery() {
 		f, err := os.Create(filepath.Join(dir, name+".html"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := page(r, f); err != nil {
+		if err := write(r, f); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 		if err := f.Close(); err != nil {

@@ -53,7 +53,7 @@ func (r *Renderer) PortalRight(w io.Writer, m PortalRight) error {
 type PortalWho struct {
 	Frame
 	Form    Form
-	Right   dsar.Right
+	Right   dsar.Right // chosen before; optional
 	Email   string
 	Name    string
 	Country string // ISO 3166-1 alpha-2; optional

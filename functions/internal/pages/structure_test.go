@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -84,6 +86,17 @@ func eachPage(t *testing.T, check func(t *testing.T, doc *html.Node)) {
 	}
 }
 
+// TestGalleryHasEveryPage compares the methods of Renderer with the names in the gallery: PortalStart is portal-start.
+func TestGalleryHasEveryPage(t *testing.T) {
+	capital := regexp.MustCompile(`[A-Z]`)
+	for method := range reflect.TypeFor[*Renderer]().Methods() {
+		name := strings.TrimPrefix(capital.ReplaceAllStringFunc(method.Name, func(c string) string { return "-" + strings.ToLower(c) }), "-")
+		if gallery()[name] == nil {
+			t.Errorf("no page %s in the gallery", name)
+		}
+	}
+}
+
 func TestPagesAreSmallAndWhole(t *testing.T) {
 	for name, body := range renderAll(t) {
 		if len(body) >= largestPage {
@@ -156,16 +169,10 @@ func TestPagesHaveOneOutline(t *testing.T) {
 	})
 }
 
-func TestFieldsHaveLabelsAndReferencesHold(t *testing.T) {
+func TestFieldsHaveLabels(t *testing.T) {
 	eachPage(t, func(t *testing.T, doc *html.Node) {
-		ids, labels := map[string]bool{}, map[string]bool{}
+		labels := map[string]bool{}
 		walk(doc, func(n *html.Node) {
-			if id := attr(n, "id"); id != "" {
-				if ids[id] {
-					t.Errorf("id %s twice", id)
-				}
-				ids[id] = true
-			}
 			if n.Data == "label" && text(n) != "" {
 				labels[attr(n, "for")] = true
 			}
@@ -176,18 +183,8 @@ func TestFieldsHaveLabelsAndReferencesHold(t *testing.T) {
 				if attr(n, "type") != "hidden" && !labels[attr(n, "id")] {
 					t.Errorf("%s %s has no label", n.Data, attr(n, "name"))
 				}
-				if attr(n, "name") == "" {
-					t.Errorf("%s %s has no name", n.Data, attr(n, "id"))
-				}
-				if !inside(n, "form") {
-					t.Errorf("%s %s is in no form", n.Data, attr(n, "name"))
-				}
-			case "a":
-				if attr(n, "href") == "" || text(n) == "" {
-					t.Errorf("link %q to %q", text(n), attr(n, "href"))
-				}
-				if to, ok := strings.CutPrefix(attr(n, "href"), "#"); ok && !ids[to] {
-					t.Errorf("link to #%s leads nowhere", to)
+				if attr(n, "name") == "" || !inside(n, "form") {
+					t.Errorf("%s %q has no name or no form", n.Data, attr(n, "id"))
 				}
 			case "button":
 				if text(n) == "" || !inside(n, "form") {
@@ -197,11 +194,24 @@ func TestFieldsHaveLabelsAndReferencesHold(t *testing.T) {
 				if attr(n, "action") == "" || attr(n, "method") == "" || inside(n, "form") {
 					t.Errorf("form to %q by %q", attr(n, "action"), attr(n, "method"))
 				}
+			}
+		})
+	})
+}
+
+func TestThingsHaveNames(t *testing.T) {
+	eachPage(t, func(t *testing.T, doc *html.Node) {
+		walk(doc, func(n *html.Node) {
+			switch n.Data {
+			case "a":
+				if attr(n, "href") == "" || text(n) == "" {
+					t.Errorf("link %q to %q", text(n), attr(n, "href"))
+				}
 			case "th":
 				if attr(n, "scope") == "" {
 					t.Errorf("head cell %q has no scope", text(n))
 				}
-			case "table", "section", "nav":
+			case "table", "section", "nav", "aside":
 				if attr(n, "aria-label") == "" && attr(n, "aria-labelledby") == "" {
 					t.Errorf("%s has no name", n.Data)
 				}
@@ -210,11 +220,31 @@ func TestFieldsHaveLabelsAndReferencesHold(t *testing.T) {
 					t.Errorf("time %q has no datetime", text(n))
 				}
 			}
-			for _, key := range []string{"aria-describedby", "aria-labelledby"} {
-				for _, id := range strings.Fields(attr(n, key)) {
-					if !ids[id] {
-						t.Errorf("%s of %s names %s, which is not there", key, n.Data, id)
-					}
+		})
+	})
+}
+
+func TestReferencesHold(t *testing.T) {
+	eachPage(t, func(t *testing.T, doc *html.Node) {
+		ids := map[string]bool{}
+		walk(doc, func(n *html.Node) {
+			id := attr(n, "id")
+			if id == "" {
+				return
+			}
+			if ids[id] {
+				t.Errorf("id %s twice", id)
+			}
+			ids[id] = true
+		})
+		walk(doc, func(n *html.Node) {
+			wanted := strings.Fields(attr(n, "aria-describedby") + " " + attr(n, "aria-labelledby") + " " + attr(n, "for"))
+			if to, ok := strings.CutPrefix(attr(n, "href"), "#"); ok {
+				wanted = append(wanted, to)
+			}
+			for _, id := range wanted {
+				if !ids[id] {
+					t.Errorf("%s refers to %s, which is not there", n.Data, id)
 				}
 			}
 		})

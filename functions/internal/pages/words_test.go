@@ -166,6 +166,14 @@ func TestCatalogueHasEveryMessageAndNoOther(t *testing.T) {
 	}
 }
 
+func TestEveryFaultClassHasItsOwnPage(t *testing.T) {
+	for _, r := range fault.Rules() {
+		if got := knownClass(string(r.Class)); got != string(r.Class) {
+			t.Errorf("%s reads as %s", r.Class, got)
+		}
+	}
+}
+
 func TestMessagesKeepTheRules(t *testing.T) {
 	var file map[string]any
 	if err := yaml.Unmarshal(englishMessages, &file); err != nil {

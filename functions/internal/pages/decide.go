@@ -1,0 +1,201 @@
+package pages
+
+import (
+	"io"
+	"time"
+
+	"github.com/habeas-dsar/habeas/shared/dsar"
+)
+
+// ConsoleReview shows what would be disclosed. One form, fields: reason and decision (approve or refuse); Form.Hidden
+// carries the digest of what was looked at.
+type ConsoleReview struct {
+	ConsoleFrame
+	Form       Form
+	Reference  string
+	CaseURL    string
+	Right      dsar.Right
+	Subject    string // to whom it goes
+	Address    string // where the link is mailed
+	Digest     string // of the assembled response; what the decision is bound to
+	PreparedAt time.Time
+	Due        Due
+	Records    int
+	Systems    []SystemProgress
+	Volumes    []Volume
+	PackageURL string // looks into the package; optional
+	Letter     *Letter
+	// MayDecide is false with a NotBecause: a second pair of eyes is asked, the role does not allow it.
+	MayDecide  bool
+	NotBecause string
+	Reason     string
+	Errors     Errors
+}
+
+// ConsoleReview writes the page.
+func (r *Renderer) ConsoleReview(w io.Writer, m ConsoleReview) error {
+	return r.render(w, m.Lang, "console-review", m)
+}
+
+// ConsoleTasks lists the tasks of people.
+type ConsoleTasks struct {
+	ConsoleFrame
+	Rows   []TaskRow
+	Paging Paging
+}
+
+// ConsoleTasks writes the page.
+func (r *Renderer) ConsoleTasks(w io.Writer, m ConsoleTasks) error {
+	return r.render(w, m.Lang, "console-tasks", m)
+}
+
+// Candidate is one of several people who may be meant.
+type Candidate struct {
+	Value   string // of the form field candidate
+	Records int
+	Facts   []Fact
+}
+
+// Fact is a name and a value, both as the system calls them.
+type Fact struct{ Name, Value string }
+
+// ConsoleTask is one person's task. Form fields: candidate (several may be chosen), outcome, records, reason; Form.Hidden
+// carries the rest. Without an action the task is settled and only shown.
+type ConsoleTask struct {
+	ConsoleFrame
+	Form       Form
+	Kind       TaskKind
+	System     string
+	Case       string // reference
+	CaseURL    string
+	Right      dsar.Right
+	Due        Due
+	Since      time.Time
+	What       string // one sentence with the particulars; optional
+	LookFor    []Fact // identifiers to search by hand; optional
+	Candidates []Candidate
+	Chosen     []string       // values of candidates chosen before
+	Outcomes   []dsar.Outcome // what may be answered; empty for a task that is decided by candidates alone
+	Outcome    dsar.Outcome
+	AskRecords bool
+	Records    string
+	Reason     string
+	Errors     Errors
+}
+
+// ConsoleTask writes the page.
+func (r *Renderer) ConsoleTask(w io.Writer, m ConsoleTask) error {
+	return r.render(w, m.Lang, "console-task", m)
+}
+
+// ConsoleSystems lists the systems.
+type ConsoleSystems struct {
+	ConsoleFrame
+	Rows   []SystemRow
+	Paging Paging
+}
+
+// ConsoleSystems writes the page.
+func (r *Renderer) ConsoleSystems(w io.Writer, m ConsoleSystems) error {
+	return r.render(w, m.Lang, "console-systems", m)
+}
+
+// CheckStep is one finding of a system's test.
+type CheckStep struct {
+	Name string
+	OK   bool
+	Text string
+}
+
+// RightCover says whether a right can be fulfilled in a system.
+type RightCover struct {
+	Right   dsar.Right
+	Covered bool
+	Note    string // how, or why not; optional
+}
+
+// SystemCollection is one collection of a data map.
+type SystemCollection struct {
+	Name        string
+	Description string
+	Fields      int
+	FoundBy     string // how rows are reached: "email", "orders.customer_id"
+	Retention   string // in words; optional
+}
+
+// ConsoleSystem is one system. CheckForm without an action offers no test.
+type ConsoleSystem struct {
+	ConsoleFrame
+	Name        string
+	Kind        string
+	Owner       string
+	Autopilot   bool // access answers from it need no review
+	State       SystemState
+	CheckedAt   time.Time
+	Why         string // of a state that is not well; optional
+	Check       []CheckStep
+	CheckForm   Form
+	Rights      []RightCover
+	Collections []SystemCollection
+	Recipients  []Recipient
+	OpenTasks   int
+	TasksURL    string
+}
+
+// ConsoleSystem writes the page.
+func (r *Renderer) ConsoleSystem(w io.Writer, m ConsoleSystem) error {
+	return r.render(w, m.Lang, "console-system", m)
+}
+
+// ConsoleConfirm asks before an act that cannot be undone. Form field: reason.
+type ConsoleConfirm struct {
+	ConsoleFrame
+	Form      Form
+	Act       ConfirmAct
+	Reference string
+	Records   int
+	Systems   []string
+	Until     time.Time // of an extension
+	Reason    string
+	Errors    Errors
+	BackURL   string
+}
+
+// ConfirmAct is what is about to happen.
+type ConfirmAct string
+
+// The acts that are confirmed.
+const (
+	ConfirmApprove  ConfirmAct = "approve"
+	ConfirmRefuse   ConfirmAct = "refuse"
+	ConfirmExtend   ConfirmAct = "extend"
+	ConfirmPause    ConfirmAct = "pause"
+	ConfirmResume   ConfirmAct = "resume"
+	ConfirmWithdraw ConfirmAct = "withdraw"
+	ConfirmProceed  ConfirmAct = "proceed_without"
+)
+
+// ConfirmActs lists every act that is confirmed.
+func ConfirmActs() []ConfirmAct {
+	return []ConfirmAct{ConfirmApprove, ConfirmRefuse, ConfirmExtend, ConfirmPause, ConfirmResume, ConfirmWithdraw, ConfirmProceed}
+}
+
+// ConsoleConfirm writes the page.
+func (r *Renderer) ConsoleConfirm(w io.Writer, m ConsoleConfirm) error {
+	return r.render(w, m.Lang, "console-confirm", m)
+}
+
+// ConsoleError is the error page for staff who are signed in.
+type ConsoleError struct {
+	ConsoleFrame
+	Status  int
+	Class   string // a class of shared/fault; an unknown one reads as internal
+	Trace   string
+	BackURL string
+}
+
+// ConsoleError writes the page.
+func (r *Renderer) ConsoleError(w io.Writer, m ConsoleError) error {
+	m.Class = knownClass(m.Class)
+	return r.render(w, m.Lang, "console-error", m)
+}
