@@ -3,9 +3,12 @@ package disclosure
 import (
 	"html/template"
 	"slices"
+	"strings"
 
 	"github.com/habeas-dsar/habeas/shared/connector"
 )
+
+const longText = 48 // bytes of a value from which on it may be broken into lines
 
 // body renders the records that index.html shows. It does by hand what the template would do value by value, because there
 // are thousands of values on a page: every name and value is escaped as text of an element, and nothing of them stands
@@ -59,6 +62,9 @@ func (m *view) value(b []byte, element string, v connector.Value) []byte {
 		class, text = "withheld", m.words.withheld(reason)
 	default:
 		text = v.RevealText()
+	}
+	if len(text) > longText || strings.Contains(text, "\n") {
+		class = strings.TrimPrefix(class+" long", " ")
 	}
 	b = append(append(b, '<'), element...)
 	if class != "" {

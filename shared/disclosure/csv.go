@@ -129,12 +129,31 @@ func (t *table) cell(dst []byte, v connector.Value) []byte {
 		return v.AppendJSON(dst)
 	case connector.TypeWithheld:
 		reason, _ := v.Reveal().(string)
-		if !slices.Contains(t.reasons, reason) {
-			t.reasons = append(t.reasons, reason)
-		}
+		t.withheld(reason)
 		return appendText(dst, t.words.withheld(reason))
+	case connector.TypeJSON:
+		s := v.RevealText()
+		for rest := s; ; {
+			var found bool
+			if _, rest, found = strings.Cut(rest, `{"$withheld":"`); !found {
+				return appendText(dst, s)
+			}
+			reason, _, _ := strings.Cut(rest, `"`)
+			t.withheld(reason)
+		}
 	default:
 		return appendText(dst, v.RevealText())
+	}
+}
+
+// withheld remembers why a value was withheld. A reason that is none of ours came out of somebody's database and is not
+// kept: it may be personal.
+func (t *table) withheld(reason string) {
+	if reason != connector.WithheldThirdParty && reason != connector.WithheldDenied {
+		reason = ""
+	}
+	if !slices.Contains(t.reasons, reason) {
+		t.reasons = append(t.reasons, reason)
 	}
 }
 

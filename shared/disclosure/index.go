@@ -69,6 +69,7 @@ type view struct {
 	Records    int64
 	Open       []string // titles of systems whose answer is not complete
 	Systems    []viewSystem
+	Concerned  []viewSystem // those whose facts matter to the person: every one unless it certainly holds nothing
 	Categories []string
 	Recipients []string
 	Rights     []string
@@ -81,6 +82,7 @@ type viewSystem struct {
 	System
 	Outcome     viewOutcome
 	Records     int64
+	Count       string // records in words
 	Window      string // when all of it was read, when that is the same for every collection
 	Retention   string
 	Collections []viewCollection
@@ -91,6 +93,7 @@ type viewCollection struct {
 	Collection
 	ID        string
 	Outcome   viewOutcome
+	Count     string
 	Window    string
 	Retention string
 	Files     []viewFile
@@ -165,6 +168,9 @@ func (m *view) build(v *volume) (err error) {
 			return err
 		}
 		m.Systems = append(m.Systems, s)
+		if s.Records > 0 || !complete(s.System) {
+			m.Concerned = append(m.Concerned, s)
+		}
 		m.Records += s.Records
 		if s.Records > 0 {
 			m.Found++
@@ -241,7 +247,19 @@ func (m *view) system(v *volume, i int, sizes map[string]int64) (viewSystem, err
 		s.Collections = append(s.Collections, c)
 	}
 	s.Window = commonWindow(s.Collections)
-	return s, nil
+	s.Count, err = m.quantity(s.Records, complete(s.System))
+	return s, err
+}
+
+// quantity writes a number of records. "None" and "nobody knows" are no zeros.
+func (m *view) quantity(n int64, known bool) (string, error) {
+	switch {
+	case n > 0:
+		return m.words.number(n), nil
+	case known:
+		return m.words.say("systems.none")
+	}
+	return m.words.say("systems.unknown")
 }
 
 // commonWindow returns when the collections were read if all that were read were read at the same time.
@@ -285,7 +303,8 @@ func (m *view) collection(v *volume, i, k int, sizes map[string]int64) (viewColl
 	c.Columns, c.Cut, c.More = p.columns, p.cut, c.Records-int64(len(p.rows))
 	c.Shown = len(p.rows)
 	c.Body = m.body(p)
-	return c, nil
+	c.Count, err = m.quantity(c.Records, c.Collection.Outcome.Complete())
+	return c, err
 }
 
 func (m *view) outcome(o dsar.Outcome, because dsar.RetainedBecause) (viewOutcome, error) {

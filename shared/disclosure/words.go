@@ -135,25 +135,32 @@ func (w *words) day(t time.Time) (string, error) {
 	return w.say("date", "Weekday", weekday, "Day", t.Day(), "Month", month, "Year", t.Year())
 }
 
-// window writes when a collection was read: an instant, or from when to when.
+// window writes when a collection was read, to the minute: an instant, or from when to when.
 func (w *words) window(from, to time.Time, zone *time.Location) (string, error) {
 	if from.IsZero() {
 		return "", nil
 	}
-	from = from.In(zone)
-	day := from.Format(time.DateOnly)
-	start, end := from.Format("15:04"), from.Format("15:04")
-	if !to.IsZero() {
-		end = to.In(zone).Format("15:04")
-		if last := to.In(zone).Format(time.DateOnly); last != day {
-			end = last + " " + end
+	if to.Before(from) {
+		to = from
+	}
+	from, to = from.In(zone), to.In(zone)
+	day, err := w.day(from)
+	if err != nil {
+		return "", err
+	}
+	start, end := from.Format("15:04"), to.Format("15:04")
+	if from.Format(time.DateOnly) != to.Format(time.DateOnly) {
+		last, err := w.day(to)
+		if err != nil {
+			return "", err
 		}
+		end = last + ", " + end
 	}
 	key := "window.span"
 	if start == end {
 		key = "window.instant"
 	}
-	return w.say(key, "Day", day, "From", start, "To", end, "Zone", from.Format("MST"))
+	return w.say(key, "Day", day, "From", start, "To", end, "Zone", to.Format("MST"))
 }
 
 // bytes writes a size with the unit a file manager would show: 1 kB is 1,000 bytes.
