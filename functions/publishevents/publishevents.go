@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/habeas-dsar/habeas/events"
 	"github.com/habeas-dsar/habeas/functions/internal/run"
 	"github.com/habeas-dsar/habeas/functions/internal/step"
 	"github.com/habeas-dsar/habeas/shared/casefile"
@@ -24,7 +25,7 @@ type Step struct {
 	Engine   workflow.Engine
 	Mail     mail.Sender
 	Signal   func(ctx context.Context, tenant, caseID string) error
-	Publish  func(ctx context.Context, r casefile.OutboxRow) error
+	Publish  func(ctx context.Context, e events.Event) // idempotent by id
 }
 
 // start is the input of an execution; see the rules of the payload in infra/workflow/README.md.
@@ -47,7 +48,7 @@ func (s *Step) Handle(ctx context.Context, r casefile.OutboxRow) error {
 	case casefile.OutMail:
 		return s.mail(ctx, r)
 	case casefile.OutEvent:
-		err = s.Publish(ctx, r)
+		err = s.publish(ctx, r)
 	default:
 		err = fault.New(fault.Internal, "an outbox row is of no known kind")
 	}
@@ -71,6 +72,19 @@ func (s *Step) start(ctx context.Context, r casefile.OutboxRow) error {
 	if _, err := s.Engine.Start(ctx, run.Machine, run.Name(r.CaseID, r.Generation), raw); err != nil && !errors.Is(err, workflow.ErrExecutionExists) {
 		return fmt.Errorf("starting execution: %w", err)
 	}
+	return nil
+}
+
+func (s *Step) publish(ctx context.Context, r casefile.OutboxRow) error {
+	c, err := s.Cases.Case(ctx, r.Tenant, r.CaseID)
+	if err != nil {
+		return err
+	}
+	s.Publish(ctx, events.Event{
+		ID: fmt.Sprintf("%s/%d", r.CaseID, r.N), Type: r.Event, SchemaVersion: events.SchemaVersion, Tenant: r.Tenant, CaseID: r.CaseID,
+		Reference: c.Reference, Right: string(c.Right), Status: string(c.Status), Law: c.Law.Version,
+		ReceivedAt: c.ReceivedAt, DueAt: c.Due.At, ClosedAt: c.ClosedAt, At: r.At,
+	})
 	return nil
 }
 

@@ -230,3 +230,23 @@ func (d *Dispatcher) Idle(ctx context.Context) error {
 		}
 	}
 }
+
+// Quiet reports whether no row is in hand right now.
+func (d *Dispatcher) Quiet() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.busy == 0
+}
+
+// NextDue returns when the next delayed row is tried again; zero when none is delayed.
+func (d *Dispatcher) NextDue() time.Time {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var first time.Time
+	for _, r := range d.delayed {
+		if first.IsZero() || r.at.Before(first) {
+			first = r.at
+		}
+	}
+	return first
+}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/habeas-dsar/habeas/events"
 	"github.com/habeas-dsar/habeas/shared/dsar"
 	"github.com/habeas-dsar/habeas/shared/evidence"
 	"github.com/habeas-dsar/habeas/shared/fault"
@@ -306,6 +307,7 @@ func (s *Store) Prepare(ctx context.Context, o Opening) (*File, error) {
 		return nil, err
 	}
 	f.Start()
+	f.Publish(events.CaseReceived)
 	f.With(keyRow,
 		table.Write{Op: table.Put, If: table.Absent, Item: table.Item{Key: table.Key{Table: table.Cases, PK: pkReference(c.Tenant, c.Reference), SK: skCase}, Body: []byte(c.ID)}},
 		table.Write{Op: table.Put, If: table.Absent, Item: table.Item{Key: f.key(skReceived), IPK: ipkReceived(c.Tenant), ISK: stamp(c.ReceivedAt) + "#" + c.ID, Body: []byte(`{}`)}},

@@ -130,7 +130,7 @@ func TestStripShowsTheClock(t *testing.T) {
 	for _, f := range s.Facts {
 		kinds = append(kinds, f.Kind)
 	}
-	if diff := cmp.Diff([]string{"received", "stop", "today", "due", "extended"}, kinds); diff != "" {
+	if diff := cmp.Diff([]string{"received", "due", "stop", "today", "extended"}, kinds); diff != "" {
 		t.Errorf("facts (-want +got):\n%s", diff)
 	}
 	if s.Extension != (bar{X: "50.0%", Width: "48.0%"}) || s.Track != (bar{X: "2.0%", Width: "48.0%"}) || len(s.Stops) != 1 {

@@ -2,6 +2,7 @@ package pages
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -127,5 +128,6 @@ func clockFacts(now time.Time, c Clock) []stripFact {
 	if !c.SettledAt.IsZero() {
 		f = append(f, stripFact{Kind: "settled", At: c.SettledAt})
 	}
+	slices.SortStableFunc(f, func(a, b stripFact) int { return a.At.Compare(b.At) })
 	return f
 }
