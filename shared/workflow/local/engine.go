@@ -48,6 +48,7 @@ type Engine struct {
 	work     context.Context // of everything the engine runs by itself
 	stopWork context.CancelFunc
 	closing  chan struct{}
+	resumed  chan struct{} // closed when Run has queued what was under way
 	once     sync.Once
 	closeErr error
 
@@ -75,13 +76,13 @@ func New(ctx context.Context, o Options) (*Engine, error) {
 	if o.Path == "" || o.Invoker == nil || o.Clock == nil {
 		return nil, fault.New(fault.Misconfigured, "a workflow engine needs a path, an invoker and a clock")
 	}
-	s, err := openStore(ctx, o.Path)
+	s, err := openStore(ctx, o.Path, o.Log)
 	if err != nil {
 		return nil, err
 	}
 	e := &Engine{
 		options: o, store: s, functions: newPool(o.Workers), internal: newPool(internalWorkers),
-		hashes: map[string][]byte{}, closing: make(chan struct{}), live: map[int64]*execution{},
+		hashes: map[string][]byte{}, closing: make(chan struct{}), resumed: make(chan struct{}), live: map[int64]*execution{},
 		starts: map[string]chan struct{}{}, definitions: map[[sha256.Size]byte]*asl.Machine{},
 	}
 	e.work, e.stopWork = context.WithCancel(context.WithoutCancel(ctx))
@@ -144,7 +145,7 @@ func (e *Engine) definition(ctx context.Context, hash []byte) (*asl.Machine, err
 }
 
 // Run continues what was under way, then runs functions and fires timers until the context ends, Close is called (both give
-// nil) or the file can no longer be written.
+// nil) or the file can no longer be written. It is called once.
 func (e *Engine) Run(ctx context.Context) error {
 	if err := e.recover(ctx); err != nil {
 		if e.isClosing() {
@@ -152,6 +153,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		}
 		return err
 	}
+	close(e.resumed)
 	e.internal.start()
 	e.functions.start()
 	timing, stop := context.WithCancel(ctx)
@@ -162,7 +164,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
 	case <-e.closing:
-	case <-e.store.done:
+	case <-e.store.failed:
 		err = e.store.failure()
 	}
 	stop()
@@ -189,19 +191,20 @@ func (e *Engine) Close(ctx context.Context) error {
 }
 
 // Idle blocks until nothing can run at the clock's present time: no function runs or is queued, nothing is on its way to the
-// disk and no timer is due. It needs Run to be running.
+// disk and no timer is due. Before Run it waits for Run.
 func (e *Engine) Idle(ctx context.Context) error {
+	changed := (<-chan struct{})(e.resumed)
 	for {
-		idle, changed := e.activity.idle()
-		if idle && !e.timers.due(e.options.Clock.Now()) {
-			return nil
-		}
 		select {
 		case <-changed:
 		case <-e.closing:
 			return errClosed()
 		case <-ctx.Done():
 			return fault.Wrap(fault.Unavailable, ctx.Err(), "waiting for workflows to settle")
+		}
+		var idle bool
+		if idle, changed = e.activity.idle(); idle && !e.timers.due(e.options.Clock.Now()) {
+			return nil
 		}
 	}
 }

@@ -38,7 +38,7 @@ func (x *execution) record(kind string, previous int64, state string, fields []f
 	c := x.pending()
 	b := c.history
 	if len(b) == 0 {
-		b = append(b, '[')
+		b = append(make([]byte, 0, 2<<10), '[')
 	} else {
 		b[len(b)-1] = ','
 	}

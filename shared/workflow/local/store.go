@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/url"
 	"sync"
 	"time"
@@ -60,7 +61,9 @@ type store struct {
 	wake   chan struct{}
 	closed bool
 	done   chan struct{}
-	err    error // why the writer gave up
+	err    error         // why the writer gave up
+	failed chan struct{} // closed when it did
+	log    *slog.Logger
 }
 
 func dsn(path string, pragmas ...string) string {
@@ -72,8 +75,8 @@ func dsn(path string, pragmas ...string) string {
 }
 
 // openStore opens or creates the file at path and starts its writer.
-func openStore(ctx context.Context, path string) (*store, error) {
-	s := &store{wake: make(chan struct{}, 1), done: make(chan struct{})}
+func openStore(ctx context.Context, path string, log *slog.Logger) (*store, error) {
+	s := &store{wake: make(chan struct{}, 1), done: make(chan struct{}), failed: make(chan struct{}), log: log}
 	if err := s.open(ctx, path); err != nil {
 		_ = s.closeFiles() // the first error says more
 		return nil, err
@@ -87,7 +90,7 @@ func (s *store) open(ctx context.Context, path string) error {
 	if err = s.lock(ctx, path); err != nil {
 		return err
 	}
-	if s.db, err = sql.Open("sqlite", dsn(path, "journal_mode(WAL)", "synchronous(FULL)", "cache_size(-16384)")); err != nil {
+	if s.db, err = sql.Open("sqlite", dsn(path, "journal_mode(WAL)", "synchronous(FULL)", "cache_size(-16384)", "journal_size_limit(67108864)")); err != nil {
 		return fault.Wrap(fault.Internal, err, "opening workflow store")
 	}
 	s.db.SetMaxOpenConns(1)
@@ -194,24 +197,24 @@ func (s *store) run() {
 }
 
 // commit writes a group, and again while the disk is full or does not answer: the engine's memory is ahead of the file and
-// must not lose it. Any other error is a defect; it stops the engine.
+// must not lose it. Any other error is a defect; nothing is written after it.
 func (s *store) commit(group []*change) error {
 	pause := 20 * time.Millisecond
 	for {
+		if err := s.failure(); err != nil {
+			return err
+		}
 		err := s.try(group)
 		if err == nil {
 			return nil
 		}
 		s.mu.Lock()
-		closed := s.closed
-		s.mu.Unlock()
-		if closed || !passing(err) {
-			err = fault.Wrap(fault.Internal, err, "writing workflow store")
-			s.mu.Lock()
-			s.err = err
-			s.mu.Unlock()
-			return err
+		if s.closed || !passing(err) {
+			s.err = fault.Wrap(fault.Internal, err, "writing workflow store")
+			close(s.failed)
 		}
+		s.mu.Unlock()
+		s.log.Warn("writing workflow store", "class", fault.Unavailable, "error", err)
 		time.Sleep(pause)
 		pause = min(2*pause, 2*time.Second)
 	}

@@ -178,6 +178,7 @@ func (x *execution) invoked(t *thread, out json.RawMessage) {
 	b = append(b, out...)
 	b = append(b, `,"StatusCode":200}`...)
 	if s.Task.Integration == asl.InvokeToken {
+		b = bytes.ReplaceAll(b, []byte(x.e.token(x.id, t.attempt, x.row.started)), []byte(tokenMark(x.id, t.attempt)))
 		if len(b) > workflow.MaxPayloadBytes {
 			b = []byte(`{"ExecutedVersion":"$LATEST","StatusCode":200}`) // nobody reads it: the token's answer counts
 		}
@@ -211,11 +212,12 @@ func (x *execution) taskSucceeded(t *thread, result payload) {
 
 // taskFailed ends an attempt of a task with an error.
 func (x *execution) taskFailed(t *thread, f *asl.Failure) {
+	x.attemptEnded(t, "TaskFailed", f)
+}
+
+// attemptEnded records how an attempt ended and leaves the rest to Retry and Catch.
+func (x *execution) attemptEnded(t *thread, kind string, f *asl.Failure) {
 	s := x.stateOf(t)
-	kind := "TaskFailed"
-	if f.Name == asl.ErrorTimeout {
-		kind = "TaskTimedOut"
-	}
 	t.previous = x.event(kind, t.previous, "", append(resource(s.Task.Integration),
 		text("error", f.Name), text("cause", f.Cause))...)
 	if t.cancel != nil {
@@ -254,7 +256,7 @@ func (x *execution) timerFired(due, ref int64) {
 				c := x.pending()
 				c.ended = append(c.ended, waitRow{t.child, x.id, t.attempt})
 			}
-			x.taskFailed(t, &asl.Failure{Name: asl.ErrorTimeout})
+			x.attemptEnded(t, "TaskTimedOut", &asl.Failure{Name: asl.ErrorTimeout})
 		case phaseReady, phaseMapping, phaseFinished:
 		}
 		if err != nil {
