@@ -17,6 +17,21 @@ import (
 // DefaultTenant is the tenant of an installation that names none.
 const DefaultTenant = "default"
 
+// DemoTenant is the first tenant of a demonstration.
+const DemoTenant = "lumen"
+
+// FirstName returns the name of the first tenant.
+func (a *App) FirstName(ctx context.Context) (string, error) {
+	all, err := a.Registry.Tenants(ctx)
+	if err != nil {
+		return "", err
+	}
+	if len(all) == 0 {
+		return "", fault.New(fault.NotFound, "there is no tenant")
+	}
+	return all[0].Name, nil
+}
+
 // FirstTenant makes sure that there is a tenant and reports whether it had to make one.
 func (a *App) FirstTenant(ctx context.Context) (made bool, err error) {
 	all, err := a.Registry.Tenants(ctx)

@@ -1,0 +1,125 @@
+package console
+
+import (
+	"net/http"
+
+	"github.com/google/uuid"
+
+	"github.com/habeas-dsar/habeas/functions/internal/web"
+	"github.com/habeas-dsar/habeas/shared/fault"
+	"github.com/habeas-dsar/habeas/shared/registry"
+)
+
+type handler func(w http.ResponseWriter, r *http.Request, c *caller) error
+
+// Route is one route with who may use it, for the table that tests walk.
+type Route struct {
+	Pattern string
+	// Open is set for routes that serve everybody; all others need a session.
+	Open bool
+	// Permission is what a route that is not open asks for; empty: being signed in is enough.
+	Permission registry.Permission
+	serve      http.HandlerFunc
+}
+
+// Routes returns every route of the console and the staff API.
+func (h *Handler) Routes() []Route {
+	return append(h.apiRoutes(), h.pageRoutes()...)
+}
+
+// Register adds the routes to a mux.
+func (h *Handler) Register(mux *http.ServeMux) {
+	for _, r := range h.Routes() {
+		mux.HandleFunc(r.Pattern, r.serve)
+	}
+}
+
+func (h *Handler) apiRoutes() []Route {
+	call := func(pattern string, p registry.Permission, f handler) Route {
+		return Route{Pattern: pattern, Permission: p, serve: h.serveCall(p, f)}
+	}
+	const v = " /api/v1"
+	const one = v + "/cases/{id}"
+	return []Route{
+		call("GET"+v+"/cases", registry.ReadCases, h.apiCases),
+		call("POST"+v+"/cases", registry.HandleCases, h.apiIntake),
+		call("GET"+one, registry.ReadCases, h.apiCase),
+		call("GET"+one+"/timeline", registry.ReadEvidence, h.apiTimeline),
+		call("GET"+one+"/evidence", registry.ReadEvidence, h.apiEvidence),
+		call("GET"+one+"/plan", registry.ReadCases, h.apiPlan),
+		call("POST"+one+"/plan/decision", registry.DecideCases, h.apiDecidePlan),
+		call("POST"+one+"/response/decision", registry.DecideCases, h.apiDecideResponse),
+		call("POST"+one+"/extension", registry.HandleCases, h.apiExtend),
+		call("POST"+one+"/withdrawal", registry.HandleCases, h.apiWithdraw),
+		call("POST"+one+"/messages", registry.HandleCases, h.apiMessage),
+		call("POST"+one+"/notes", registry.HandleCases, h.apiNote),
+		call("POST"+one+"/operator", registry.HandleCases, h.apiOperate),
+		call("GET"+v+"/tasks", registry.ReadCases, h.apiTasks),
+		call("POST"+v+"/tasks/{id}/outcome", registry.HandleCases, h.apiDecideTask),
+		call("GET"+v+"/systems", registry.ReadSystems, h.apiSystems),
+		call("GET"+v+"/systems/{name}", registry.ReadSystems, h.apiSystem),
+		call("PUT"+v+"/systems/{name}", registry.ChangeSystems, h.apiPutSystem),
+		call("DELETE"+v+"/systems/{name}", registry.ChangeSystems, h.apiDeleteSystem),
+		call("POST"+v+"/systems/{name}/check", registry.ChangeSystems, h.apiCheckSystem),
+		call("GET"+v+"/recipients", registry.ReadSystems, h.apiRecipients),
+		call("GET"+v+"/recipients/{name}", registry.ReadSystems, h.apiRecipient),
+		call("PUT"+v+"/recipients/{name}", registry.ChangeSystems, h.apiPutRecipient),
+		call("GET"+v+"/metrics/requests", registry.ReadCases, h.apiMetrics),
+		call("GET"+v+"/audit", registry.ReadEvidence, h.apiAudit),
+		{Pattern: "GET" + v + "/openapi.yaml", Open: true, serve: serveOpenAPI},
+		{Pattern: v[1:] + "/", Open: true, serve: func(w http.ResponseWriter, _ *http.Request) {
+			web.WriteProblem(w, fault.New(fault.NotFound, "there is no such call"))
+		}},
+	}
+}
+
+// serveCall serves an API call of a caller who has the permission, once per idempotency key.
+func (h *Handler) serveCall(p registry.Permission, f handler) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if err := h.call(w, r, p, f); err != nil {
+			h.noteFailure(r, err)
+			web.WriteProblem(w, err)
+		}
+	}
+}
+
+func (h *Handler) call(w http.ResponseWriter, r *http.Request, p registry.Permission, f handler) error {
+	r.Body = http.MaxBytesReader(w, r.Body, web.MaxBody)
+	c, err := h.caller(r, true)
+	if err != nil {
+		return err
+	}
+	if err := c.allow(p); err != nil {
+		return err
+	}
+	if r.Method == http.MethodPost {
+		if err := readKey(r, c); err != nil {
+			return err
+		}
+		if done, err := h.replay(r.Context(), w, c); done || err != nil {
+			return err
+		}
+	}
+	err = f(w, r, c)
+	if fault.Has(err, fault.Conflict) { // the same call may have run at the same time and come first
+		if done, rerr := h.replay(r.Context(), w, c); done || rerr != nil {
+			return rerr
+		}
+	}
+	return err
+}
+
+func (h *Handler) noteFailure(r *http.Request, err error) {
+	if fault.RuleFor(fault.ClassOf(err)).Status >= http.StatusInternalServerError {
+		web.Log(r.Context(), h.Log, "console request failed", err)
+	}
+}
+
+// caseID returns the case id of the path; what cannot be one is not found.
+func caseID(r *http.Request) (string, error) {
+	id := r.PathValue("id")
+	if len(id) != 36 || uuid.Validate(id) != nil {
+		return "", fault.New(fault.NotFound, "there is no such case")
+	}
+	return id, nil
+}

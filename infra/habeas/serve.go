@@ -1,0 +1,214 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/habeas-dsar/habeas/infra/local"
+	"github.com/habeas-dsar/habeas/shared/fault"
+	"github.com/habeas-dsar/habeas/shared/mail"
+	"github.com/habeas-dsar/habeas/shared/mail/smtpmail"
+	"github.com/habeas-dsar/habeas/shared/registry"
+)
+
+// drain is how long a stopping server waits for what is in hand.
+const drain = 9 * time.Second
+
+type serveOptions struct {
+	dir, listen, baseURL, clock, mailDomain string
+	smtp                                    string
+	demo, verbose                           bool
+	workers                                 int
+	lag                                     time.Duration
+}
+
+// firstLine is what serve prints first on stdout. It is the one place where secrets are printed.
+type firstLine struct {
+	Portal   string          `json:"portal"`
+	Console  string          `json:"console"`
+	API      string          `json:"api"`
+	Metrics  string          `json:"metrics"`
+	Accounts []local.Account `json:"accounts,omitempty"`
+	Tokens   []local.Token   `json:"tokens,omitempty"`
+}
+
+func newServe() *cobra.Command {
+	var o serveOptions
+	c := &cobra.Command{
+		Use: "serve", Short: "Run Habeas in one process", Args: cobra.NoArgs,
+		Long: "Runs portal, console, API and workflow in one process on the data directory. The first line on stdout says where\n" +
+			"everything is. SIGTERM drains and stops within 10 seconds; starting again on the same directory continues.",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM)
+			defer stop()
+			return serve(ctx, o, cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&o.dir, "data", "./habeas-data", "data directory")
+	f.StringVar(&o.listen, "listen", "127.0.0.1:8080", "address to listen on")
+	f.StringVar(&o.baseURL, "base-url", "", "address that people reach the server under, such as https://privacy.example.com (default: the listen address)")
+	f.StringVar(&o.mailDomain, "mail-domain", "habeas.localhost", "right side of the Message-IDs of our mails")
+	f.StringVar(&o.smtp, "smtp", "", "mail server host:port (default: mails are kept in DIR/outbox); HABEAS_SMTP_USER and HABEAS_SMTP_PASSWORD sign in")
+	f.StringVar(&o.clock, "clock", "", `"manual": time stands still until it is moved through /dev/clock`)
+	f.BoolVar(&o.demo, "demo", false, "start a demonstration with invented people and two tenants")
+	f.BoolVar(&o.verbose, "verbose", false, "log every step")
+	f.IntVar(&o.workers, "workers", 16, "steps that run at once")
+	f.DurationVar(&o.lag, "index-lag", 0, "let list indexes lag behind by so much, as they may on DynamoDB (for tests)")
+	return c
+}
+
+func serve(ctx context.Context, o serveOptions, stdout, stderr io.Writer) error {
+	level := slog.LevelWarn
+	if o.verbose {
+		level = slog.LevelInfo
+	}
+	log := slog.New(slog.NewJSONHandler(stderr, &slog.HandlerOptions{Level: level}))
+	cfg, err := o.config(log)
+	if err != nil {
+		return err
+	}
+	ln, err := net.Listen("tcp", o.listen)
+	if err != nil {
+		return fault.Wrap(fault.Misconfigured, err, "listening")
+	}
+	defer ln.Close()
+	if cfg.BaseURL == "" {
+		cfg.BaseURL = "http://" + ln.Addr().String()
+	}
+	app, err := local.Open(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	line, err := prepare(ctx, app, cfg, stderr)
+	if err == nil {
+		err = app.Start(context.WithoutCancel(ctx))
+	}
+	if err != nil {
+		return errors.Join(err, closeApp(app))
+	}
+	srv := &http.Server{
+		Handler: app.Handler(), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, WriteTimeout: 3 * time.Minute,
+		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- srv.Serve(ln) }()
+	if err := json.NewEncoder(stdout).Encode(line); err != nil {
+		return errors.Join(fmt.Errorf("writing the first line: %w", err), closeApp(app))
+	}
+	select {
+	case err = <-failed:
+		err = fault.Wrap(fault.Internal, err, "serving")
+	case <-ctx.Done():
+		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain/2)
+		defer cancel()
+		if err = srv.Shutdown(end); err != nil {
+			err = srv.Close() // connections that do not end in time are cut
+		}
+	}
+	return errors.Join(err, closeApp(app))
+}
+
+func closeApp(app *local.App) error {
+	ctx, cancel := context.WithTimeout(context.Background(), drain/2)
+	defer cancel()
+	return app.Close(ctx)
+}
+
+func (o serveOptions) config(log *slog.Logger) (local.Config, error) {
+	cfg := local.Config{
+		Dir: o.dir, BaseURL: strings.TrimSuffix(o.baseURL, "/"), MailDomain: o.mailDomain, Demo: o.demo, Workers: o.workers, Lag: o.lag, Log: log,
+		NoLimits: os.Getenv("HABEAS_RATE_LIMITS") == "off",
+	}
+	if err := os.MkdirAll(o.dir, 0o700); err != nil {
+		return cfg, fault.Wrap(fault.Misconfigured, err, "making the data directory")
+	}
+	switch o.clock {
+	case "":
+	case "manual":
+		clock, err := local.OpenManualClock(filepath.Join(o.dir, "clock"), time.Now())
+		if err != nil {
+			return cfg, err
+		}
+		cfg.Clock = clock
+	default:
+		return cfg, usage(`--clock knows one value: "manual"`)
+	}
+	var err error
+	cfg.Mail, err = o.sender()
+	return cfg, err
+}
+
+func (o serveOptions) sender() (mail.Sender, error) {
+	if o.smtp == "" {
+		return nil, nil
+	}
+	host, port, err := net.SplitHostPort(o.smtp)
+	if err != nil {
+		return nil, usage("--smtp wants host:port")
+	}
+	n, err := net.LookupPort("tcp", port)
+	if err != nil {
+		return nil, usage("--smtp wants host:port")
+	}
+	opts := smtpmail.Options{Host: host, Port: n, Username: os.Getenv("HABEAS_SMTP_USER")}
+	if _, set := os.LookupEnv("HABEAS_SMTP_PASSWORD"); set {
+		if opts.Password, err = local.Secret("env:HABEAS_SMTP_PASSWORD"); err != nil {
+			return nil, err
+		}
+	}
+	if ip := net.ParseIP(host); ip != nil && ip.IsLoopback() {
+		opts.Security = smtpmail.None
+	}
+	return smtpmail.New(opts)
+}
+
+// prepare makes tenants and accounts where they are missing and says where everything is.
+func prepare(ctx context.Context, app *local.App, cfg local.Config, stderr io.Writer) (firstLine, error) {
+	line := firstLine{Console: cfg.BaseURL + "/console/", API: cfg.BaseURL + "/api/v1", Metrics: cfg.BaseURL + "/metrics"}
+	first := local.DefaultTenant
+	if cfg.Demo {
+		progress := func(s string) { _, _ = fmt.Fprintln(stderr, s) } // progress is lost with its reader
+		if err := app.SetUpDemo(ctx, progress); err != nil {
+			return line, err
+		}
+		var err error
+		if line.Accounts, line.Tokens, err = app.DemoAccounts(ctx); err != nil {
+			return line, err
+		}
+		first = local.DemoTenant
+	} else {
+		made, err := app.FirstTenant(ctx)
+		if err != nil {
+			return line, err
+		}
+		if made {
+			acc, token, err := (local.Accounts{Registry: app.Registry, Sessions: app.Sessions, Now: app.Now}).Add(ctx, "", "admin@habeas.localhost", []registry.Role{registry.Admin}, "first")
+			if err != nil {
+				return line, err
+			}
+			line.Accounts, line.Tokens = []local.Account{acc}, []local.Token{*token}
+		}
+		if t, err := app.FirstName(ctx); err == nil {
+			first = t
+		} else {
+			return line, err
+		}
+	}
+	line.Portal = cfg.BaseURL + "/t/" + first + "/"
+	return line, nil
+}

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/habeas-dsar/habeas/infra/local"
+	"github.com/habeas-dsar/habeas/shared/registry"
+	"github.com/habeas-dsar/habeas/shared/session"
+	"github.com/habeas-dsar/habeas/shared/table/sqlitetable"
+)
+
+// withRegistry runs do on the registry of a data directory, whether or not a server runs on it.
+func withRegistry(dir string, do func(r *registry.Store, s *session.Store) error) error {
+	t, err := sqlitetable.Open(filepath.Join(dir, "habeas.db"), sqlitetable.Options{Now: time.Now})
+	if err != nil {
+		return fmt.Errorf("opening the data directory: %w", err)
+	}
+	defer t.Close()
+	return do(registry.NewStore(t, time.Now), session.NewStore(t, time.Now))
+}
+
+func newStaff() *cobra.Command {
+	c := &cobra.Command{Use: "staff", Short: "Accounts of the privacy team"}
+	c.AddCommand(newStaffAdd(), newStaffList())
+	return c
+}
+
+func newStaffAdd() *cobra.Command {
+	var dir, email, roles, tenant, token string
+	c := &cobra.Command{
+		Use: "add", Short: "Add an account with a random password", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if !strings.Contains(email, "@") {
+				return usage("--email wants an address")
+			}
+			var list []registry.Role
+			for r := range strings.SplitSeq(roles, ",") {
+				role := registry.Role(strings.TrimSpace(r))
+				if !slices.Contains(registry.Roles(), role) {
+					return usage("--roles wants some of admin, handler, approver, auditor, separated by commas")
+				}
+				list = append(list, role)
+			}
+			return withRegistry(dir, func(r *registry.Store, s *session.Store) error {
+				acc, t, err := (local.Accounts{Registry: r, Sessions: s, Now: time.Now}).Add(cmd.Context(), tenant, email, list, token)
+				if err != nil {
+					return err
+				}
+				out := map[string]any{"id": acc.ID, "password": acc.Password}
+				if t != nil {
+					out["token"] = t.Token
+				}
+				if asJSON(cmd) {
+					return json.NewEncoder(cmd.OutOrStdout()).Encode(out)
+				}
+				cmd.Printf("id        %s\npassword  %s\n", acc.ID, acc.Password)
+				if t != nil {
+					cmd.Printf("token     %s\n", t.Token)
+				}
+				return nil
+			})
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&dir, "data", "./habeas-data", "data directory of the server")
+	f.StringVar(&email, "email", "", "address to sign in with")
+	f.StringVar(&roles, "roles", "handler", "admin, handler, approver, auditor")
+	f.StringVar(&tenant, "tenant", "", "only this tenant (default: every tenant)")
+	f.StringVar(&token, "token", "", "also make an API token of this name")
+	return c
+}
+
+func newStaffList() *cobra.Command {
+	var dir string
+	c := &cobra.Command{
+		Use: "list", Short: "List accounts", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return withRegistry(dir, func(r *registry.Store, _ *session.Store) error {
+				all, err := r.AllStaff(cmd.Context())
+				if err != nil {
+					return err
+				}
+				for i := range all {
+					all[i].Password = "" // a hash is nobody's business
+				}
+				if asJSON(cmd) {
+					return json.NewEncoder(cmd.OutOrStdout()).Encode(map[string]any{"staff": all})
+				}
+				for _, m := range all {
+					cmd.Printf("%s  %-32s  %v\n", m.ID, m.Email, m.Roles)
+				}
+				return nil
+			})
+		},
+	}
+	c.Flags().StringVar(&dir, "data", "./habeas-data", "data directory of the server")
+	return c
+}
