@@ -23,7 +23,6 @@ type Assembler struct {
 	options   Options
 	tools     *tools
 	languages *languages
-	page      *page
 }
 
 // New returns an assembler. A volume limit that is too small or a missing Temp is fault.Misconfigured.
@@ -41,11 +40,7 @@ func New(o Options) (*Assembler, error) {
 	if err != nil {
 		return nil, fault.Wrap(fault.Internal, err, "preparing the words of the package")
 	}
-	page, err := newPage()
-	if err != nil {
-		return nil, fault.Wrap(fault.Internal, err, "preparing index.html")
-	}
-	return &Assembler{options: o, tools: newTools(), languages: languages, page: page}, nil
+	return &Assembler{options: o, tools: newTools(), languages: languages}, nil
 }
 
 // Assemble writes the whole package, volume by volume. Errors are those of Step.

@@ -1,13 +1,17 @@
 package disclosure
 
 import (
+	"cmp"
 	"crypto/sha256"
 	_ "embed"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"html/template"
 	"io"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/habeas-dsar/habeas/shared/dsar"
@@ -26,12 +30,19 @@ type page struct {
 	policy   string // Content-Security-Policy: the one style sheet and nothing else
 }
 
-func newPage() (*page, error) {
+// newPage reads the template in one language: messages without placeholders are put in once and for all.
+func newPage(w *words) (*page, error) {
+	var missing error
+	text := regexp.MustCompile(`\{\{\$?\.T "([a-z_.]+)"\}\}`).ReplaceAllStringFunc(indexTemplate, func(call string) string {
+		message, err := w.say(strings.Split(call, `"`)[1])
+		missing = errors.Join(missing, err)
+		return template.HTMLEscapeString(message)
+	})
 	t, err := template.New(indexPath).Funcs(template.FuncMap{
 		"join": func(list []string) string { return strings.Join(list, ", ") },
 		"link": isLink,
-	}).Parse(indexTemplate)
-	if err != nil {
+	}).Parse(text)
+	if err = errors.Join(missing, err); err != nil {
 		return nil, fmt.Errorf("reading the template of index.html: %w", err)
 	}
 	sum := sha256.Sum256([]byte(styleSheet))
@@ -79,22 +90,28 @@ type view struct {
 
 // viewSystem is a system on the page.
 type viewSystem struct {
-	System
+	Title       string
+	Note        string
 	Outcome     viewOutcome
 	Records     int64
 	Count       string // records in words
 	Window      string // when all of it was read, when that is the same for every collection
+	Purposes    string
 	Retention   string
+	Source      string
 	Collections []viewCollection
 }
 
 // viewCollection is a collection on the page.
 type viewCollection struct {
-	Collection
 	ID        string
+	Title     string
+	Note      string
 	Outcome   viewOutcome
+	Records   int64
 	Count     string
 	Window    string
+	Purpose   string
 	Retention string
 	Files     []viewFile
 	Columns   []string
@@ -104,17 +121,11 @@ type viewCollection struct {
 	Cut       bool
 }
 
-// viewFact is a fact that may be missing.
-type viewFact struct {
-	Fact string
-	Root *view
-}
-
 // viewOutcome is an outcome in words.
 type viewOutcome struct{ Word, Tone string }
 
 // viewFile is a link to a file.
-type viewFile struct{ Path, Kind, Size string }
+type viewFile struct{ Path, Label string }
 
 // viewReason explains one reason why values are withheld.
 type viewReason struct{ Mark, Code, Why string }
@@ -134,9 +145,6 @@ func (m *view) Number(n int64) string { return m.words.number(n) }
 
 // Lang returns the language of the page.
 func (m *view) Lang() string { return m.words.tag.String() }
-
-// Or returns what the template "orNot" needs: a fact, or the words for a missing one.
-func (m *view) Or(fact string) viewFact { return viewFact{fact, m} }
 
 // OpenCount and OpenNames say which systems could not answer in full.
 func (m *view) OpenCount() int64  { return int64(len(m.Open)) }
@@ -168,14 +176,14 @@ func (m *view) build(v *volume) (err error) {
 			return err
 		}
 		m.Systems = append(m.Systems, s)
-		if s.Records > 0 || !complete(s.System) {
+		if s.Records > 0 || !complete(&m.In.Systems[i]) {
 			m.Concerned = append(m.Concerned, s)
 		}
 		m.Records += s.Records
 		if s.Records > 0 {
 			m.Found++
 		}
-		if !complete(s.System) {
+		if !complete(&m.In.Systems[i]) {
 			m.Open = append(m.Open, s.Title)
 		}
 	}
@@ -202,7 +210,7 @@ func (m *view) build(v *volume) (err error) {
 }
 
 // complete reports whether a system and all its collections were settled.
-func complete(s System) bool {
+func complete(s *System) bool {
 	return s.Outcome.Complete() && !slices.ContainsFunc(s.Collections, func(c Collection) bool { return !c.Outcome.Complete() })
 }
 
@@ -223,31 +231,29 @@ func (m *view) summary() (string, error) {
 }
 
 func (m *view) system(v *volume, i int, sizes map[string]int64) (viewSystem, error) {
-	s := viewSystem{System: m.In.Systems[i]}
-	if s.Title == "" {
-		s.Title = s.Name
-	}
+	in := &m.In.Systems[i]
+	s := viewSystem{Title: cmp.Or(in.Title, in.Name), Note: in.Note, Purposes: strings.Join(in.Facts.Purposes, ", "), Source: in.Facts.Source}
 	var err error
-	if s.Outcome, err = m.outcome(s.System.Outcome, s.Because); err != nil {
+	if s.Outcome, err = m.outcome(in.Outcome, in.Because); err != nil {
 		return s, err
 	}
-	if s.Retention, err = m.words.period(s.Facts.Retention); err != nil {
+	if s.Retention, err = m.words.period(in.Facts.Retention); err != nil {
 		return s, err
 	}
-	for k := range s.System.Collections {
+	for k := range in.Collections {
 		c, err := m.collection(v, i, k, sizes)
 		if err != nil {
 			return s, err
 		}
 		if s.Records += c.Records; c.Records > 0 {
-			for _, code := range c.Categories {
+			for _, code := range in.Collections[k].Categories {
 				m.Categories = append(m.Categories, m.words.category(code))
 			}
 		}
 		s.Collections = append(s.Collections, c)
 	}
 	s.Window = commonWindow(s.Collections)
-	s.Count, err = m.quantity(s.Records, complete(s.System))
+	s.Count, err = m.quantity(s.Records, complete(in))
 	return s, err
 }
 
@@ -278,18 +284,19 @@ func commonWindow(list []viewCollection) string {
 }
 
 func (m *view) collection(v *volume, i, k int, sizes map[string]int64) (viewCollection, error) {
-	c := viewCollection{Collection: m.In.Systems[i].Collections[k], ID: fmt.Sprintf("c%d-%d", i+1, k+1)}
-	if c.Title == "" {
-		c.Title = c.Name
+	in, p := &m.In.Systems[i].Collections[k], &v.previews.lists[i][k]
+	c := viewCollection{
+		ID: "c" + strconv.Itoa(i+1) + "-" + strconv.Itoa(k+1), Title: cmp.Or(in.Title, in.Name), Note: in.Note, Records: in.Records, Purpose: in.Purpose,
+		Columns: p.columns, Cut: p.cut, Shown: len(p.rows), More: in.Records - int64(len(p.rows)), Body: m.body(p),
 	}
 	var err error
-	if c.Outcome, err = m.outcome(c.Collection.Outcome, c.Because); err != nil {
+	if c.Outcome, err = m.outcome(in.Outcome, in.Because); err != nil {
 		return c, err
 	}
-	if c.Window, err = m.words.window(c.ReadFrom, c.ReadTo, m.In.GeneratedAt.Location()); err != nil {
+	if c.Window, err = m.words.window(in.ReadFrom, in.ReadTo, m.In.GeneratedAt.Location()); err != nil {
 		return c, err
 	}
-	if c.Retention, err = m.words.period(c.Collection.Retention); err != nil {
+	if c.Retention, err = m.words.period(in.Retention); err != nil {
 		return c, err
 	}
 	for _, path := range v.files(i, k) {
@@ -297,13 +304,14 @@ func (m *view) collection(v *volume, i, k int, sizes map[string]int64) (viewColl
 		if err != nil {
 			return c, err
 		}
-		c.Files = append(c.Files, viewFile{Path: path, Kind: strings.ToUpper(path[strings.LastIndexByte(path, '.')+1:]), Size: size})
+		kind := strings.ToUpper(path[strings.LastIndexByte(path, '.')+1:])
+		label, err := m.words.say("data.file", "Kind", kind, "Size", size)
+		if err != nil {
+			return c, err
+		}
+		c.Files = append(c.Files, viewFile{Path: path, Label: label})
 	}
-	p := &v.previews.lists[i][k]
-	c.Columns, c.Cut, c.More = p.columns, p.cut, c.Records-int64(len(p.rows))
-	c.Shown = len(p.rows)
-	c.Body = m.body(p)
-	c.Count, err = m.quantity(c.Records, c.Collection.Outcome.Complete())
+	c.Count, err = m.quantity(in.Records, in.Outcome.Complete())
 	return c, err
 }
 

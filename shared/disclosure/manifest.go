@@ -35,7 +35,7 @@ type ManifestSystem struct {
 	Collections []ManifestCollection `json:"collections"`
 }
 
-// ManifestCollection is what became of one collection. Files are paths of ManifestSystem.Files, JSON and CSV in turn, one pair
+// ManifestCollection is what became of one collection. Files are paths of Manifest.Files, JSON and CSV in turn, one pair
 // a part; there are none when there are no records.
 type ManifestCollection struct {
 	Name     string               `json:"name"`

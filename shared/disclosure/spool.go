@@ -71,7 +71,8 @@ type deflater struct {
 	w   *flate.Writer
 }
 
-// level is the fastest: on tables of personal data the default takes three times as long and saves a fifth.
+// level is the fastest. For 100,000 records the default takes three times as long and saves a sixth; levels 2 and 3 save a
+// tenth, but clear 600 KiB of tables for every chunk, which a small package is full of.
 const level = flate.BestSpeed
 
 func newTools() *tools {

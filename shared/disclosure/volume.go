@@ -345,7 +345,7 @@ func (v *volume) finish(ctx context.Context) (done bool, err error) {
 		return false, fmt.Errorf("reading the first records again: %w", err)
 	}
 	index := v.spool.file(indexPath)
-	if err := v.assembler.page.write(&filler{ctx, v.spool, index}, v); err != nil {
+	if err := v.words.page.write(&filler{ctx, v.spool, index}, v); err != nil {
 		return false, fmt.Errorf("writing index.html: %w", err)
 	}
 	if err := v.spool.finish(ctx); err != nil {

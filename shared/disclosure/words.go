@@ -41,6 +41,9 @@ func newLanguages() (*languages, error) {
 			w.plain[m.ID] = m.Other
 		}
 	}
+	if w.page, err = newPage(w); err != nil {
+		return nil, err
+	}
 	l.words = append(l.words, w)
 	return l, nil
 }
@@ -58,6 +61,7 @@ type words struct {
 	tag       language.Tag
 	localizer *i18n.Localizer
 	plain     map[string]string // messages without plural forms, by key
+	page      *page
 	printer   *message.Printer
 }
 
