@@ -105,11 +105,11 @@ func format(_ *Scope, c *Call, a []any) (any, error) {
 			case string:
 				b.WriteString(v)
 			default:
-				text, err := Encode(v)
+				printed, err := Encode(v)
 				if err != nil {
 					return nil, intrinsicFailure("States.Format cannot print an argument")
 				}
-				b.Write(text)
+				b.Write(printed)
 			}
 		}
 		b.WriteString(part)
@@ -118,11 +118,11 @@ func format(_ *Scope, c *Call, a []any) (any, error) {
 }
 
 func stringToJSON(_ *Scope, c *Call, a []any) (any, error) {
-	text, err := text(c, a[0])
+	source, err := text(c, a[0])
 	if err != nil {
 		return nil, err
 	}
-	v, jsonErr := Decode([]byte(text))
+	v, jsonErr := Decode([]byte(source))
 	if jsonErr != nil {
 		return nil, intrinsicFailure("%s: the string is not JSON", c.name)
 	}

@@ -254,10 +254,10 @@ func tokenUnknown(t *testing.T, h Harness) {
 	k := &tokens{}
 	s := deploy(t, h, k, askMachine)
 	start(t, s)
-	real := k.get(t, 0)
-	forged := []byte(real)
+	genuine := k.get(t, 0)
+	forged := []byte(genuine)
 	forged[len(forged)/2] ^= 1
-	for _, token := range []string{"", "nonsense", string(forged), real[:len(real)-4]} {
+	for _, token := range []string{"", "nonsense", string(forged), genuine[:len(genuine)-4]} {
 		err := s.Engine.Succeed(t.Context(), token, json.RawMessage(`{}`))
 		if !fault.Has(err, fault.NotFound) && !fault.Has(err, fault.Invalid) {
 			t.Errorf("token %q: got %v", token, err)
