@@ -1,0 +1,88 @@
+# `make run` and `make test` need Go and nothing else. `make tools` fetches what the other targets need, by exact version.
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+DATA   ?= ./habeas-data
+LISTEN ?= 127.0.0.1:8080
+
+TOOLS := $(CURDIR)/.tools
+AXE   := axe-core@4.14.1
+
+# Tests of the running system bring libraries of their own and live in modules of their own.
+MODULES := $(filter-out test/tools,$(patsubst %/go.mod,%,$(wildcard test/*/go.mod)))
+FOLDERS := connectors events functions infra shared test
+
+.PHONY: run
+run: ## start the demo on LISTEN with its data in DATA
+	go run ./infra/habeas serve --demo --data "$(DATA)" --listen "$(LISTEN)"
+
+.PHONY: test
+test: ## vet and test; needs only Go
+	go vet ./...
+	go test ./...
+
+.PHONY: test-all
+test-all: test race ## also the race detector, and every test of the running system
+	@for module in $(MODULES); do \
+		echo "== $$module"; \
+		$(MAKE) --no-print-directory test-module MODULE=$$module; \
+	done
+
+# The detector needs a C compiler, which is why it is not part of `make test`.
+.PHONY: race
+race: $(TOOLS)/system
+	CGO_ENABLED=1 go test -race -short -timeout 20m ./...
+
+.PHONY: test-module
+test-module: $(TOOLS)/system $(TOOLS)/node_modules/axe-core/axe.min.js
+	cd $(MODULE) && go vet ./... && AXE="$(TOOLS)/node_modules/axe-core/axe.min.js" go test -count=1 -timeout 25m ./...
+
+.PHONY: bench
+bench: ## measure: start, one case, a thousand cases, one large person
+	go test -run '^$$' -bench . -benchtime 1x -timeout 30m ./test/bench/...
+
+.PHONY: lint
+lint: $(TOOLS)/bin/golangci-lint ## golangci-lint with .golangci.yml, in every module
+	$(TOOLS)/bin/golangci-lint run ./...
+	@for module in $(MODULES); do \
+		echo "== $$module"; \
+		(cd $$module && $(TOOLS)/bin/golangci-lint run --config $(CURDIR)/.golangci.yml ./...); \
+	done
+
+.PHONY: fmt
+fmt: $(TOOLS)/bin/gofumpt ## gofumpt every Go file
+	$(TOOLS)/bin/gofumpt -l -w $(FOLDERS)
+
+.PHONY: tools
+tools: $(TOOLS)/bin/golangci-lint $(TOOLS)/bin/gofumpt $(TOOLS)/system $(TOOLS)/node_modules/axe-core/axe.min.js ## fetch what lint and test-all need
+
+# Both tools are built from the versions in test/tools/go.mod and again only when those change.
+$(TOOLS)/bin/golangci-lint $(TOOLS)/bin/gofumpt &: test/tools/go.mod test/tools/go.sum
+	mkdir -p $(TOOLS)/bin
+	go build -C test/tools -o $(TOOLS)/bin/ tool
+	touch $(TOOLS)/bin/golangci-lint $(TOOLS)/bin/gofumpt
+
+$(TOOLS)/node_modules/axe-core/axe.min.js: Makefile $(TOOLS)/system
+	npm install --prefix $(TOOLS) --no-save --no-package-lock --no-audit --no-fund $(AXE)
+	touch $@
+
+# A browser, a C compiler and npm come from Debian: installed when this runs as root and they are missing.
+$(TOOLS)/system: Makefile
+	@mkdir -p $(TOOLS)
+	@missing=(); \
+	command -v chromium >/dev/null || missing+=(chromium); \
+	command -v gcc >/dev/null || missing+=(gcc libc6-dev); \
+	command -v npm >/dev/null || missing+=(npm); \
+	if (($${#missing[@]})); then \
+		if [[ $$(id -u) != 0 ]] || ! command -v apt-get >/dev/null; then \
+			echo "please install: $${missing[*]}" >&2; exit 1; \
+		fi; \
+		apt-get update -qq; \
+		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$${missing[@]}"; \
+	fi
+	@touch $@
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
