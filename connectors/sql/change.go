@@ -1,0 +1,321 @@
+package sql
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+
+	"github.com/habeas-dsar/habeas/shared/connector"
+	"github.com/habeas-dsar/habeas/shared/fault"
+)
+
+// change runs do inside one writing transaction.
+func (s *System) change(ctx context.Context, do func(context.Context, *session) error) error {
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	err := s.writers.with(ctx, func(ses *session) error {
+		if _, err := ses.exec(ctx, "BEGIN IMMEDIATE", nil); err != nil {
+			return err
+		}
+		err := do(ctx, ses)
+		if err == nil {
+			if _, err = ses.exec(ctx, "COMMIT", nil); err == nil {
+				return nil
+			}
+		}
+		// The context may have ended; the transaction must be undone all the same.
+		_, undo := ses.exec(context.WithoutCancel(ctx), "ROLLBACK", nil)
+		return errors.Join(err, undo)
+	})
+	return s.dialect.classify(err, "changing a table")
+}
+
+// batchTable returns the table of a batch, which is of one collection and one action.
+func (s *System) batchTable(batch []connector.Change) (*table, error) {
+	for i := range batch {
+		if batch[i].Collection != batch[0].Collection || batch[i].Action != batch[0].Action {
+			return nil, fault.New(fault.Internal, "a batch of changes is of more than one collection or action")
+		}
+	}
+	if c := s.data.Collection(batch[0].Collection); c != nil && s.tables[c] != nil {
+		return s.tables[c], nil
+	}
+	return nil, fault.New(fault.Invalid, "a change names a collection that is not in the data map")
+}
+
+// apply carries out a batch in one transaction: all of it or, with an error, nothing.
+func (s *System) apply(ctx context.Context, batch []connector.Change) ([]connector.Effect, error) {
+	if len(batch) == 0 {
+		return nil, nil
+	}
+	t, err := s.batchTable(batch)
+	if err != nil {
+		return nil, err
+	}
+	effects := make([]connector.Effect, len(batch))
+	err = s.change(ctx, func(ctx context.Context, ses *session) error {
+		b := batchRun{dialect: s.dialect, session: ses, table: t, batch: batch}
+		if err := b.read(ctx); err != nil {
+			return err
+		}
+		var todo []int
+		for i := range batch {
+			if effects[i] = batch[i].Settle(b.rows[i]); effects[i] == connector.EffectNot {
+				todo, effects[i] = append(todo, i), connector.EffectDone
+			}
+		}
+		if len(todo) == 0 {
+			return nil
+		}
+		if batch[0].Action == connector.ActDelete {
+			return b.delete(ctx, todo)
+		}
+		return b.update(ctx, todo)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return effects, nil
+}
+
+func (s *System) verify(ctx context.Context, batch []connector.Change) ([]connector.Effect, error) {
+	if len(batch) == 0 {
+		return nil, nil
+	}
+	t, err := s.batchTable(batch)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	effects := make([]connector.Effect, len(batch))
+	err = s.readers.with(ctx, func(ses *session) error {
+		b := batchRun{dialect: s.dialect, session: ses, table: t, batch: batch}
+		if err := b.read(ctx); err != nil {
+			return err
+		}
+		for i := range batch {
+			effects[i] = batch[i].Compare(b.rows[i])
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, s.dialect.classify(err, "reading planned rows")
+	}
+	return effects, nil
+}
+
+// batchRun is the work on one batch.
+type batchRun struct {
+	dialect dialect
+	session *session
+	table   *table
+	batch   []connector.Change
+	rows    []*connector.Record // as they are now, in the order of the batch; nil = gone
+	keys    [][]driver.Value    // as they are stored; empty = gone
+}
+
+// read reads the rows of the batch. The fixed filter does not count here: a row that was planned is looked at wherever it is.
+func (b *batchRun) read(ctx context.Context) error {
+	b.rows, b.keys = make([]*connector.Record, len(b.batch)), make([][]driver.Value, len(b.batch))
+	at := make(map[string][]int, len(b.batch))
+	var tuples [][]driver.Value
+	for i := range b.batch {
+		forms, err := b.table.keyTuples(b.batch[i].Key)
+		if err != nil {
+			return err
+		}
+		tuples = append(tuples, forms...)
+		k := keyText(b.batch[i].Key)
+		at[k] = append(at[k], i)
+	}
+	q := newQuery(b.dialect.writer(), len(tuples)*len(b.table.key))
+	q.add("SELECT ", b.table.selected, " FROM ", b.table.from, " WHERE ")
+	q.keysAmong(b.table.keyExprs, tuples)
+	d := newDecoder(b.table)
+	return b.session.query(ctx, q.text.String(), q.args, func(row []driver.Value) error {
+		rec := d.decode(row)
+		for _, i := range at[keyText(rec.Key)] {
+			// A column without a type may hold 42 and "42": the one of the planned type is meant.
+			switch want := b.batch[i].Key; {
+			case b.rows[i] == nil || want.Equal(rec.Key) && !want.Equal(b.rows[i].Key):
+				b.take(i, rec, row)
+			case want.Equal(b.rows[i].Key) && !want.Equal(rec.Key):
+			default:
+				return fault.New(fault.Invalid, "two rows of "+b.table.collection.Name+" have one key")
+			}
+		}
+		return nil
+	})
+}
+
+func (b *batchRun) take(i int, rec *connector.Record, row []driver.Value) {
+	b.rows[i], b.keys[i] = rec.Clone(), b.keys[i][:0]
+	for _, k := range b.table.key {
+		b.keys[i] = append(b.keys[i], row[k])
+	}
+}
+
+// keyText tells keys apart as connector.SameValue does, whatever the types of their parts.
+func keyText(key connector.Key) string {
+	parts := make([]connector.Value, len(key))
+	for i, v := range key {
+		if !v.IsNull() {
+			parts[i] = connector.Text(v.RevealText())
+		}
+	}
+	return string(connector.AppendKey(nil, parts))
+}
+
+func (b *batchRun) keysOf(todo []int) [][]driver.Value {
+	keys := make([][]driver.Value, len(todo))
+	for n, i := range todo {
+		keys[n] = b.keys[i]
+	}
+	return keys
+}
+
+// delete removes rows, unless rows of other tables still refer to them: those would be left pointing at nothing.
+func (b *batchRun) delete(ctx context.Context, todo []int) error {
+	for _, ref := range b.table.live.incoming {
+		if equalNames(ref.table, b.table.live.name) {
+			continue // a tree goes batch by batch; what points at a row already gone is part of it or somebody's answer to it
+		}
+		if err := b.unreferenced(ctx, ref, todo); err != nil {
+			return err
+		}
+	}
+	q := newQuery(b.dialect.writer(), len(todo)*len(b.table.key))
+	q.add("DELETE FROM ", b.table.from, " WHERE ")
+	q.keysAmong(b.table.keyExprs, b.keysOf(todo))
+	return b.exec(ctx, q, len(todo))
+}
+
+func (b *batchRun) unreferenced(ctx context.Context, ref liveReference, todo []int) error {
+	w := b.dialect.writer()
+	q := newQuery(w, len(todo)*len(b.table.key))
+	q.add("SELECT 1 FROM ", w.quote(ref.table), " AS r JOIN ", b.table.from, " ON ")
+	for i := range ref.from {
+		if i > 0 {
+			q.add(" AND ")
+		}
+		q.add("r.", w.quote(ref.from[i]), " = ", alias, w.quote(ref.to[i]))
+	}
+	q.add(" WHERE ")
+	q.keysAmong(b.table.keyExprs, b.keysOf(todo))
+	q.add(" LIMIT 1")
+	return b.session.query(ctx, q.text.String(), q.args, func([]driver.Value) error {
+		return fault.New(fault.Misconfigured, "rows of the table "+ref.table+" still refer to rows of "+b.table.collection.Name+
+			": erase or detach them first, or let the data map mask instead of delete")
+	})
+}
+
+// update sets fields, one statement for all rows that get the same values.
+func (b *batchRun) update(ctx context.Context, todo []int) error {
+	for len(todo) > 0 {
+		first := &b.batch[todo[0]]
+		var same, rest []int
+		for _, i := range todo {
+			if !b.nested(first) && equalFields(first.Fields, b.batch[i].Fields) {
+				same = append(same, i)
+			} else {
+				rest = append(rest, i)
+			}
+		}
+		if len(same) == 0 {
+			same, rest = todo[:1], todo[1:]
+		}
+		if err := b.set(ctx, same); err != nil {
+			return err
+		}
+		todo = rest
+	}
+	return nil
+}
+
+func equalFields(a, b []connector.Field) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if a[i] != b[i] {
+			return false
+		}
+	}
+	return true
+}
+
+func (b *batchRun) nested(c *connector.Change) bool {
+	for _, f := range c.Fields {
+		if _, nested := b.table.column(f.Name); nested {
+			return true
+		}
+	}
+	return false
+}
+
+func (b *batchRun) set(ctx context.Context, rows []int) error {
+	ch := &b.batch[rows[0]]
+	values, err := b.assignments(ch, b.rows[rows[0]])
+	if err != nil || len(values) == 0 {
+		return err
+	}
+	q := newQuery(b.dialect.writer(), len(rows)*len(b.table.key)+len(values))
+	q.add("UPDATE ", b.table.from, " SET ")
+	for i, v := range values {
+		if i > 0 {
+			q.add(", ")
+		}
+		q.add(v.column.target, " = ")
+		stored, _ := v.column.codec.stored(v.value)
+		q.bind(stored)
+	}
+	q.add(" WHERE ")
+	q.keysAmong(b.table.keyExprs, b.keysOf(rows))
+	return b.exec(ctx, q, len(rows))
+}
+
+type assignment struct {
+	column *column
+	value  connector.Value
+}
+
+// assignments returns the columns to set. Fields inside nested values become one new value of their column.
+func (b *batchRun) assignments(ch *connector.Change, rec *connector.Record) ([]assignment, error) {
+	var list []assignment
+	for _, f := range ch.Fields {
+		c, nested := b.table.column(f.Name)
+		if c == nil || c.live.generated || c.field.PrimaryKey {
+			return nil, fault.New(fault.Invalid, "a change names a field that cannot be set")
+		}
+		value := f.Value
+		if nested {
+			if !setNested(rec, c.field.Name, f) {
+				continue // nothing there any more
+			}
+			value, _ = rec.Get(c.field.Name)
+		}
+		done := false
+		for i := range list {
+			if list[i].column == c {
+				list[i].value, done = value, true
+			}
+		}
+		if !done {
+			list = append(list, assignment{c, value})
+		}
+	}
+	return list, nil
+}
+
+// exec runs a change and refuses one that touched more or fewer rows than meant: a trigger or a second row of the same key.
+func (b *batchRun) exec(ctx context.Context, q *query, want int) error {
+	n, err := b.session.exec(ctx, q.text.String(), q.args)
+	if err != nil {
+		return err
+	}
+	if n != int64(want) {
+		return fault.New(fault.Internal, "a change would have touched other rows than planned, and was undone")
+	}
+	return nil
+}

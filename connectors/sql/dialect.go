@@ -1,0 +1,110 @@
+package sql
+
+import (
+	"context"
+	"database/sql/driver"
+
+	"github.com/habeas-dsar/habeas/shared/connector"
+)
+
+// dialect is what differs between SQL systems.
+type dialect interface {
+	// open connects. A connection that is not writable cannot change anything.
+	open(ctx context.Context, writable bool) (driver.Conn, error)
+	// inspect reads the live schema of the named tables, letter case aside; one that does not exist is missing in the answer.
+	// The key of the answer is the name as asked for.
+	inspect(ctx context.Context, s *session, names []string) (map[string]*liveTable, error)
+	// codec translates between a column and values. The error says, for an operator, why the pair cannot work.
+	codec(c *liveColumn, f *connector.DataField) (codec, error)
+	// classify gives an error of the driver its fault class and a text without values.
+	classify(err error, doing string) error
+	// writer makes the parts of statements that are spelt differently.
+	writer() writer
+}
+
+// codec translates the values of one column.
+type codec interface {
+	// decode returns what the driver read as a value, exactly.
+	decode(v driver.Value) connector.Value
+	// sought returns the forms in which a value may be stored in the column; none when it cannot be.
+	sought(v connector.Value) []driver.Value
+	// stored returns the form in which the value is written, and the value as it will be read back.
+	stored(v connector.Value) (driver.Value, connector.Value)
+}
+
+// writer spells what differs in statements.
+type writer interface {
+	// quote makes an identifier of any name.
+	quote(name string) string
+	// placeholder returns parameter n, counted from 1.
+	placeholder(n int) string
+	// among adds the condition that the columns, taken together, equal one of the tuples. Tuples hold no null.
+	among(q *query, columns []string, tuples [][]driver.Value)
+	// same adds the condition that an expression equals a value or both are null.
+	same(q *query, column string, v driver.Value)
+	// roughly adds a condition that every row meets whose column equals one of the texts in the way of comparing; rows that
+	// do not may meet it too. indexed says that an index over the column alone folds letter case.
+	roughly(q *query, column string, texts []string, how comparison, indexed bool)
+}
+
+// comparison is a way of comparing that equality of the column does not give.
+type comparison uint8
+
+const (
+	byFolding comparison = iota // letter case aside
+	byMail                      // normal forms of mail addresses
+	byPhone                     // normal forms of telephone numbers
+	byElement                   // somewhere in nested values
+)
+
+// liveTable is a table as it is.
+type liveTable struct {
+	name    string
+	kind    string // table, view, virtual
+	columns []*liveColumn
+	// position are the expressions, of columns or hidden ones, that order rows and tell them apart: the shortest way to a row.
+	position []string
+	uniques  [][]string // sets of columns that tell rows apart, the primary key first; partial indexes left out
+	indexes  []liveIndex
+	incoming []liveReference
+}
+
+// liveColumn is a column as it is.
+type liveColumn struct {
+	name      string
+	declared  string // type in the words of the schema
+	notNull   bool
+	generated bool
+	key       int // position in the primary key, from 1; 0 = no part
+}
+
+// liveIndex is an index over whole columns without a condition.
+type liveIndex struct {
+	columns []string
+	folding bool // its only column compares letter case aside
+}
+
+// liveReference is a foreign key of another table to this one.
+type liveReference struct {
+	table    string
+	from, to []string
+}
+
+func (t *liveTable) column(name string) *liveColumn {
+	for _, c := range t.columns {
+		if equalNames(c.name, name) {
+			return c
+		}
+	}
+	return nil
+}
+
+// exactIndex reports whether an index orders the rows of one tuple by position: it covers these columns and no others.
+func (t *liveTable) exactIndex(columns []string) bool {
+	for _, i := range t.indexes {
+		if !i.folding && sameNames(i.columns, columns) {
+			return true
+		}
+	}
+	return false
+}
