@@ -51,6 +51,14 @@ func (t *table) header(dst []byte) []byte {
 		}
 		dst = appendText(dst, c)
 	}
+	return appendEnd(dst, len(dst) == len(byteOrderMark))
+}
+
+// appendEnd ends a row. A row without a single character gets a pair of quotes: readers skip empty lines.
+func appendEnd(dst []byte, empty bool) []byte {
+	if empty {
+		dst = append(dst, `""`...)
+	}
 	return append(dst, lineEnd...)
 }
 
@@ -63,13 +71,14 @@ func (t *table) row(dst []byte, fields []connector.Field) []byte {
 		dst = t.header(dst)
 	}
 	t.rows++
+	start := len(dst)
 	for i := range t.cells {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
 		dst = t.cell(dst, t.cells[i])
 	}
-	return append(dst, lineEnd...)
+	return appendEnd(dst, len(dst) == start)
 }
 
 // same takes over the values of a record whose fields are the columns, as those of a database table always are.
@@ -263,5 +272,5 @@ func (t *table) padding(row int64) string {
 	if i == len(t.widths) {
 		return ""
 	}
-	return strings.Repeat(",", len(t.columns)-t.widths[i].columns)
+	return strings.Repeat(",", len(t.columns)-max(t.widths[i].columns, 1)) // a row without columns is one empty cell
 }

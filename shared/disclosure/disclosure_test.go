@@ -217,6 +217,20 @@ func TestMixedCollectionsAndFieldsThatComeLater(t *testing.T) {
 	}
 }
 
+func TestEmptyRowsAreRows(t *testing.T) {
+	_, z := assembled(t, input(system("s", append(append(lines("one", `{"a":null}`, `{"a":""}`, `{"a":1}`), lines("none", `{}`, `{}`)...),
+		lines("late", `{}`, `{"a":1,"b":null}`, `{}`)...)...)))
+	for path, want := range map[string][][]string{
+		"data/s/one.csv":  {{"a"}, {""}, {""}, {"1"}},
+		"data/s/none.csv": {{""}, {""}, {""}},
+		"data/s/late.csv": {{"a", "b"}, {"", ""}, {"1", ""}, {"", ""}},
+	} {
+		if diff := cmp.Diff(want, table(t, z, path)); diff != "" {
+			t.Errorf("%s:\n%s", path, diff)
+		}
+	}
+}
+
 func TestColumnsAreBounded(t *testing.T) {
 	var records []disclosure.Record
 	for i := range 300 {

@@ -43,6 +43,7 @@ type volume struct {
 	fromSkip  int64 // records of it that earlier volumes hold
 	spool     *spool
 	open      map[int]*opened // by index of collection
+	uneven    []*file         // CSV files whose rows will be widened
 	csv, line []byte
 	record    connector.Record
 }
@@ -116,7 +117,7 @@ func (v *volume) write(ctx context.Context, w io.Writer) (err error) {
 func (v *volume) system(ctx context.Context, i int) (full bool, err error) {
 	v.spool = newSpool(v.assembler.options, v.assembler.tools)
 	defer func() { err = errors.Join(err, v.spool.close()) }()
-	v.open = map[int]*opened{}
+	v.open, v.uneven = map[int]*opened{}, nil
 	if v.in.Systems[i].Records != nil {
 		if full, err = v.records(ctx, i); err != nil {
 			return false, err
@@ -179,9 +180,12 @@ func (v *volume) take(ctx context.Context, i, k int, r Record) (fits bool, err e
 	if first {
 		v.begin(i, k, o)
 	}
-	columns := len(o.table.columns)
+	columns, even := len(o.table.columns), len(o.table.widths) == 0
 	v.csv = o.table.row(v.csv[:0], v.record.Fields)
 	v.spool.bound += (o.records + 1) * int64(len(o.table.columns)-columns) // what widening may add
+	if even && len(o.table.widths) > 0 {
+		v.uneven = append(v.uneven, o.csv)
+	}
 	sep := ",\n"
 	if o.records == 0 {
 		sep = "[\n"
@@ -222,10 +226,8 @@ func (v *volume) fits(ctx context.Context, cost int64) (bool, error) {
 // bound returns how large the zip can become at most with what was taken so far.
 func (v *volume) bound() int64 {
 	n := v.used + v.spool.bound + trailerCost + noteCost
-	for _, o := range v.open {
-		if len(o.table.widths) > 0 {
-			n += o.csv.deflated / 8 // wider rows deflate a little differently
-		}
+	for _, f := range v.uneven {
+		n += f.deflated / 8 // wider rows deflate a little differently
 	}
 	return n
 }
@@ -320,7 +322,7 @@ func (v *volume) complete(i int) error {
 
 // end closes the volume: as the last one with index.html and manifest.json if there is room, otherwise with a note.
 func (v *volume) end(ctx context.Context, last bool) (err error) {
-	v.spool, v.open = newSpool(v.assembler.options, v.assembler.tools), nil
+	v.spool, v.open, v.uneven = newSpool(v.assembler.options, v.assembler.tools), nil, nil
 	defer func() { err = errors.Join(err, v.spool.close()) }()
 	if last {
 		if v.state.Done, err = v.finish(ctx); err != nil {
