@@ -374,6 +374,8 @@ func listWhileWriting(t *testing.T, s blobs.Store) {
 			}
 		}
 	})
+	defer wg.Wait()
+	defer close(stop)
 	for range 50 {
 		got := slices.DeleteFunc(all(t, s, "m/", 2), func(name string) bool { return strings.HasPrefix(name, "m/m/x") })
 		if !slices.Equal(got, want) {
@@ -381,8 +383,6 @@ func listWhileWriting(t *testing.T, s blobs.Store) {
 			break
 		}
 	}
-	close(stop)
-	wg.Wait()
 }
 
 // atOnce: writers of one object never mix, readers never see half of one, and places that come and go stay usable.

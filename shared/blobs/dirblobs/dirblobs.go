@@ -37,6 +37,7 @@ type Store struct {
 	drafts string   // of this process, below root
 	lock   *os.File // held while this process may have drafts
 
+	empty sync.RWMutex // held by who removes empty directories, shared by who makes and fills them
 	mu    sync.Mutex
 	fresh map[string]int // directories below objects/ that are being made and may not be on disk yet, with their makers
 }
@@ -138,38 +139,53 @@ func (s *Store) publish(draft, target string) error {
 		if err = s.root.Rename(draft, target); !errors.Is(err, fs.ErrNotExist) {
 			break
 		}
-		// The directory is not there, or a Delete just took it away because it was empty.
-		if err := s.makeDir(dir); err != nil {
-			return classify(err, fault.Unavailable, "creating place of object")
+		// The directory is not there. Another process may take it away again while it is empty, hence several tries.
+		if err = s.renameIntoNew(draft, target); !errors.Is(err, fs.ErrNotExist) {
+			break
 		}
 	}
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fault.New(fault.Unavailable, "publishing object: its place is taken away all the time")
+	case err != nil:
 		return classify(err, fault.Unavailable, "publishing object")
+	case s.isFresh(dir):
+		err = s.syncUp(dir)
+	default:
+		err = syncDir(s.root, dir)
 	}
-	if s.isFresh(dir) {
-		return classify(s.syncUp(dir), fault.Unavailable, "flushing place of object")
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // deleted meanwhile, place and all
 	}
-	return classify(syncDir(s.root, dir), fault.Unavailable, "flushing place of object")
+	return classify(err, fault.Unavailable, "flushing place of object")
 }
 
-// makeDir makes a directory and flushes it and its parents. Until that is done it is fresh, so that others who already find
-// it there do not take it for durable. After an error it stays fresh.
-func (s *Store) makeDir(dir string) error {
+// renameIntoNew makes the directory of target, renames draft to it and flushes the directory and its parents. Until that is
+// done the directory is fresh, so that others who find it there do not take it for durable. After a failed flush it stays
+// fresh.
+func (s *Store) renameIntoNew(draft, target string) error {
+	dir := path.Dir(target)
 	s.mu.Lock()
 	s.fresh[dir]++
 	s.mu.Unlock()
-	if err := s.root.MkdirAll(dir, 0o700); err != nil {
-		return err //nolint:wrapcheck // classified by the caller
+
+	s.empty.RLock()
+	err := s.root.MkdirAll(dir, 0o700)
+	if err == nil {
+		err = s.root.Rename(draft, target)
 	}
-	if err := s.syncUp(dir); err != nil {
-		return err
+	s.empty.RUnlock()
+	if err == nil {
+		if err := s.syncUp(dir); err != nil {
+			return err
+		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.fresh[dir]--; s.fresh[dir] == 0 {
 		delete(s.fresh, dir)
 	}
-	return nil
+	return err //nolint:wrapcheck // classified by the caller
 }
 
 // isFresh reports whether somebody is making dir, or something below it and dir on the way.
@@ -184,7 +200,7 @@ func (s *Store) isFresh(dir string) bool {
 	return false
 }
 
-// syncUp flushes dir and its parents up to objects/. Directories that another Delete removed meanwhile need no flush.
+// syncUp flushes dir and its parents up to objects/. Directories that a Delete removed meanwhile need no flush.
 func (s *Store) syncUp(dir string) error {
 	for ; ; dir = path.Dir(dir) {
 		if err := syncDir(s.root, dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -251,9 +267,11 @@ func (s *Store) Delete(ctx context.Context, name string) error {
 		return classify(err, fault.Unavailable, "deleting object")
 	}
 	dir := path.Dir(target)
+	s.empty.Lock()
 	for dir != objectsDir && s.root.Remove(dir) == nil {
 		dir = path.Dir(dir)
 	}
+	s.empty.Unlock()
 	return classify(s.syncUp(dir), fault.Unavailable, "flushing place of object")
 }
 

@@ -3,6 +3,8 @@ package dirblobs_test
 import (
 	"bufio"
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -10,6 +12,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/habeas-dsar/habeas/shared/blobs"
@@ -133,6 +136,31 @@ func TestKilledProcessLeavesNothing(t *testing.T) {
 	if got := files(t, drafts); len(got) != 4 {
 		t.Errorf("drafts of the dead are left: %q", got)
 	}
+}
+
+// TestTwoStoresShareADirectory: what one takes away because it is empty, the other may be about to fill.
+func TestTwoStoresShareADirectory(t *testing.T) {
+	dir := t.TempDir()
+	var wg sync.WaitGroup
+	for i := range 2 {
+		s, name := open(t, dir), fmt.Sprintf("x/y/z/%d", i)
+		wg.Go(func() {
+			for range 100 {
+				if _, err := s.Put(t.Context(), name, strings.NewReader(name)); err != nil {
+					t.Errorf("Put: %v", err)
+				}
+				r, info, err := s.Open(t.Context(), name, 0)
+				if err != nil || info.Bytes != int64(len(name)) {
+					t.Errorf("Open: %v", err)
+					continue
+				}
+				if err := errors.Join(r.Close(), s.Delete(t.Context(), name)); err != nil {
+					t.Errorf("Delete: %v", err)
+				}
+			}
+		})
+	}
+	wg.Wait()
 }
 
 func TestSymbolicLinksLeadNowhere(t *testing.T) {

@@ -120,8 +120,8 @@ func (l *listing) next(ctx context.Context, dir, after string) (names []string, 
 				more = true
 			}
 		}
-		if errors.Is(err, io.EOF) {
-			break
+		if errors.Is(err, io.EOF) || errors.Is(err, fs.ErrNotExist) {
+			break // at the end, or the directory was taken away meanwhile
 		}
 		if err != nil {
 			return nil, false, classify(err, fault.Unavailable, "listing objects")
