@@ -3,7 +3,10 @@ package evidence_test
 import (
 	"archive/zip"
 	"bytes"
+	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -203,6 +206,33 @@ func TestForeignKeyShowsAgainstTheKeyGiven(t *testing.T) {
 	// The key of another tenant does not speak for this one, even if it signed.
 	if r := verify(t, writeBundle(t, exampleInput(t)), publicKey(t, "globex", newSigner(1))); r.OK() {
 		t.Error("the key of another tenant is taken")
+	}
+}
+
+// TestBundleSignedByAnotherTenant: a bundle that names its signer honestly is still none of this tenant.
+func TestBundleSignedByAnotherTenant(t *testing.T) {
+	private, public, err := note.GenerateKey(rand.Reader, "habeas/globex")
+	if err != nil {
+		t.Fatal(err)
+	}
+	signer, err := note.NewSigner(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := unzip(t, writeBundle(t, exampleInput(t)))
+	before := sha256.Sum256([]byte(files["bundle.json"]))
+	replace("bundle.json", "habeas/acme", "habeas/globex")(files)
+	after := sha256.Sum256([]byte(files["bundle.json"]))
+	text, _, _ := strings.Cut(files["checkpoint"], "\n\n")
+	text = strings.Replace(text, hex.EncodeToString(before[:]), hex.EncodeToString(after[:]), 1) + "\n"
+	signed, err := note.Sign(&note.Note{Text: text}, signer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files["checkpoint"], files["key.pub"] = string(signed), public+"\n"
+	r := verify(t, pack(t, files), "")
+	if len(r.Findings) != 1 || r.Findings[0].Kind != evidence.BadSignature {
+		t.Errorf("findings %+v, want bad_signature only", r.Findings)
 	}
 }
 

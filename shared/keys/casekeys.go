@@ -15,7 +15,7 @@ import (
 	"github.com/habeas-dsar/habeas/shared/redact"
 )
 
-// CaseKeys are the keys of one case, safe for use by several goroutines. It holds the record key and the public half of the
+// CaseKeys holds the keys of one case and is safe for use by several goroutines: the record key and the public half of the
 // results key in the open; the private half stays wrapped until OpenResults. It never prints: every fmt verb and slog show a
 // mask, JSON fails.
 type CaseKeys struct {

@@ -17,7 +17,7 @@ import (
 	"github.com/habeas-dsar/habeas/shared/subject"
 )
 
-// TenantKeys are the keys of one tenant, safe for use by several goroutines: the index key behind keyed rows, the key that
+// TenantKeys holds the keys of one tenant and is safe for use by several goroutines: the index key behind keyed rows, the key that
 // signs evidence, and the key behind one-time codes and tokens. It never prints: every fmt verb and slog show a mask, JSON
 // fails.
 type TenantKeys struct {

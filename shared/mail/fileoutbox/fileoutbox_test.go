@@ -123,6 +123,26 @@ func TestMailboxIsInOrderOfSending(t *testing.T) {
 	}
 }
 
+// TestOrderSurvivesASetBackClock: a mail sent after a restart comes last, even if the clock now says otherwise.
+func TestOrderSurvivesASetBackClock(t *testing.T) {
+	dir := t.TempDir()
+	first, second := mailtest.Message(2), mailtest.Message(1)
+	if state, err := open(t, dir).Send(t.Context(), first); state != mail.Sent {
+		t.Fatal(err)
+	}
+	later := time.Now().Add(time.Hour)
+	if err := os.Chtimes(filepath.Join(dir, first.MessageID+".eml"), later, later); err != nil {
+		t.Fatal(err)
+	}
+	o := open(t, dir)
+	if state, err := o.Send(t.Context(), second); state != mail.Sent {
+		t.Fatal(err)
+	}
+	if got, err := o.Messages(t.Context(), 0); err != nil || len(got) != 2 || got[1].ID != second.MessageID {
+		t.Errorf("got %+v, %v", got, err)
+	}
+}
+
 // TestSameMailAtOnce: of many who send the same mail, all hear Sent, and one mail is there.
 func TestSameMailAtOnce(t *testing.T) {
 	dir := t.TempDir()
