@@ -195,8 +195,13 @@ func TestSameInputSameBytes(t *testing.T) {
 func TestMixedCollectionsAndFieldsThatComeLater(t *testing.T) {
 	records := []disclosure.Record{}
 	for _, p := range [][2]string{
-		{"a", `{"id":1,"x":"one, two"}`}, {"b", `{"id":1}`}, {"a", `{"id":2,"new":"line\r\nbreak \"q\"","x":null}`},
-		{"b", `{}`}, {"a", `{"x":"last"}`}, {"a", `{"id":4,"x":"y","new":[1,{"k":"v"}],"id2":-7}`}, {"b", `{"other":true}`},
+		{"a", `{"id":1,"x":"one, two"}`},
+		{"b", `{"id":1}`},
+		{"a", `{"id":2,"new":"line\r\nbreak \"q\"","x":null}`},
+		{"b", `{}`},
+		{"a", `{"x":"last"}`},
+		{"a", `{"id":4,"x":"y","new":[1,{"k":"v"}],"id2":-7}`},
+		{"b", `{"other":true}`},
 	} {
 		records = append(records, lines(p[0], p[1])...)
 	}

@@ -12,9 +12,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/habeas-dsar/habeas/shared/blobs/sealedtemp"
 	"github.com/habeas-dsar/habeas/shared/connector"
 	"github.com/habeas-dsar/habeas/shared/disclosure"
-	"github.com/habeas-dsar/habeas/shared/disclosure/tempfiles"
 	"github.com/habeas-dsar/habeas/shared/dsar"
 	"github.com/habeas-dsar/habeas/shared/redact"
 )
@@ -38,7 +38,8 @@ func (s stored) put(_ context.Context, n int, write func(io.Writer) error) error
 func assembler(t testing.TB, o disclosure.Options) *disclosure.Assembler {
 	t.Helper()
 	if o.Temp == nil {
-		o.Temp = tempfiles.Opener(t.TempDir())
+		dir := t.TempDir()
+		o.Temp = func(context.Context) (disclosure.Temp, error) { return sealedtemp.New(dir) }
 	}
 	a, err := disclosure.New(o)
 	if err != nil {

@@ -19,7 +19,6 @@ import (
 
 	"github.com/habeas-dsar/habeas/shared/connector"
 	"github.com/habeas-dsar/habeas/shared/disclosure"
-	"github.com/habeas-dsar/habeas/shared/disclosure/tempfiles"
 	"github.com/habeas-dsar/habeas/shared/fault"
 )
 
@@ -275,7 +274,7 @@ func TestSerial(t *testing.T) {
 func TestMemoryIsBounded(t *testing.T) {
 	const limit = 40 << 20
 	stop := peakHeap()
-	_, err := assembler(t, disclosure.Options{Temp: tempfiles.Opener(t.TempDir()), MemoryBytes: 1 << 20}).Assemble(context.Background(), many(150_000), discard)
+	_, err := assembler(t, disclosure.Options{MemoryBytes: 1 << 20}).Assemble(context.Background(), many(150_000), discard)
 	if err != nil {
 		t.Fatal(err)
 	}
