@@ -29,7 +29,6 @@ type caseRow struct {
 	ReceivedAt time.Time   `json:"receivedAt"`
 	DueAt      time.Time   `json:"dueAt,omitzero"`
 	DueDate    string      `json:"dueDate,omitempty"`
-	Law        string      `json:"law,omitempty"`
 	ClosedAt   time.Time   `json:"closedAt,omitzero"`
 	Operator   bool        `json:"operator,omitempty"` // waits for somebody who runs Habeas
 }
@@ -37,32 +36,31 @@ type caseRow struct {
 func rowOf(c casefile.Case) caseRow {
 	return caseRow{
 		ID: c.ID, Reference: c.Reference, Right: c.Right, Status: c.Status, Phase: c.Phase, Channel: c.Channel, ReceivedAt: c.ReceivedAt,
-		DueAt: c.Due.At, DueDate: c.Due.Date, Law: c.Law.Pack, ClosedAt: c.ClosedAt, Operator: c.Operator != nil && c.Operator.Next == "",
+		DueAt: c.Due.At, DueDate: c.Due.Date, ClosedAt: c.ClosedAt, Operator: c.Operator != nil && c.Operator.Next == "",
 	}
 }
 
 // caseView is the answer to GET /cases/{id}.
 type caseView struct {
 	caseRow
-	Locale       string             `json:"locale,omitempty"`
-	OpenedAt     time.Time          `json:"openedAt"`
-	LawFacts     lawView            `json:"lawFacts"`
-	Due          dueView            `json:"due"`
-	Verification verificationView   `json:"verification"`
-	Systems      []progress.System  `json:"systems"`
-	Tasks        []taskView         `json:"tasks"`
-	Recipients   []recipientView    `json:"recipients"`
-	Messages     []messageView      `json:"messages"`
-	Notes        []messageView      `json:"notes"`
-	Decisions    []decisionView     `json:"decisions"`
-	Operator     *operatorView      `json:"operatorFault,omitempty"`
-	Response     *responseView      `json:"response,omitempty"`
-	DuplicateOf  string             `json:"duplicateOf,omitempty"`
-	MergedInto   string             `json:"mergedInto,omitempty"`
-	Merged       []string           `json:"merged,omitempty"`
-	Answer       dsar.Outcome       `json:"answer,omitempty"`
-	Personal     *personalView      `json:"personal,omitempty"` // with reveal_data only
-	Explanation  []casefile.DueStep `json:"explanation"`
+	Locale       string            `json:"locale,omitempty"`
+	OpenedAt     time.Time         `json:"openedAt"`
+	Law          lawView           `json:"law"`
+	Due          dueView           `json:"due"`
+	Verification verificationView  `json:"verification"`
+	Systems      []progress.System `json:"systems"`
+	Tasks        []taskView        `json:"tasks"`
+	Recipients   []recipientView   `json:"recipients"`
+	Messages     []messageView     `json:"messages"`
+	Notes        []messageView     `json:"notes"`
+	Decisions    []decisionView    `json:"decisions"`
+	Operator     *operatorView     `json:"operatorFault,omitempty"`
+	Response     *responseView     `json:"response,omitempty"`
+	DuplicateOf  string            `json:"duplicateOf,omitempty"`
+	MergedInto   string            `json:"mergedInto,omitempty"`
+	Merged       []string          `json:"merged,omitempty"`
+	Answer       dsar.Outcome      `json:"answer,omitempty"`
+	Personal     *personalView     `json:"personal,omitempty"` // with reveal_data only
 }
 
 type lawView struct {
@@ -241,9 +239,8 @@ func (h *Handler) view(ctx context.Context, f *casefile.File, reveal bool) (*cas
 	c := &f.Case
 	v := &caseView{
 		caseRow: rowOf(*c), Locale: c.Locale, OpenedAt: c.OpenedAt, Answer: c.Answer,
-		LawFacts:     lawView{c.Law.Pack, c.Law.Version, h.lawTitle(c), c.Law.Country, c.Law.Region, c.Law.Assumption, c.Due.Granted},
+		Law:          lawView{c.Law.Pack, c.Law.Version, h.lawTitle(c), c.Law.Country, c.Law.Region, c.Law.Assumption, c.Due.Granted},
 		Due:          dueView{c.Due.At, c.Due.Date, c.Due.Notice, c.Extension != nil, steps(c)},
-		Explanation:  steps(c),
 		Verification: verificationView{c.Verification.Level, c.Verification.Asked, c.Verification.VerifiedAt, c.Verification.ExpiresAt, c.Verification.Expired},
 		Tasks:        []taskView{}, Recipients: []recipientView{}, Decisions: decisions(c), Response: responseOf(c),
 		DuplicateOf: c.DuplicateOf, MergedInto: c.MergedInto, Merged: c.Merged,
@@ -364,7 +361,7 @@ func (h *Handler) entries(ctx context.Context, tenant, id string) ([]entryView, 
 	return out, nil
 }
 
-// revealable reports whether the caller asks for and may see the personal part; each look is recorded before it happens.
+// reveal reports whether the caller asks for and may see the personal part; each look is recorded before it happens.
 func (h *Handler) reveal(ctx context.Context, c *caller, id string, wanted bool) (bool, error) {
 	if !wanted || !c.may(registry.RevealData) {
 		return false, nil

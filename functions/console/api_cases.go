@@ -1,0 +1,161 @@
+package console
+
+import (
+	"bytes"
+	"fmt"
+	"mime"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/habeas-dsar/habeas/functions/internal/web"
+	"github.com/habeas-dsar/habeas/shared/casefile"
+	"github.com/habeas-dsar/habeas/shared/dsar"
+	"github.com/habeas-dsar/habeas/shared/fault"
+	"github.com/habeas-dsar/habeas/shared/plan"
+)
+
+func (h *Handler) apiCases(w http.ResponseWriter, r *http.Request, c *caller) error {
+	q, err := readQuery(r.URL.Query(), c.zone)
+	if err != nil {
+		return err
+	}
+	list, next, err := h.cases(r.Context(), c, q)
+	if err != nil {
+		return err
+	}
+	rows := make([]caseRow, 0, len(list))
+	for _, one := range list {
+		rows = append(rows, rowOf(one))
+	}
+	web.WriteJSON(w, http.StatusOK, map[string]any{"cases": rows, "next": next})
+	return nil
+}
+
+func (h *Handler) apiIntake(w http.ResponseWriter, r *http.Request, c *caller) error {
+	var in noted
+	if err := web.ReadJSON(w, r, &in); err != nil {
+		return err
+	}
+	ans, err := h.intake(r.Context(), c, in)
+	if err != nil {
+		return err
+	}
+	ans.write(w)
+	return nil
+}
+
+// load reads the case of the path.
+func (h *Handler) load(r *http.Request, c *caller) (*casefile.File, error) {
+	id, err := caseID(r)
+	if err != nil {
+		return nil, err
+	}
+	return h.Cases.Load(r.Context(), c.tenant.Name, id)
+}
+
+func (h *Handler) apiCase(w http.ResponseWriter, r *http.Request, c *caller) error {
+	f, err := h.load(r, c)
+	if err != nil {
+		return err
+	}
+	wanted := r.URL.Query().Get("reveal") != "false"
+	shown, err := h.reveal(r.Context(), c, f.Case.ID, wanted)
+	if err != nil {
+		return err
+	}
+	v, err := h.view(r.Context(), f, shown)
+	if err != nil {
+		return err
+	}
+	web.WriteJSON(w, http.StatusOK, v)
+	return nil
+}
+
+func sortEntries(list []entryView) {
+	slices.SortStableFunc(list, func(a, b entryView) int {
+		if d := a.At.Compare(b.At); d != 0 {
+			return d
+		}
+		if a.Chain == b.Chain {
+			return int(a.Seq - b.Seq)
+		}
+		return strings.Compare(a.Chain, b.Chain)
+	})
+}
+
+// apiTimeline pages through the evidence, oldest first. Evidence only grows at its end, so the number of the entry is a
+// cursor that stays true.
+func (h *Handler) apiTimeline(w http.ResponseWriter, r *http.Request, c *caller) error {
+	var bad web.Fields
+	limit, from := readLimit(r.URL.Query(), &bad), 0
+	if s := r.URL.Query().Get("cursor"); s != "" {
+		var err error
+		if from, err = strconv.Atoi(s); err != nil || from < 0 {
+			bad.Add("/cursor", "this cursor belongs to another list")
+		}
+	}
+	if err := bad.Err(); err != nil {
+		return err
+	}
+	f, err := h.load(r, c)
+	if err != nil {
+		return err
+	}
+	list, err := h.entries(r.Context(), c.tenant.Name, f.Case.ID)
+	if err != nil {
+		return err
+	}
+	from = min(from, len(list))
+	to, next := min(from+limit, len(list)), ""
+	if to < len(list) {
+		next = strconv.Itoa(to)
+	}
+	web.WriteJSON(w, http.StatusOK, map[string]any{"entries": list[from:to], "next": next})
+	return nil
+}
+
+func (h *Handler) apiEvidence(w http.ResponseWriter, r *http.Request, c *caller) error {
+	f, err := h.load(r, c)
+	if err != nil {
+		return err
+	}
+	var b bytes.Buffer
+	if err := h.Cases.WriteBundle(r.Context(), &b, c.tenant.Name, f.Case.ID); err != nil {
+		return fmt.Errorf("exporting evidence: %w", err)
+	}
+	if err := h.record(r.Context(), c, act{Kind: evidenceRead, CaseID: f.Case.ID}); err != nil {
+		return err
+	}
+	head := w.Header()
+	head.Set("Content-Type", "application/zip")
+	head.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": "evidence-" + f.Case.Reference + ".zip"}))
+	head.Set("Cache-Control", "no-store")
+	_, _ = w.Write(b.Bytes()) // the connection may be gone
+	return nil
+}
+
+// planView is the contract's answer to GET /cases/{id}/plan, with the decision on it.
+type planView struct {
+	plan.Plan
+	Waiting  bool          `json:"waiting"` // somebody has to decide
+	Decision *decisionView `json:"decision,omitempty"`
+}
+
+func (h *Handler) apiPlan(w http.ResponseWriter, r *http.Request, c *caller) error {
+	f, err := h.load(r, c)
+	if err != nil {
+		return err
+	}
+	one := &f.Case
+	if one.Plan == nil {
+		return fault.New(fault.NotFound, "this case has no plan yet")
+	}
+	v := planView{
+		Plan: *one.Plan, Decision: decisionOf("plan", one.PlanDecision),
+		Waiting: one.Status == dsar.AwaitingReview && one.Phase == dsar.PhaseReviewPlan && !one.PlanApproved() && !one.Stopping(),
+	}
+	web.WriteJSON(w, http.StatusOK, v)
+	return nil
+}

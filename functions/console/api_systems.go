@@ -1,0 +1,333 @@
+package console
+
+import (
+	"cmp"
+	"encoding/json"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/habeas-dsar/habeas/functions/internal/web"
+	"github.com/habeas-dsar/habeas/shared/connector"
+	"github.com/habeas-dsar/habeas/shared/dsar"
+	"github.com/habeas-dsar/habeas/shared/fault"
+	"github.com/habeas-dsar/habeas/shared/registry"
+	"github.com/habeas-dsar/habeas/shared/subject"
+)
+
+// systemBody is what can be said of a system: the fields of systems.yaml.
+type systemBody struct {
+	Name       string               `json:"name,omitempty"`
+	Title      string               `json:"title,omitempty"`
+	Kind       string               `json:"kind"`
+	Owner      string               `json:"owner,omitempty"`
+	Settings   json.RawMessage      `json:"settings,omitempty"`
+	Secrets    map[string]string    `json:"secrets,omitempty"` // references, never values
+	Dataset    string               `json:"dataset,omitempty"` // the YAML itself
+	Recipients []string             `json:"recipients,omitempty"`
+	Rights     []dsar.Right         `json:"rights,omitempty"`
+	Autopilot  bool                 `json:"autopilot,omitempty"`
+	Facts      registry.SystemFacts `json:"facts,omitzero"`
+}
+
+// systemView is a system as the API shows it: what was said, and what registration found out.
+type systemView struct {
+	systemBody
+	Identifiers []subject.Kind `json:"identifiers"`
+	Collections []string       `json:"collections"`
+	CheckedAt   time.Time      `json:"checkedAt,omitzero"`
+	Problem     string         `json:"problem,omitempty"`
+}
+
+func systemOf(s registry.System) systemView {
+	v := systemView{
+		systemBody:  systemBody{s.Name, s.Title, s.Kind, s.Owner, s.Settings, s.Secrets, s.Dataset, s.Recipients, s.Rights, s.Autopilot, s.Facts},
+		Identifiers: s.Identifiers, Collections: s.Collections, CheckedAt: s.CheckedAt, Problem: s.Problem,
+	}
+	if v.Identifiers == nil {
+		v.Identifiers = []subject.Kind{}
+	}
+	if v.Collections == nil {
+		v.Collections = []string{}
+	}
+	return v
+}
+
+func (h *Handler) apiSystems(w http.ResponseWriter, r *http.Request, c *caller) error {
+	all, err := h.Registry.Systems(r.Context(), c.tenant.Name)
+	if err != nil {
+		return err
+	}
+	out := make([]systemView, 0, len(all))
+	for _, s := range all {
+		v := systemOf(s)
+		v.Settings, v.Secrets, v.Dataset = nil, nil, "" // one system at a time
+		out = append(out, v)
+	}
+	web.WriteJSON(w, http.StatusOK, map[string]any{"systems": out})
+	return nil
+}
+
+func (h *Handler) apiSystem(w http.ResponseWriter, r *http.Request, c *caller) error {
+	s, err := h.Registry.System(r.Context(), c.tenant.Name, r.PathValue("name"))
+	if err != nil {
+		return err
+	}
+	web.WriteJSON(w, http.StatusOK, systemOf(s))
+	return nil
+}
+
+var (
+	kindName  = regexp.MustCompile(`^[a-z][a-z0-9_]{0,39}$`)
+	secretRef = regexp.MustCompile(`^(env:[A-Za-z_][A-Za-z0-9_]*|file:.{1,400})$`)
+)
+
+// check holds a system to what can be said without opening it.
+func (b systemBody) check(name string) error {
+	var bad web.Fields
+	if err := registry.CheckName("/name", name); err != nil || (b.Name != "" && b.Name != name) {
+		bad.Add("/name", "the name in the address is 1 to 63 characters of a-z, 0-9, - and _, and the body repeats it or leaves it out")
+	}
+	if !kindName.MatchString(b.Kind) {
+		bad.Add("/kind", "name the kind of connector")
+	}
+	if len(b.Title) > 200 || len(b.Owner) > 320 {
+		bad.Add("/title", "a title has at most 200 characters, an owner 320")
+	}
+	for name, ref := range b.Secrets {
+		if !kindName.MatchString(name) || !secretRef.MatchString(ref) {
+			bad.Add("/secrets", "a secret is named by a reference, env:NAME or file:PATH; its value never comes here")
+			break
+		}
+	}
+	if slices.ContainsFunc(b.Rights, func(r dsar.Right) bool { return !r.Valid() }) {
+		bad.Add("/rights", "there is no such right")
+	}
+	if slices.ContainsFunc(b.Recipients, func(n string) bool { return registry.CheckName("", n) != nil }) {
+		bad.Add("/recipients", "name recipients as they are registered")
+	}
+	return bad.Err()
+}
+
+// problems are what the live system contradicts, as bad input.
+func problems(list []connector.Problem) error {
+	var bad web.Fields
+	for _, p := range list {
+		at := "/dataset"
+		for _, part := range []string{p.Collection, p.Field} {
+			if part != "" {
+				at += "/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(part)
+			}
+		}
+		bad.Add(at, p.Text)
+	}
+	return bad.Err()
+}
+
+func (h *Handler) apiPutSystem(w http.ResponseWriter, r *http.Request, c *caller) error {
+	var in systemBody
+	if err := web.ReadJSON(w, r, &in); err != nil {
+		return err
+	}
+	name := r.PathValue("name")
+	if err := in.check(name); err != nil {
+		return err
+	}
+	old, err := h.Registry.System(r.Context(), c.tenant.Name, name)
+	fresh := fault.Has(err, fault.NotFound)
+	if err != nil && !fresh {
+		return err
+	}
+	found, list, err := h.Systems.Apply(r.Context(), registry.System{
+		Tenant: c.tenant.Name, Name: name, Title: in.Title, Kind: in.Kind, Owner: in.Owner, Settings: in.Settings, Secrets: in.Secrets,
+		Dataset: in.Dataset, BaseDir: old.BaseDir, Recipients: in.Recipients, Rights: in.Rights, Autopilot: in.Autopilot, Facts: in.Facts,
+		Version: old.Version,
+	})
+	if err == nil {
+		err = problems(list)
+	}
+	if err != nil {
+		return err
+	}
+	if err := h.record(r.Context(), c, act{Kind: systemPut, Target: name}); err != nil {
+		return err
+	}
+	status := http.StatusOK
+	if fresh {
+		status = http.StatusCreated
+	}
+	web.WriteJSON(w, status, systemOf(found))
+	return nil
+}
+
+func (h *Handler) apiDeleteSystem(w http.ResponseWriter, r *http.Request, c *caller) error {
+	name := r.PathValue("name")
+	if _, err := h.Registry.System(r.Context(), c.tenant.Name, name); err != nil {
+		return err
+	}
+	if err := h.record(r.Context(), c, act{Kind: systemGone, Target: name}); err != nil {
+		return err
+	}
+	if err := h.Registry.DeleteSystem(r.Context(), c.tenant.Name, name); err != nil {
+		return err
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// healthView is the answer to a test of a system.
+type healthView struct {
+	Name      string              `json:"name"`
+	Reachable bool                `json:"reachable"`
+	Ready     bool                `json:"ready"`
+	Class     fault.Class         `json:"class,omitempty"` // of what kept the system from being reached
+	Rights    []dsar.Right        `json:"rights"`
+	Problems  []connector.Problem `json:"problems"`
+}
+
+// checkSystem tests a registered system. One that cannot be reached is an answer, not an error.
+func (h *Handler) checkSystem(r *http.Request, c *caller, name string) (healthView, error) {
+	v := healthView{Name: name, Rights: []dsar.Right{}, Problems: []connector.Problem{}}
+	if _, err := h.Registry.System(r.Context(), c.tenant.Name, name); err != nil {
+		return v, err
+	}
+	found, err := h.Systems.Check(r.Context(), c.tenant.Name, name)
+	switch class := fault.ClassOf(err); class {
+	case "":
+		v.Reachable, v.Ready = found.Reachable, found.Reachable && len(found.Problems) == 0
+		v.Problems = append(v.Problems, found.Problems...)
+		for _, right := range found.Rights {
+			v.Rights = append(v.Rights, dsar.Right(right))
+		}
+	case fault.Unavailable, fault.Throttled, fault.Misconfigured, fault.Invalid:
+		v.Class = class
+		v.Problems = append(v.Problems, connector.Problem{Text: whyNot(class)})
+	default:
+		return v, err
+	}
+	return v, nil
+}
+
+func whyNot(class fault.Class) string {
+	switch class {
+	case fault.Misconfigured:
+		return "The system refuses the settings or credentials that are registered."
+	case fault.Invalid:
+		return "The settings or the data map that are registered are not valid for this kind of system."
+	}
+	return "The system cannot be reached at the moment."
+}
+
+func (h *Handler) apiCheckSystem(w http.ResponseWriter, r *http.Request, c *caller) error {
+	name := r.PathValue("name")
+	v, err := h.checkSystem(r, c, name)
+	if err != nil {
+		return err
+	}
+	ans, err := newReply(http.StatusOK, v)
+	if err != nil {
+		return err
+	}
+	extra, err := h.remember(c, ans)
+	if err != nil {
+		return err
+	}
+	if err := h.record(r.Context(), c, act{Kind: systemChecked, Target: name}, extra...); err != nil {
+		return err
+	}
+	ans.write(w)
+	return nil
+}
+
+// recipientBody is what can be said of a recipient.
+type recipientBody struct {
+	Name    string `json:"name,omitempty"`
+	Title   string `json:"title"`
+	Country string `json:"country,omitempty"`
+	Purpose string `json:"purpose,omitempty"`
+	Email   string `json:"email,omitempty"`
+	Webhook string `json:"webhook,omitempty"`
+}
+
+func (h *Handler) apiRecipients(w http.ResponseWriter, r *http.Request, c *caller) error {
+	all, err := h.Registry.Recipients(r.Context(), c.tenant.Name)
+	if err != nil {
+		return err
+	}
+	out := make([]recipientBody, 0, len(all))
+	for _, v := range all {
+		out = append(out, recipientBody{v.Name, v.Title, v.Country, v.Purpose, v.Email, v.Webhook})
+	}
+	web.WriteJSON(w, http.StatusOK, map[string]any{"recipients": out})
+	return nil
+}
+
+func (h *Handler) apiRecipient(w http.ResponseWriter, r *http.Request, c *caller) error {
+	all, err := h.Registry.Recipients(r.Context(), c.tenant.Name)
+	if err != nil {
+		return err
+	}
+	for _, v := range all {
+		if v.Name == r.PathValue("name") {
+			web.WriteJSON(w, http.StatusOK, recipientBody{v.Name, v.Title, v.Country, v.Purpose, v.Email, v.Webhook})
+			return nil
+		}
+	}
+	return fault.New(fault.NotFound, "there is no such recipient")
+}
+
+var (
+	countryCode = regexp.MustCompile(`^[A-Z]{2}$`)
+	webhookURL  = regexp.MustCompile(`^https://[^\s/]+(/\S*)?$`)
+)
+
+func (b recipientBody) check(name string) error {
+	var bad web.Fields
+	if err := registry.CheckName("/name", name); err != nil || (b.Name != "" && b.Name != name) {
+		bad.Add("/name", "the name in the address is 1 to 63 characters of a-z, 0-9, - and _, and the body repeats it or leaves it out")
+	}
+	if t := strings.TrimSpace(b.Title); t == "" || len(t) > 200 {
+		bad.Add("/title", "say who it is, in at most 200 characters")
+	}
+	if b.Country != "" && !countryCode.MatchString(b.Country) {
+		bad.Add("/country", "a country has two letters, such as DE (ISO 3166-1)")
+	}
+	if len(b.Purpose) > 500 {
+		bad.Add("/purpose", "this is longer than 500 characters")
+	}
+	if b.Email != "" {
+		if _, err := subject.New(subject.Email, b.Email); err != nil {
+			bad.Add("/email", "this is not an e-mail address like name@example.com")
+		}
+	}
+	if b.Webhook != "" && (!webhookURL.MatchString(b.Webhook) || len(b.Webhook) > 500) {
+		bad.Add("/webhook", "a webhook is an https address")
+	}
+	return bad.Err()
+}
+
+func (h *Handler) apiPutRecipient(w http.ResponseWriter, r *http.Request, c *caller) error {
+	var in recipientBody
+	if err := web.ReadJSON(w, r, &in); err != nil {
+		return err
+	}
+	name := r.PathValue("name")
+	if err := in.check(name); err != nil {
+		return err
+	}
+	err := h.Registry.PutRecipient(r.Context(), registry.Recipient{
+		Tenant: c.tenant.Name, Name: name, Title: strings.TrimSpace(in.Title), Country: in.Country, Purpose: in.Purpose, Email: in.Email, Webhook: in.Webhook,
+	})
+	if err != nil {
+		return err
+	}
+	if err := h.record(r.Context(), c, act{Kind: recipientPut, Target: name}); err != nil {
+		return err
+	}
+	in.Name = cmp.Or(in.Name, name)
+	web.WriteJSON(w, http.StatusOK, in)
+	return nil
+}
