@@ -189,7 +189,7 @@ func TestFileNames(t *testing.T) {
 		if !regexp.MustCompile(`^(data/[A-Za-z0-9_-][A-Za-z0-9._-]*/[A-Za-z0-9_-][A-Za-z0-9._-]*\.(json|csv)|index\.html|manifest\.json)$`).MatchString(f.Name) {
 			t.Errorf("the zip has a file %q", f.Name)
 		}
-		for _, segment := range strings.SplitSeq(lower, "/") {
+		for segment := range strings.SplitSeq(lower, "/") {
 			stem, _, _ := strings.Cut(segment, ".")
 			if stem == "con" || stem == "nul" || stem == "com1" || strings.HasSuffix(segment, ".") || len(segment) > 100 {
 				t.Errorf("%s is no file name on Windows", f.Name)
