@@ -50,7 +50,12 @@ func (t *task) locate(ctx context.Context) (Turn, error) {
 
 // ambiguous ends a task without data and without change.
 func (t *task) ambiguous(reason string) Turn {
-	return Turn{Status: Person, Outcome: dsar.Ambiguous, Reason: reason, Collections: t.st.Collections, State: t.st.write()}
+	return Turn{Status: Person, Outcome: dsar.Ambiguous, Reason: reason, Collections: t.st.Collections, State: t.st.write(), Leftover: t.st.Leftover}
+}
+
+// reset forgets all progress: whoever goes on begins anew.
+func (t *task) reset(collections ...connector.CollectionResult) {
+	t.st = state{Version: stateVersion, Action: t.ins.Action, Collections: collections, Leftover: t.st.Spooled || t.st.Leftover}
 }
 
 // access reads the person's records into sealed parts.
@@ -82,9 +87,8 @@ func (t *task) access(ctx context.Context) (Turn, error) {
 	var turn Turn
 	switch {
 	case progress.Finished:
-		if turn, err = t.finished(PlanRef{}); err == nil {
-			err = t.clearSpool(ctx, sp)
-		}
+		t.leaveSpool(sp)
+		turn, err = t.finished(PlanRef{})
 	default:
 		turn, err = t.paused(ctx, sp, err)
 	}
@@ -167,12 +171,7 @@ func (t *task) dropParts(ctx context.Context, c connector.CollectionResult) (Tur
 	if err := t.removeAll(ctx, t.object("raw")); err != nil {
 		return Turn{}, err
 	}
-	if t.st.Spooled {
-		if err := t.removeAll(ctx, t.object("spool")); err != nil {
-			return Turn{}, err
-		}
-	}
-	t.st = state{Version: stateVersion, Action: t.ins.Action, Collections: []connector.CollectionResult{c}}
+	t.reset(c)
 	return t.ambiguous("several people may be meant: " + c.Note), nil
 }
 

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/habeas-dsar/habeas/shared/connector"
 	"github.com/habeas-dsar/habeas/shared/connector/spool"
@@ -43,25 +44,23 @@ func (t *task) prepare(ctx context.Context, s steps) (turn Turn, done bool, err 
 		return Turn{}, false, err
 	}
 	if drift != "" {
-		err := t.clearSpool(ctx, sp)
-		t.st = state{Version: stateVersion, Action: t.ins.Action} // whoever goes on compares again
-		return t.drifted(drift), false, err
+		t.leaveSpool(sp)
+		t.reset()
+		return t.drifted(drift), false, nil
 	}
 	list, err := t.writeList(ctx, t.object("plan")+"/act", sp.Scan(ctx, acting, nil))
 	if err != nil {
 		return Turn{}, false, err
 	}
-	if err := t.clearSpool(ctx, sp); err != nil {
-		return Turn{}, false, err
-	}
-	t.st.Phase, t.st.Cursor, t.st.List, t.st.Collections = phaseApply, "", list, nil
+	t.leaveSpool(sp)
+	t.st.Phase, t.st.Cursor, t.st.List = phaseApply, "", list
 	t.st.Turn++
 	return Turn{}, true, nil
 }
 
 // drifted ends a turn because the system is not as it was when the plan was approved.
 func (t *task) drifted(reason string) Turn {
-	return Turn{Status: Person, Outcome: dsar.NotDone, Reason: reason, FaultClass: string(fault.Conflict), State: t.st.write(), Collections: t.st.Collections}
+	return Turn{Status: Person, Outcome: dsar.NotDone, Reason: reason, FaultClass: string(fault.Conflict), State: t.st.write(), Collections: t.st.Collections, Leftover: t.st.Leftover}
 }
 
 // Spool sets of a comparison.
@@ -166,7 +165,9 @@ func (t *task) apply(ctx context.Context, s steps) (Turn, error) {
 	case stopped != "":
 		return t.drifted(stopped), nil
 	}
-	t.settle(s)
+	if err := t.settle(s); err != nil {
+		return Turn{}, err
+	}
 	turn, err := t.finished(t.ins.Plan)
 	turn.Plan = t.st.List
 	return turn, err
@@ -228,8 +229,9 @@ func (t *task) batchHeld(ctx context.Context, batch []connector.Change) (bool, e
 	return t.heldBy(ctx, batch[0].Collection, values)
 }
 
-// settle writes the results of a change that is through.
-func (t *task) settle(s steps) {
+// settle writes the results of a change that is through: what the list did, and what planning said of the collections that
+// are not in the list.
+func (t *task) settle(s steps) error {
 	var list []connector.CollectionResult
 	for _, n := range t.st.List.Counts {
 		r := connector.CollectionResult{Collection: n.Collection, Outcome: s.done, Records: n.Records}
@@ -239,25 +241,43 @@ func (t *task) settle(s steps) {
 		list = merge(list, []connector.CollectionResult{r})
 	}
 	if t.st.Recovered > 0 {
-		for i := range list {
-			if list[i].Outcome == s.done {
-				list[i].Note = fmt.Sprintf("recovered: %d records of the system were in their end state before", t.st.Recovered)
-				break
-			}
+		if i := slices.IndexFunc(list, func(r connector.CollectionResult) bool { return r.Outcome == s.done }); i >= 0 {
+			list[i].Note = fmt.Sprintf("recovered: %d records of the system were in their end state before", t.st.Recovered)
 		}
 	}
-	if ds := t.ins.Dataset; ds != nil {
-		for _, c := range ds.Collections {
-			if !c.Skip && c.Disclosed() {
-				list = merge(list, []connector.CollectionResult{{Collection: c.Name, Outcome: dsar.NothingHeld}})
-			}
+	concerned, err := t.concerned(s)
+	if err != nil {
+		return err
+	}
+	for _, r := range t.st.Collections {
+		if slices.ContainsFunc(list, func(l connector.CollectionResult) bool { return l.Collection == r.Collection }) || !concerned(r.Collection) {
+			continue
 		}
+		if r.Outcome == dsar.Found {
+			r.Outcome, r.Note = s.done, "recovered: everything was in its end state before"
+		}
+		list = append(list, r)
 	}
 	if len(list) == 0 {
-		list = []connector.CollectionResult{{Collection: t.ins.System, Outcome: dsar.NothingHeld}}
+		list = []connector.CollectionResult{{Collection: t.ins.System, Outcome: dsar.Unsupported, Note: "nothing here is what the request names"}}
 	}
 	t.stamp(list)
 	t.st.Collections = list
+	return nil
+}
+
+// concerned says which collections a right is about: a correction those with the fields it names, the others all.
+func (t *task) concerned(s steps) (func(collection string) bool, error) {
+	if s.right != dsar.Correction || t.ins.Dataset == nil {
+		return func(string) bool { return true }, nil
+	}
+	list, err := t.corrections()
+	if err != nil {
+		return nil, err
+	}
+	return func(collection string) bool {
+		return slices.ContainsFunc(list, func(c connector.FieldCorrection) bool { return c.Collection == collection })
+	}, nil
 }
 
 // budgetUsed is not a drift: the next turn goes on.

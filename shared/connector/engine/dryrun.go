@@ -72,12 +72,13 @@ func (t *task) dryRun(ctx context.Context) (Turn, error) {
 	if err != nil {
 		return Turn{}, err
 	}
+	t.leaveSpool(sp)
 	t.retainedOf(ref)
 	if turn, err = t.finished(ref); err != nil {
 		return Turn{}, err
 	}
 	turn.Plan = ref
-	return turn, t.clearSpool(ctx, sp)
+	return turn, nil
 }
 
 // retainedOf adds what the plan keeps to the results of the collections.
@@ -108,7 +109,7 @@ func (t *task) planStep(ctx context.Context, s steps, sp *spool.Spool) (turn Tur
 		return Turn{}, false, err
 	}
 	if c, found := ambiguousIn(progress.Collections); found {
-		t.st = state{Version: stateVersion, Action: t.ins.Action, Collections: []connector.CollectionResult{c}}
+		t.reset(c)
 		return t.ambiguous("several people may be meant: " + c.Note), false, nil
 	}
 	if !progress.Finished {

@@ -108,6 +108,9 @@ type Turn struct {
 	// Receipt is the lower-case hex SHA-256 over the canonical facts of a finished task: tenant, case, system, action,
 	// outcomes and counts, plan hash, digests of sealed parts. A repeated change has the same receipt.
 	Receipt string
+	// Leftover says that objects of the task's spool lie in the store; when Status is Finished or Person and the turn is
+	// recorded, call Forget.
+	Leftover bool
 	// Reason names, without personal data, why the task waits or needs a person.
 	Reason string
 	// FaultClass is the class of the failure behind Waiting or Person; empty when there is none.

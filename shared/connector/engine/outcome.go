@@ -132,5 +132,5 @@ func (t *task) finishedAs(outcome dsar.Outcome, plan PlanRef) (Turn, error) {
 		return Turn{}, fmt.Errorf("writing the receipt: %w", err)
 	}
 	sum := sha256.Sum256(b)
-	return Turn{Status: Finished, Outcome: f.Outcome, Collections: t.st.Collections, State: t.st.write(), Receipt: hex.EncodeToString(sum[:])}, nil
+	return Turn{Status: Finished, Outcome: f.Outcome, Collections: t.st.Collections, State: t.st.write(), Leftover: t.st.Leftover, Receipt: hex.EncodeToString(sum[:])}, nil
 }

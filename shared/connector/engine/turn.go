@@ -121,10 +121,11 @@ type state struct {
 	Turn        int                          `json:"turn"`            // turns that made progress
 	Phase       phase                        `json:"phase,omitempty"` // of changes
 	Cursor      connector.Cursor             `json:"cursor,omitempty"`
-	Spooled     bool                         `json:"spooled,omitempty"` // there is a spool to go on with
-	Since       time.Time                    `json:"since,omitzero"`    // when reading began
-	Waits       int                          `json:"waits,omitempty"`   // in a row
-	Due         time.Time                    `json:"due,omitzero"`      // verification not before
+	Spooled     bool                         `json:"spooled,omitempty"`  // there is a spool to go on with
+	Leftover    bool                         `json:"leftover,omitempty"` // objects of a spool lie in the store
+	Since       time.Time                    `json:"since,omitzero"`     // when reading began
+	Waits       int                          `json:"waits,omitempty"`    // in a row
+	Due         time.Time                    `json:"due,omitzero"`       // verification not before
 	NextPart    int                          `json:"nextPart,omitempty"`
 	PartHashes  string                       `json:"partHashes,omitempty"` // running hash over the digests of parts
 	List        PlanRef                      `json:"list,omitzero"`        // what is being applied
@@ -186,7 +187,7 @@ const (
 // failed turns a failure of the system into a wait or a question to a person. State and progress are those at hand.
 func (t *task) failed(err error) (Turn, error) {
 	class := fault.ClassOf(err)
-	turn := Turn{FaultClass: string(class), Reason: reasons(class), Collections: t.st.Collections}
+	turn := Turn{FaultClass: string(class), Reason: reasons(class), Collections: t.st.Collections, Leftover: t.st.Spooled || t.st.Leftover}
 	if class != fault.Throttled && class != fault.Unavailable {
 		turn.Status, turn.Outcome, turn.State = Person, dsar.NotDone, t.st.write()
 		return turn, nil
@@ -229,13 +230,25 @@ func (t *task) spoolFor(ctx context.Context) (*spool.Spool, error) {
 	return sp, nil
 }
 
-// clearSpool removes the spool of a settled step, if it ever left memory.
-func (t *task) clearSpool(ctx context.Context, sp *spool.Spool) error {
-	if !t.st.Spooled && !sp.Wrote() {
-		return nil
-	}
+// leaveSpool ends the use of a spool. Its objects stay until Forget: a turn that dies after this, before its answer is
+// recorded, runs again and needs them.
+func (t *task) leaveSpool(sp *spool.Spool) {
+	t.st.Leftover = t.st.Leftover || t.st.Spooled || sp.Wrote()
 	t.st.Spooled = false
-	return spool.Clear(ctx, t.e.cfg.Blobs, t.object("spool"))
+}
+
+// Forget removes what the spool of a task has left behind. Call it when a Turn with Leftover is recorded; repeating it, or
+// calling it for a task without leftovers, is fine.
+func (e *Engine) Forget(ctx context.Context, tenant, caseID, taskID string) error {
+	for _, s := range []string{tenant, caseID, taskID} {
+		if !segment.MatchString(s) {
+			return fault.New(fault.Invalid, "forgetting a task needs tenant, case and task")
+		}
+	}
+	if err := spool.Clear(ctx, e.cfg.Blobs, "spool/"+tenant+"/"+caseID+"/"+taskID); err != nil {
+		return fmt.Errorf("forgetting a task: %w", err)
+	}
+	return nil
 }
 
 func (t *task) object(kind string) string {

@@ -102,16 +102,16 @@ func (t *task) search(ctx context.Context, s steps) (Turn, error) {
 				outside++
 			}
 		}
-		if err := t.clearSpool(ctx, sp); err != nil {
-			return Turn{}, err
-		}
+		t.leaveSpool(sp)
 	}
 	t.st.List, t.st.Cursor = t.ins.Plan, ""
-	t.settle(s)
+	if err := t.settle(s); err != nil {
+		return Turn{}, err
+	}
 	if t.st.Open == 0 && outside == 0 {
 		return t.finished(t.ins.Plan)
 	}
-	turn := Turn{Status: Person, Outcome: dsar.NotDone, Collections: t.st.Collections, FaultClass: string(fault.Conflict)}
+	turn := Turn{Status: Person, Outcome: dsar.NotDone, Collections: t.st.Collections, FaultClass: string(fault.Conflict), Leftover: t.st.Leftover}
 	turn.Reason = fmt.Sprintf("%d records are not in the state that was approved, %d more were found", t.st.Open, outside)
 	for i := range turn.Collections {
 		if turn.Collections[i].Outcome == s.done {

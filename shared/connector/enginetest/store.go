@@ -153,3 +153,14 @@ func (s *Store) Contains(needle []byte) bool {
 	}
 	return false
 }
+
+// Size returns the bytes of all objects.
+func (s *Store) Size() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var n int64
+	for _, o := range s.objects {
+		n += int64(len(o.content))
+	}
+	return n
+}

@@ -75,7 +75,7 @@ func (w *Walker) plan(ctx context.Context, call connector.Call, changes changesF
 		if err := r.walk(ctx); err != nil || r.ambiguous != nil {
 			return r.progress(err)
 		}
-		r.pos = position{Entry: r.pos.Entry, Shared: 1}
+		r.pos = position{Entry: r.pos.Entry, Page: r.pos.Page, Shared: 1}
 	}
 	return r.progress(r.sharedRows(ctx))
 }
@@ -178,6 +178,7 @@ func (r *run) sharedIn(ctx context.Context, c *connector.Collection, f *facts) e
 		if err := connector.SetNote(ctx, r.call.Spool, "tuple", last); err != nil {
 			return r.fails(err)
 		}
+		r.pos.Page++
 		if r.pos.Tuples = true; r.visit.full() {
 			return errPaused
 		}

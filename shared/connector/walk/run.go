@@ -29,6 +29,7 @@ type position struct {
 	Lookup int  `json:"lookup,omitempty"` // identity lookups of the entry that are finished
 	Tuples bool `json:"tuples,omitempty"` // the note "tuple" says which values are finished
 	Rows   bool `json:"rows,omitempty"`   // the note "row" says which rows of the current lookup are finished
+	Page   int  `json:"page,omitempty"`   // pages and batches finished in all: no two cursors of a walk are the same
 	Shared int  `json:"shared,omitempty"` // second part of a dry run: 1 + the collection at hand
 }
 
@@ -80,9 +81,9 @@ func (r *run) walk(ctx context.Context) error {
 			if err := r.entry(ctx, entries[r.pos.Entry]); err != nil {
 				return err
 			}
-			r.pos = position{Pass: r.pos.Pass, Entry: r.pos.Entry}
+			r.pos = position{Pass: r.pos.Pass, Entry: r.pos.Entry, Page: r.pos.Page}
 		}
-		r.pos = position{Pass: r.pos.Pass + 1}
+		r.pos = position{Pass: r.pos.Pass + 1, Page: r.pos.Page}
 		if !slices.ContainsFunc(entries, func(e *connector.Entry) bool { return r.call.Spool.Len(frontier(e, r.pos.Pass)) > 0 }) {
 			r.pos.Entry = len(entries)
 			return nil
@@ -126,6 +127,7 @@ func (r *run) entry(ctx context.Context, e *connector.Entry) error {
 			return r.fails(err)
 		}
 		r.pos.Tuples = true
+		r.pos.Page++
 		if r.visit.full() {
 			return errPaused
 		}
@@ -184,6 +186,7 @@ func (r *run) lookup(ctx context.Context, e *connector.Entry, l Lookup, byIdenti
 			return r.fails(err)
 		}
 		r.pos.Rows = true
+		r.pos.Page++
 		if r.visit.full() {
 			return errPaused
 		}
