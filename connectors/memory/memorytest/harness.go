@@ -16,8 +16,10 @@ import (
 )
 
 // Harness returns a harness over an empty system.
-func Harness(testing.TB) connectortest.Harness {
-	s := memory.NewSystem()
+func Harness(tb testing.TB) connectortest.Harness { return Over(tb, memory.NewSystem()) }
+
+// Over returns a harness over a system.
+func Over(_ testing.TB, s *memory.System) connectortest.Harness {
 	return connectortest.Harness{
 		Factory:  memory.Factory(s),
 		Settings: json.RawMessage(`{"pageRecords": 20}`),
