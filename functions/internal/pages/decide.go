@@ -59,8 +59,28 @@ type Candidate struct {
 // Fact is a name and a value, both as the system calls them.
 type Fact struct{ Name, Value string }
 
-// ConsoleTask is one person's task. Form fields: candidate (several may be chosen), outcome, records, reason; Form.Hidden
-// carries the rest. Without an action the task is settled and only shown.
+// TaskAnswer is what a person may answer to a task. It is the value of the form field outcome.
+type TaskAnswer string
+
+// The answers.
+const (
+	AnswerRetry           TaskAnswer = "retry"    // try again by machine
+	AnswerIdentify        TaskAnswer = "identify" // with an identifier that was proven otherwise
+	AnswerDone            TaskAnswer = "done"     // it was carried out by hand
+	AnswerNothingHeld     TaskAnswer = "nothing_held"
+	AnswerRetained        TaskAnswer = "retained"
+	AnswerNotDone         TaskAnswer = "not_done"
+	AnswerNotIdentifiable TaskAnswer = "not_identifiable"
+)
+
+// TaskAnswers lists every answer.
+func TaskAnswers() []TaskAnswer {
+	return []TaskAnswer{AnswerRetry, AnswerIdentify, AnswerDone, AnswerNothingHeld, AnswerRetained, AnswerNotDone, AnswerNotIdentifiable}
+}
+
+// ConsoleTask is one person's task. Form fields: candidate (several may be chosen), outcome (one of Answers, or of Outcomes),
+// kind and identifier (with AskIdentifier), records, reason; Form.Hidden carries the rest. Without an action the task is
+// settled and only shown.
 type ConsoleTask struct {
 	ConsoleFrame
 	Form       Form
@@ -77,10 +97,16 @@ type ConsoleTask struct {
 	Chosen     []string       // values of candidates chosen before
 	Outcomes   []dsar.Outcome // what may be answered; empty for a task that is decided by candidates alone
 	Outcome    dsar.Outcome
-	AskRecords bool
-	Records    string
-	Reason     string
-	Errors     Errors
+	Answers    []TaskAnswer
+	Answer     TaskAnswer
+	// AskIdentifier asks for the identifier that comes with AnswerIdentify.
+	AskIdentifier bool
+	Kinds         []string // of identifiers; the first is the default
+	Identifier    string
+	AskRecords    bool
+	Records       string
+	Reason        string
+	Errors        Errors
 }
 
 // ConsoleTask writes the page.
@@ -147,7 +173,12 @@ func (r *Renderer) ConsoleSystem(w io.Writer, m ConsoleSystem) error {
 	return r.render(w, m.Lang, "console-system", m)
 }
 
-// ConsoleConfirm asks before an act that cannot be undone. Form field: reason.
+// Grounds lists the codes of packs for which an extension's reason has words.
+func Grounds() []string {
+	return []string{"complexity", "number_of_requests", "reasonably_necessary"}
+}
+
+// ConsoleConfirm asks before an act that cannot be undone. Form fields: reason and, when there are Grounds, ground.
 type ConsoleConfirm struct {
 	ConsoleFrame
 	Form      Form
@@ -156,6 +187,8 @@ type ConsoleConfirm struct {
 	Records   int
 	Systems   []string
 	Until     time.Time // of an extension
+	Grounds   []string  // reasons that the law knows for an extension, as codes of the pack
+	Ground    string
 	Reason    string
 	Errors    Errors
 	BackURL   string

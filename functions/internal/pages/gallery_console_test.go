@@ -139,6 +139,8 @@ func taskPages() map[string]page {
 	search.Kind, search.System, search.What, search.Candidates = TaskSearch, "Paper archive", "", nil
 	search.LookFor = []Fact{{"email", "ada.marlow@example.com"}, {"phone", "+44 7700 900123"}}
 	search.Outcomes, search.AskRecords, search.Errors = []dsar.Outcome{dsar.Found, dsar.NothingHeld, dsar.NotDone}, true, Errors{{"outcome", Missing}, {"records", NotAllowed}}
+	answers := task
+	answers.Answers, answers.AskIdentifier, answers.Kinds, answers.Errors, answers.Candidates = TaskAnswers(), true, []string{"customer_id", "email"}, Errors{{"identifier", Missing}}, nil
 	settled := search
 	settled.Form, settled.Outcome, settled.Errors = Form{}, dsar.NothingHeld, nil
 	return map[string]page{
@@ -147,6 +149,10 @@ func taskPages() map[string]page {
 		},
 		"console-task":         func(r *Renderer, w io.Writer) error { return r.ConsoleTask(w, task) },
 		"console-task-search":  func(r *Renderer, w io.Writer) error { return r.ConsoleTask(w, search) },
+		"console-task-answers": func(r *Renderer, w io.Writer) error { return r.ConsoleTask(w, answers) },
+		"console-confirm-extend": func(r *Renderer, w io.Writer) error {
+			return r.ConsoleConfirm(w, ConsoleConfirm{ConsoleFrame: testConsoleFrame(SectionCases), Form: Form{Action: "/x"}, Act: ConfirmExtend, Reference: "7K3QX-9M2DA", Until: at(12, 22, 23, 59), Grounds: Grounds(), Ground: "complexity", Errors: testErrors("ground", Missing), BackURL: "/console/cases/1"})
+		},
 		"console-task-settled": func(r *Renderer, w io.Writer) error { return r.ConsoleTask(w, settled) },
 	}
 }

@@ -102,6 +102,8 @@ func enumerated() map[string]bool {
 	add("code_reason", texts(CodeReasons()))
 	add("gone", texts(GoneReasons()), "title", "why")
 	add("task_kind", texts(TaskKinds()), "word", "what")
+	add("task_answer", texts(TaskAnswers()))
+	add("ground", Grounds())
 	add("system_state", texts(SystemStates()), "word", "long")
 	add("decision", texts(DecisionKinds()), "title", "what")
 	add("decision", texts([]DecisionKind{DecideResponse, DecideTask}), "count", "button")
