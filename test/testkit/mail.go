@@ -1,0 +1,125 @@
+package testkit
+
+import (
+	"bytes"
+	"io"
+	"mime"
+	"mime/multipart"
+	"mime/quotedprintable"
+	"net/mail"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// Mail is one mail of the site's mailbox.
+type Mail struct {
+	ID, To, Subject string
+	Date            time.Time
+	Raw             []byte
+	Header          mail.Header
+	Text, HTML      string
+}
+
+type listedMail struct {
+	ID, To, Subject string
+	Date            time.Time
+}
+
+func (s *Site) mailbox() []listedMail {
+	s.Helper()
+	var list struct{ Messages []listedMail }
+	s.Call("GET", "/dev/mail", "", nil).Want(200).JSON(&list)
+	return list.Messages
+}
+
+// Subjects returns the subjects of the mails to an address about a reference (empty: any), oldest first.
+func (s *Site) Subjects(to, reference string) []string {
+	s.Helper()
+	out := []string{}
+	for _, m := range s.mailbox() {
+		if m.To == to && strings.Contains(m.Subject, reference) {
+			out = append(out, m.Subject)
+		}
+	}
+	return out
+}
+
+// LastMail returns the newest mail to the address whose subject contains the words.
+func (s *Site) LastMail(to, words string) Mail {
+	s.Helper()
+	list := s.mailbox()
+	for i := len(list) - 1; i >= 0; i-- {
+		if list[i].To == to && strings.Contains(list[i].Subject, words) {
+			return s.mail(list[i])
+		}
+	}
+	s.Fatalf("there is no mail about %q", words)
+	return Mail{}
+}
+
+func (s *Site) mail(l listedMail) Mail {
+	s.Helper()
+	a := s.Call("GET", "/dev/mail/"+l.ID, "", nil).Want(200)
+	if got := a.Header.Get("Content-Type"); got != "message/rfc822" {
+		s.Fatalf("a mail is served as %s", got)
+	}
+	m := Mail{ID: l.ID, To: l.To, Subject: l.Subject, Date: l.Date, Raw: a.Body}
+	if err := m.parse(); err != nil {
+		s.Fatalf("reading a mail: %v", err)
+	}
+	return m
+}
+
+// parse reads a mail of one text and one HTML part.
+func (m *Mail) parse() error {
+	msg, err := mail.ReadMessage(bytes.NewReader(m.Raw))
+	if err != nil {
+		return err
+	}
+	m.Header = msg.Header
+	_, params, err := mime.ParseMediaType(msg.Header.Get("Content-Type"))
+	if err != nil {
+		return err
+	}
+	parts := multipart.NewReader(msg.Body, params["boundary"])
+	for {
+		p, err := parts.NextRawPart()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		var body io.Reader = p
+		if strings.EqualFold(p.Header.Get("Content-Transfer-Encoding"), "quoted-printable") {
+			body = quotedprintable.NewReader(p)
+		}
+		raw, err := io.ReadAll(body)
+		if err != nil {
+			return err
+		}
+		if strings.HasPrefix(p.Header.Get("Content-Type"), "text/html") {
+			m.HTML = string(raw)
+		} else {
+			m.Text = string(raw)
+		}
+	}
+}
+
+var (
+	codePattern = regexp.MustCompile(`(?m)^\s+(\d{4}) ?(\d{4})\s*$`)
+	linkPattern = regexp.MustCompile(`(?m)^https?://\S+`)
+)
+
+// Code returns the code in the mail; empty when there is none.
+func (m Mail) Code() string {
+	c := codePattern.FindStringSubmatch(m.Text)
+	if c == nil {
+		return ""
+	}
+	return c[1] + c[2]
+}
+
+// Link returns the first link in the mail; empty when there is none.
+func (m Mail) Link() string { return strings.TrimSpace(linkPattern.FindString(m.Text)) }
