@@ -3,7 +3,6 @@ package sql
 import (
 	"context"
 	"database/sql/driver"
-	"errors"
 
 	"github.com/habeas-dsar/habeas/shared/connector"
 	"github.com/habeas-dsar/habeas/shared/fault"
@@ -17,15 +16,11 @@ func (s *System) change(ctx context.Context, do func(context.Context, *session) 
 		if _, err := ses.exec(ctx, "BEGIN IMMEDIATE", nil); err != nil {
 			return err
 		}
-		err := do(ctx, ses)
-		if err == nil {
-			if _, err = ses.exec(ctx, "COMMIT", nil); err == nil {
-				return nil
-			}
+		if err := do(ctx, ses); err != nil {
+			return err // the connection is closed after an error, and what it had begun is undone
 		}
-		// The context may have ended; the transaction must be undone all the same.
-		_, undo := ses.exec(context.WithoutCancel(ctx), "ROLLBACK", nil)
-		return errors.Join(err, undo)
+		_, err := ses.exec(ctx, "COMMIT", nil)
+		return err
 	})
 	return s.dialect.classify(err, "changing a table")
 }
@@ -119,12 +114,15 @@ type batchRun struct {
 func (b *batchRun) read(ctx context.Context) error {
 	b.rows, b.keys = make([]*connector.Record, len(b.batch)), make([][]driver.Value, len(b.batch))
 	at := make(map[string][]int, len(b.batch))
+	exact := make([]bool, len(b.batch))
 	var tuples [][]driver.Value
 	for i := range b.batch {
 		forms, err := b.table.keyTuples(b.batch[i].Key)
 		if err != nil {
 			return err
 		}
+		// A column without a type may hold 42 and "42", each the key of a row: only the planned type will do.
+		exact[i] = len(forms) > 1
 		tuples = append(tuples, forms...)
 		k := keyText(b.batch[i].Key)
 		at[k] = append(at[k], i)
@@ -136,24 +134,19 @@ func (b *batchRun) read(ctx context.Context) error {
 	return b.session.query(ctx, q.text.String(), q.args, func(row []driver.Value) error {
 		rec := d.decode(row)
 		for _, i := range at[keyText(rec.Key)] {
-			// A column without a type may hold 42 and "42": the one of the planned type is meant.
-			switch want := b.batch[i].Key; {
-			case b.rows[i] == nil || want.Equal(rec.Key) && !want.Equal(b.rows[i].Key):
-				b.take(i, rec, row)
-			case want.Equal(b.rows[i].Key) && !want.Equal(rec.Key):
-			default:
+			if exact[i] && !b.batch[i].Key.Equal(rec.Key) {
+				continue
+			}
+			if b.rows[i] != nil {
 				return fault.New(fault.Invalid, "two rows of "+b.table.collection.Name+" have one key")
+			}
+			b.rows[i] = rec.Clone()
+			for _, k := range b.table.key {
+				b.keys[i] = append(b.keys[i], row[k])
 			}
 		}
 		return nil
 	})
-}
-
-func (b *batchRun) take(i int, rec *connector.Record, row []driver.Value) {
-	b.rows[i], b.keys[i] = rec.Clone(), b.keys[i][:0]
-	for _, k := range b.table.key {
-		b.keys[i] = append(b.keys[i], row[k])
-	}
 }
 
 // keyText tells keys apart as connector.SameValue does, whatever the types of their parts.

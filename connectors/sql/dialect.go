@@ -36,8 +36,8 @@ type codec interface {
 type writer interface {
 	// quote makes an identifier of any name.
 	quote(name string) string
-	// placeholder returns parameter n, counted from 1.
-	placeholder(n int) string
+	// bind adds a parameter and its value.
+	bind(q *query, v driver.Value)
 	// among adds the condition that the columns, taken together, equal one of the tuples. Tuples hold no null.
 	among(q *query, columns []string, tuples [][]driver.Value)
 	// same adds the condition that an expression equals a value or both are null.

@@ -31,16 +31,28 @@ func SQLite() connector.Factory {
 }
 
 func openSQLite(ctx context.Context, in connector.OpenInput) (connector.Connector, error) {
+	d, o, err := readSQLiteSettings(in)
+	if err != nil {
+		return nil, err
+	}
+	s, err := open(ctx, KindSQLite, d, in, o)
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func readSQLiteSettings(in connector.OpenInput) (*sqliteDialect, options, error) {
 	settings := sqliteSettings{StatementTimeoutSeconds: 30}
 	d := json.NewDecoder(bytes.NewReader(in.Settings))
 	d.DisallowUnknownFields()
 	switch err := d.Decode(&settings); {
 	case err != nil:
-		return nil, fault.New(fault.Misconfigured, "the settings are not those of the kind sqlite")
+		return nil, options{}, fault.New(fault.Misconfigured, "the settings are not those of the kind sqlite")
 	case settings.Path == "":
-		return nil, fault.New(fault.Misconfigured, "the settings name no path")
+		return nil, options{}, fault.New(fault.Misconfigured, "the settings name no path")
 	case settings.StatementTimeoutSeconds < 1 || settings.StatementTimeoutSeconds > 300:
-		return nil, fault.New(fault.Misconfigured, "the statement timeout is not between 1 and 300 seconds")
+		return nil, options{}, fault.New(fault.Misconfigured, "the statement timeout is not between 1 and 300 seconds")
 	}
 	path := settings.Path
 	if !filepath.IsAbs(path) {
@@ -48,9 +60,8 @@ func openSQLite(ctx context.Context, in connector.OpenInput) (connector.Connecto
 	}
 	path, err := filepath.Abs(path)
 	if err != nil {
-		return nil, fault.New(fault.Misconfigured, "the path of the database is none")
+		return nil, options{}, fault.New(fault.Misconfigured, "the path of the database is none")
 	}
-	return open(ctx, KindSQLite, &sqliteDialect{path: path}, in, options{
-		schema: sqliteSettingsSchema, timeout: time.Duration(settings.StatementTimeoutSeconds) * time.Second,
-	})
+	timeout := time.Duration(settings.StatementTimeoutSeconds) * time.Second
+	return &sqliteDialect{path: path, busy: time.Second}, options{schema: sqliteSettingsSchema, timeout: timeout}, nil
 }

@@ -228,3 +228,15 @@ func (s system) erase(t testing.TB, plan []connector.Change) map[connector.Effec
 	}
 	return effects
 }
+
+// openFile opens a database as its application would.
+func openFile(t testing.TB, path string) *stdsql.DB {
+	t.Helper()
+	db, err := stdsql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	db.SetMaxOpenConns(1)
+	t.Cleanup(func() { _ = db.Close() })
+	return db
+}

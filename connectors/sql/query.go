@@ -29,9 +29,14 @@ func (q *query) add(parts ...string) *query {
 
 // bind appends a parameter.
 func (q *query) bind(v driver.Value) *query {
-	q.args = append(q.args, driver.NamedValue{Ordinal: len(q.args) + 1, Value: v})
-	q.text.WriteString(q.w.placeholder(len(q.args)))
+	q.w.bind(q, v)
 	return q
+}
+
+// arg keeps the value of a parameter and returns its number, counted from 1.
+func (q *query) arg(v driver.Value) int {
+	q.args = append(q.args, driver.NamedValue{Ordinal: len(q.args) + 1, Value: v})
+	return len(q.args)
 }
 
 // list appends expressions separated by commas, in brackets when there are several: a row value.

@@ -4,10 +4,12 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
+	"fmt"
 	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
+	"time"
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -18,7 +20,8 @@ import (
 
 // sqliteDialect reaches one database file.
 type sqliteDialect struct {
-	path string // absolute
+	path string        // absolute
+	busy time.Duration // how long to wait for a lock
 }
 
 // open connects to a file that exists; it never makes one. mode=ro and query_only both forbid changes: the first at the file,
@@ -28,10 +31,11 @@ func (d *sqliteDialect) open(_ context.Context, writable bool) (driver.Conn, err
 	if err != nil {
 		return nil, err
 	}
-	params := url.Values{"mode": {"ro"}, "_pragma": {"busy_timeout(1000)", "query_only(1)", "mmap_size(0)"}}
+	wait := fmt.Sprintf("busy_timeout(%d)", d.busy.Milliseconds())
+	params := url.Values{"mode": {"ro"}, "_pragma": {wait, "query_only(1)"}}
 	if writable {
 		// Foreign keys stay off: a cascade would change rows that nobody planned. Rows still referred to are looked for instead.
-		params = url.Values{"mode": {"rw"}, "_pragma": {"busy_timeout(1000)", "foreign_keys(0)"}}
+		params = url.Values{"mode": {"rw"}, "_pragma": {wait, "foreign_keys(0)"}}
 	}
 	dsn := url.URL{Scheme: "file", Path: d.path, RawQuery: params.Encode()}
 	conn, err := (&sqlite.Driver{}).Open(dsn.String())
@@ -82,6 +86,9 @@ func (c *sqliteConn) PrepareContext(ctx context.Context, text string) (driver.St
 func (d *sqliteDialect) classify(err error, doing string) error {
 	if err == nil {
 		return nil
+	}
+	if errors.Is(err, driver.ErrBadConn) {
+		return fault.New(fault.Unavailable, doing+": the connection broke")
 	}
 	coded, ok := errors.AsType[*sqlite.Error](err)
 	if !ok {

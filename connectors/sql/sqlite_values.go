@@ -139,7 +139,7 @@ func canonicalNumber(s string) (driver.Value, bool) {
 	if n, err := strconv.ParseInt(s, 10, 64); err == nil && strconv.FormatInt(n, 10) == s {
 		return n, true
 	}
-	if f, err := strconv.ParseFloat(s, 64); err == nil && connector.Float(f).RevealText() == s && !math.IsInf(f, 0) && !math.IsNaN(f) {
+	if f, err := strconv.ParseFloat(s, 64); err == nil && f != 0 && !math.IsInf(f, 0) && !math.IsNaN(f) && connector.Float(f).RevealText() == s {
 		return f, true
 	}
 	return nil, false

@@ -13,9 +13,17 @@ type sqliteWriter struct{}
 // quote doubles quotes inside. SQLite takes an unknown name in double quotes for a text, so statements qualify every column.
 func (sqliteWriter) quote(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
 
-// placeholder puts a sign before the parameter. It changes nothing but this: a plain one makes SQLite plan the statement anew
-// for each value, where statistics (sqlite_stat4) exist, and that takes longer than the lookup.
-func (sqliteWriter) placeholder(int) string { return "+?" }
+// bind puts a sign before the parameter. It changes nothing but this: a plain one makes SQLite plan the statement anew for
+// each value, where statistics (sqlite_stat4) exist, and that takes longer than the lookup. No bytes at all are written out,
+// because the driver would bind null.
+func (sqliteWriter) bind(q *query, v driver.Value) {
+	if b, ok := v.([]byte); ok && len(b) == 0 {
+		q.add("x''")
+		return
+	}
+	q.arg(v)
+	q.add("+?")
+}
 
 func (sqliteWriter) same(q *query, column string, v driver.Value) {
 	q.add(column, " IS ").bind(v)

@@ -181,12 +181,18 @@ func (b *binder) rules(t *table) {
 		switch {
 		case c.live.generated && (c.field.OnErase.Action != "" || c.field.OnRestrict != nil):
 			b.problem(c.field, "the column is computed by the database and cannot be changed")
-		case c.live.notNull && (rule == connector.ActNull || rule == connector.ActMask && mask == connector.MaskNull):
+		case c.live.notNull && (rule == connector.ActNull || rule == connector.ActMask && (mask == connector.MaskNull || mask == connector.MaskDefault && c.masksToNull())):
 			b.problem(c.field, "erasure makes the field null, and the column forbids it; mask it instead")
 		case rule == connector.ActMask && mask != connector.MaskRandom && mask != connector.MaskNull && b.aloneUnique(c.live.name):
 			b.problem(c.field, "erasure gives the field the same text for everybody, and the column is unique; use the strategy random_string_rewrite")
 		}
 	}
+}
+
+// masksToNull reports whether the default mask of the column's values is null: it knows texts and numbers only.
+func (c *column) masksToNull() bool {
+	d := strings.ToUpper(c.live.declared)
+	return strings.HasPrefix(d, "BOOL") || c.field.Type == connector.DataBoolean || strings.Contains(d, "BLOB") || strings.Contains(d, "JSON")
 }
 
 func (b *binder) aloneUnique(name string) bool {
