@@ -11,7 +11,6 @@ import (
 
 	"github.com/habeas-dsar/habeas/connectors/connectortest"
 	"github.com/habeas-dsar/habeas/connectors/memory"
-	"github.com/habeas-dsar/habeas/connectors/memory/memorytest"
 	"github.com/habeas-dsar/habeas/shared/connector"
 	"github.com/habeas-dsar/habeas/shared/fault"
 	"github.com/habeas-dsar/habeas/shared/subject"
@@ -88,7 +87,7 @@ func TestBrokenConnectorsFail(t *testing.T) {
 				if c.Group != b.group || c.Name == "graph with cycles" {
 					continue
 				}
-				if failures := exec(t, c, brokenHarness(t, b)); len(failures) > 0 {
+				if failures := exec(t, c, brokenHarness(b)); len(failures) > 0 {
 					noticed++
 					t.Logf("%s/%s: %s", c.Group, c.Name, strings.SplitN(failures[0], "\n", 2)[0])
 				}
@@ -104,17 +103,17 @@ func TestBrokenConnectorsFail(t *testing.T) {
 func TestSoundConnectorPassesUnderTheRecorder(t *testing.T) {
 	for _, c := range connectortest.Cases() {
 		if c.Name == "graph with cycles" {
-			continue // passes in the memory connector's own run, and takes its time
+			continue // passes in TestMemoryConnector, and takes its time
 		}
-		if failures := exec(t, c, memorytest.Harness(t)); len(failures) > 0 {
+		if failures := exec(t, c, memoryHarness(t)); len(failures) > 0 {
 			t.Errorf("%s/%s: %s", c.Group, c.Name, failures[0])
 		}
 	}
 }
 
-func brokenHarness(tb testing.TB, b broken) connectortest.Harness {
+func brokenHarness(b broken) connectortest.Harness {
 	s := memory.NewSystem()
-	h := memorytest.Over(tb, s)
+	h := over(s)
 	open := h.Factory.Open
 	h.Factory.Open = func(ctx context.Context, in connector.OpenInput) (connector.Connector, error) {
 		c, err := open(ctx, in)

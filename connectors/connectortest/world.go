@@ -3,6 +3,7 @@ package connectortest
 import (
 	_ "embed"
 	"fmt"
+	"strconv"
 	"testing"
 
 	"github.com/habeas-dsar/habeas/shared/connector"
@@ -73,7 +74,10 @@ type person struct {
 }
 
 func (p person) email() string { return fmt.Sprintf("zq7canary.p%d@example.com", p.n) }
-func (p person) phone() string { return fmt.Sprintf("+44 7700 9%05d", p.n) }
+
+// phone is of the range that Ofcom keeps for drama: 07700 900000 to 900999.
+func (p person) phone() string { return "+44 7700 " + strconv.Itoa(900_000+p.n) }
+
 func (p person) name() string  { return fmt.Sprintf("%s Name %d", canary, p.n) }
 func (p person) id() int       { return 1000 + p.n }
 

@@ -1,6 +1,4 @@
-// Package memorytest is the harness of the memory connector: for its own run of the suite, and for the suite's test of
-// itself.
-package memorytest
+package connectortest_test
 
 import (
 	"context"
@@ -15,11 +13,13 @@ import (
 	"github.com/habeas-dsar/habeas/shared/redact"
 )
 
-// Harness returns a harness over an empty system.
-func Harness(tb testing.TB) connectortest.Harness { return Over(tb, memory.NewSystem()) }
+func TestMemoryConnector(t *testing.T) { connectortest.Run(t, memoryHarness) }
 
-// Over returns a harness over a system.
-func Over(_ testing.TB, s *memory.System) connectortest.Harness {
+// memoryHarness returns a harness over an empty memory system.
+func memoryHarness(testing.TB) connectortest.Harness { return over(memory.NewSystem()) }
+
+// over returns a harness over a system.
+func over(s *memory.System) connectortest.Harness {
 	return connectortest.Harness{
 		Factory:  memory.Factory(s),
 		Settings: json.RawMessage(`{"pageRecords": 20}`),
