@@ -8,15 +8,47 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/habeas-dsar/habeas/infra/local/demo"
 )
 
-func seed(t testing.TB) string {
+func fresh(t testing.TB) string {
 	t.Helper()
 	dir := t.TempDir()
 	if err := demo.Seed(t.Context(), dir, nil); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// once seeds a directory that all tests share; the first to ask keeps it until the process ends.
+var once = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "demo")
+	if err != nil {
+		return "", err
+	}
+	return dir, demo.Seed(context.Background(), dir, nil)
+})
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if dir, err := once(); err == nil {
+		_ = os.RemoveAll(dir)
+	}
+	os.Exit(code)
+}
+
+// seed returns a directory of its own with the demo data in it.
+func seed(t testing.TB) string {
+	t.Helper()
+	shared, err := once()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS(shared)); err != nil {
 		t.Fatal(err)
 	}
 	return dir
@@ -121,7 +153,7 @@ func TestSeedMakesTheClub(t *testing.T) {
 }
 
 func TestSeedIsTheSameEverywhereAndHappensOnce(t *testing.T) {
-	a, b := seed(t), seed(t)
+	a, b := seed(t), fresh(t)
 	for _, name := range []string{demo.ShopDatabase, demo.ClubDatabase, demo.ShopDataset, demo.ClubDataset} {
 		if digest(t, filepath.Join(a, name)) != digest(t, filepath.Join(b, name)) {
 			t.Errorf("%s differs between two runs", name)
@@ -180,6 +212,6 @@ func TestPeopleAreDistinct(t *testing.T) {
 
 func BenchmarkSeed(b *testing.B) {
 	for b.Loop() {
-		seed(b)
+		fresh(b)
 	}
 }
