@@ -12,6 +12,7 @@ import (
 	"github.com/habeas-dsar/habeas/functions/internal/intake"
 	"github.com/habeas-dsar/habeas/functions/internal/pages"
 	"github.com/habeas-dsar/habeas/functions/internal/progress"
+	"github.com/habeas-dsar/habeas/functions/internal/web"
 	"github.com/habeas-dsar/habeas/shared/casefile"
 	"github.com/habeas-dsar/habeas/shared/fault"
 	"github.com/habeas-dsar/habeas/shared/policy"
@@ -182,6 +183,12 @@ func (h *Handler) askDownload(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if held, err := h.holds(r, g); err != nil || !held {
+		if err != nil {
+			return err
+		}
+		return h.sessionEndedOf(w, r, c.Reference)
+	}
 	if c.Package == nil {
 		return h.gone(w, r, pages.GoneExpired)
 	}
@@ -216,6 +223,56 @@ func (h *Handler) download(r *http.Request) (session.Grant, error) {
 	return g, err
 }
 
+// holds reports whether the caller has the session of the request that the link was made for. A link by itself opens
+// nothing, so that it can be forwarded or lie in a history without harm.
+func (h *Handler) holds(r *http.Request, g session.Grant) (bool, error) {
+	token := web.Bearer(r)
+	if c, err := r.Cookie(cookieName); err == nil && token == "" {
+		token = c.Value
+	}
+	s, err := h.Sessions.Get(r.Context(), session.Subject, token)
+	if fault.Has(err, fault.Unauthenticated) {
+		return false, nil
+	}
+	if err != nil || s.Tenant != g.Tenant {
+		return false, err
+	}
+	if s.CaseID == g.CaseID {
+		return true, nil
+	}
+	c, err := h.Cases.Case(r.Context(), s.Tenant, s.CaseID)
+	if fault.Has(err, fault.NotFound) {
+		return false, nil
+	}
+	return err == nil && c.MergedInto == g.CaseID, err // the answer of a joined request is that of the older one
+}
+
+// askProof answers somebody who holds a link without its session: a code goes to the verified address, and nothing else
+// happens.
+func (h *Handler) askProof(w http.ResponseWriter, r *http.Request, g session.Grant) error {
+	c, err := h.Cases.Case(r.Context(), g.Tenant, g.CaseID)
+	if err != nil {
+		return err
+	}
+	if err := h.reissue(r.Context(), g.Tenant, c.Reference, web.ClientAddress(r)); err != nil {
+		return err
+	}
+	if mt, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err == nil && mt == "application/json" {
+		web.WriteProblem(w, fault.New(fault.Unauthenticated, "a link opens with the session of its request only; a code was sent to the verified address"))
+		return nil
+	}
+	fr, err := h.frame(r)
+	if err != nil {
+		return err
+	}
+	at := requestPath(r, c.Reference)
+	w.WriteHeader(http.StatusUnauthorized)
+	return h.Pages.PortalCode(w, pages.PortalCode{
+		Frame: fr, Reason: pages.CodeDownload, Reference: c.Reference, Known: true, StartURL: fr.HomeURL,
+		Form: pages.Form{Action: at + "/code"}, Resend: pages.Form{Action: at + "/resend"},
+	})
+}
+
 // takeVolume hands out one volume, once.
 func (h *Handler) takeVolume(w http.ResponseWriter, r *http.Request) error {
 	g, err := h.download(r)
@@ -224,6 +281,12 @@ func (h *Handler) takeVolume(w http.ResponseWriter, r *http.Request) error {
 	}
 	if err != nil {
 		return err
+	}
+	if held, err := h.holds(r, g); err != nil || !held {
+		if err != nil {
+			return err
+		}
+		return h.askProof(w, r, g)
 	}
 	n := 1
 	if s, err := volumeParam(w, r); err != nil {

@@ -119,7 +119,16 @@ func (h *Handler) byCookie(f sessionHandler) handler {
 }
 
 func (h *Handler) sessionEnded(w http.ResponseWriter, r *http.Request) error {
-	f, ref, err := h.framed(r)
+	ref, ok := dsar.CleanReference(r.PathValue("reference"))
+	if !ok {
+		return fault.New(fault.NotFound, "this is no reference")
+	}
+	return h.sessionEndedOf(w, r, ref)
+}
+
+// sessionEndedOf asks for a new code for the request.
+func (h *Handler) sessionEndedOf(w http.ResponseWriter, r *http.Request, ref string) error {
+	f, err := h.frame(r)
 	if err != nil {
 		return err
 	}

@@ -147,8 +147,9 @@ func TestAccessFromFormToPackage(t *testing.T) {
 	}
 	url := s.call("POST", api+"/"+ref+"/package", session, nil, 200)["url"].(string)
 	path := strings.TrimPrefix(url, "http://habeas.test")
-	raw := s.call("POST", path, "", map[string]int{"volume": 1}, 200)["raw"].([]byte)
-	s.call("POST", path, "", map[string]int{"volume": 1}, 410)
+	s.call("POST", path, "", map[string]int{"volume": 1}, 401)
+	raw := s.call("POST", path, session, map[string]int{"volume": 1}, 200)["raw"].([]byte)
+	s.call("POST", path, session, map[string]int{"volume": 1}, 410)
 	z, err := zip.NewReader(bytes.NewReader(raw), int64(len(raw)))
 	if err != nil {
 		t.Fatal(err)
