@@ -14,7 +14,6 @@ import (
 	"github.com/habeas-dsar/habeas/shared/dsar"
 	"github.com/habeas-dsar/habeas/shared/fault"
 	"github.com/habeas-dsar/habeas/shared/policy"
-	"github.com/habeas-dsar/habeas/shared/redact"
 	"github.com/habeas-dsar/habeas/shared/registry"
 )
 
@@ -120,7 +119,7 @@ func (s *Step) system(ctx context.Context, f *casefile.File, t *casefile.Task, r
 		return disclosure.System{}, err
 	}
 	if len(refs) > 0 {
-		out.Records = s.records(f, out.Collections, refs)
+		out.Records = s.records(f, refs)
 	}
 	return out, nil
 }
@@ -148,26 +147,13 @@ func collection(c casefile.Collection, d *connector.Dataset) disclosure.Collecti
 	return out
 }
 
-// records yields the sealed records collection by collection, always in the same order.
-func (s *Step) records(f *casefile.File, list []disclosure.Collection, refs []engine.PartRef) func(context.Context, int64) iter.Seq2[disclosure.Record, error] {
-	return func(ctx context.Context, skip int64) iter.Seq2[disclosure.Record, error] {
-		return func(yield func(disclosure.Record, error) bool) {
-			parts := engine.NewParts(s.Blobs, f.Keys.OpenResults, refs)
-			for _, c := range list {
-				if c.Records <= skip { // a whole collection was written before
-					skip -= c.Records
-					continue
-				}
-				for line, err := range parts.Records(ctx, c.Name) {
-					if err == nil && skip > 0 {
-						skip--
-						continue
-					}
-					if !yield(disclosure.Record{Collection: c.Name, Line: redact.NewBytes(line)}, err) || err != nil {
-						return
-					}
-				}
-			}
-		}
+// records yields the sealed records collection by collection, always in the same order. A collection that the results do not
+// list is refused by the assembler, never left out.
+func (s *Step) records(f *casefile.File, refs []engine.PartRef) func(context.Context, int64) iter.Seq2[disclosure.Record, error] {
+	parts := engine.NewParts(s.Blobs, f.Keys.OpenResults, refs)
+	var contents []disclosure.Content
+	for _, c := range parts.Contents() {
+		contents = append(contents, disclosure.Content{Collection: c.Collection, Records: int64(c.Records)})
 	}
+	return disclosure.Serial(contents, parts.Records)
 }

@@ -1,0 +1,264 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/habeas-dsar/habeas/test/bench/shop"
+)
+
+// startToReady is the median over five starts on the existing data directory.
+func startToReady(bin, dir string, _ options) error {
+	var took []time.Duration
+	for range 5 {
+		s, err := serve(bin, dir)
+		if err != nil {
+			return err
+		}
+		took = append(took, s.ready)
+		if _, _, err := s.stop(); err != nil {
+			return err
+		}
+	}
+	slices.Sort(took)
+	row("start to ready, median of 5", took[2].Round(time.Millisecond).String())
+	return nil
+}
+
+var client = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64, MaxConnsPerHost: 64}}
+
+func (s *server) post(path, token string, in any) (map[string]string, error) {
+	raw, err := json.Marshal(in)
+	if err != nil {
+		return nil, err
+	}
+	req, err := http.NewRequest("POST", s.portal+path, bytes.NewReader(raw))
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	res, err := client.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		return nil, err
+	}
+	if res.StatusCode >= 300 {
+		return nil, fmt.Errorf("POST %s: %d %s", path, res.StatusCode, body)
+	}
+	out := map[string]string{}
+	return out, json.Unmarshal(body, &out)
+}
+
+var (
+	refPattern  = regexp.MustCompile(`(?m)^Subject:.*?([0-9A-Z]{5}-[0-9A-Z]{5})`)
+	codePattern = regexp.MustCompile(`(?m)^\s+(\d{4}) ?(\d{4})\s*$`)
+	toPattern   = regexp.MustCompile(`(?m)^To: <?([^>\r\n]+)>?`)
+)
+
+// kept returns the names of the mails that are there.
+func (s *server) kept() map[string]bool {
+	seen := map[string]bool{}
+	names, _ := os.ReadDir(filepath.Join(s.data, "outbox"))
+	for _, n := range names {
+		seen[n.Name()] = true
+	}
+	return seen
+}
+
+// watch reads mails from the outbox directory as they appear, beyond those seen before, and tells each once.
+func (s *server) watch(seen map[string]bool, stop <-chan struct{}, tell func(name string, raw []byte)) {
+	dir := filepath.Join(s.data, "outbox")
+	for {
+		names, _ := os.ReadDir(dir)
+		for _, n := range names {
+			if seen[n.Name()] || !strings.HasSuffix(n.Name(), ".eml") {
+				continue
+			}
+			seen[n.Name()] = true
+			if raw, err := os.ReadFile(filepath.Join(dir, n.Name())); err == nil {
+				tell(n.Name(), raw)
+			}
+		}
+		select {
+		case <-stop:
+			return
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// drive submits requests for the addresses and enters every code as it arrives; it returns when every answer was mailed.
+func (s *server) drive(emails []string) (took time.Duration, refs map[string]string, sessions map[string]string, err error) {
+	refs, sessions = map[string]string{}, map[string]string{}
+	var mu sync.Mutex
+	var answered int
+	done, stop := make(chan error, 1), make(chan struct{})
+	codes := make(chan [2]string, len(emails))
+	began := time.Now()
+	go s.watch(s.kept(), stop, func(_ string, raw []byte) {
+		ref := refPattern.FindSubmatch(raw)
+		if ref == nil {
+			return
+		}
+		if c := codePattern.FindSubmatch(raw); c != nil {
+			codes <- [2]string{string(ref[1]), string(c[1]) + string(c[2])}
+			return
+		}
+		if bytes.Contains(raw, []byte(".response-ready.")) || bytes.Contains(raw, []byte(".nothing-held.")) {
+			mu.Lock()
+			defer mu.Unlock()
+			if answered++; answered == len(emails) {
+				done <- nil
+			}
+		}
+	})
+	work := make(chan string)
+	for range 16 {
+		go func() {
+			for email := range work {
+				out, err := s.post("api/v1/requests", "", map[string]string{"right": "access", "email": email, "country": "DE"})
+				if err != nil {
+					done <- err
+					return
+				}
+				mu.Lock()
+				refs[email] = out["reference"]
+				mu.Unlock()
+			}
+		}()
+		go func() {
+			for c := range codes {
+				out, err := s.post("api/v1/requests/"+c[0]+"/verification", "", map[string]string{"code": c[1]})
+				if err != nil {
+					done <- err
+					return
+				}
+				mu.Lock()
+				sessions[c[0]] = out["session"]
+				mu.Unlock()
+			}
+		}()
+	}
+	go func() {
+		for _, e := range emails {
+			work <- e
+		}
+		close(work)
+	}()
+	select {
+	case err = <-done:
+	case <-time.After(3 * time.Minute):
+		err = fmt.Errorf("only %d of %d requests were answered in three minutes", answered, len(emails))
+	}
+	close(stop)
+	return time.Since(began), refs, sessions, err
+}
+
+func oneCase(bin, dir string, _ options) error {
+	s, err := serve(bin, dir)
+	if err != nil {
+		return err
+	}
+	var took, cpu []time.Duration
+	for i := range 20 {
+		before := s.cpu()
+		t, _, _, err := s.drive([]string{shop.Email(9000 + i)})
+		if err != nil {
+			return err
+		}
+		took, cpu = append(took, t), append(cpu, s.cpu()-before)
+	}
+	if _, _, err := s.stop(); err != nil {
+		return err
+	}
+	slices.Sort(took)
+	slices.Sort(cpu)
+	row("one access case, request to answer, median of 20", took[10].Round(time.Millisecond).String())
+	row("one access case, CPU of the server", cpu[10].String()+" (clock ticks of 10 ms)")
+	return nil
+}
+
+func manyCases(bin, dir string, o options) error {
+	extra := []string{}
+	s, err := serve(bin, dir, extra...)
+	if err != nil {
+		return err
+	}
+	var emails []string
+	for i := range o.cases {
+		emails = append(emails, shop.Email(i+1))
+	}
+	before := s.cpu()
+	took, _, _, err := s.drive(emails)
+	if err != nil {
+		return err
+	}
+	used := s.cpu() - before
+	_, peak, err := s.stop()
+	if err != nil {
+		return err
+	}
+	n := fmt.Sprint(o.cases)
+	row(n+" access cases at once", took.Round(time.Millisecond).String())
+	row("cases a minute", fmt.Sprintf("%.0f", float64(o.cases)/took.Minutes()))
+	row("CPU of the server per case", fmt.Sprintf("%.1f ms", float64(used.Microseconds())/1000/float64(o.cases)))
+	row("peak memory", mib(peak))
+	return nil
+}
+
+func largePerson(bin, dir string, o options) error {
+	s, err := serve(bin, dir)
+	if err != nil {
+		return err
+	}
+	took, refs, sessions, err := s.drive([]string{"large@example.com"})
+	if err != nil {
+		return err
+	}
+	ref := refs["large@example.com"]
+	out, err := s.post("api/v1/requests/"+ref+"/package", sessions[ref], map[string]string{})
+	if err != nil {
+		return err
+	}
+	req, err := http.NewRequest("POST", out["url"], strings.NewReader(`{"volume":1}`))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	res, err := client.Do(req)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	size, err := io.Copy(io.Discard, res.Body)
+	if err != nil || res.StatusCode != http.StatusOK {
+		return fmt.Errorf("downloading: %d %w", res.StatusCode, err)
+	}
+	cpu, peak, err := s.stop()
+	if err != nil {
+		return err
+	}
+	n := fmt.Sprintf("%d orders", o.large)
+	row("person with "+n+", request to answer", took.Round(time.Millisecond).String())
+	row("  CPU of the server, start and download included", cpu.Round(time.Millisecond).String())
+	row("  package", mib(size))
+	row("  peak memory", mib(peak))
+	return nil
+}
