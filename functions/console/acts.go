@@ -142,8 +142,12 @@ func (h *Handler) note(ctx context.Context, c *caller, id, typed string) (reply,
 	})
 }
 
-// operate lets a stuck case go on with a phase.
-func (h *Handler) operate(ctx context.Context, c *caller, id string, next dsar.Phase) (reply, error) {
+// operate lets a stuck case go on with a phase. A reason is kept as a note.
+func (h *Handler) operate(ctx context.Context, c *caller, id string, next dsar.Phase, why string) (reply, error) {
+	why, err := reason("/reason", why)
+	if err != nil {
+		return reply{}, err
+	}
 	if !slices.Contains(dsar.Phases(), next) {
 		var names []string
 		for _, p := range dsar.Phases() {
@@ -156,7 +160,10 @@ func (h *Handler) operate(ctx context.Context, c *caller, id string, next dsar.P
 		return r, err
 	}
 	return r, h.change(ctx, c, id, r, act{Kind: operated, Detail: string(next)}, func(_ context.Context, f *casefile.File) error {
-		return f.Operate(c.actor(), next)
+		if err := f.Operate(c.actor(), next); err != nil || why == "" {
+			return err
+		}
+		return f.Note(c.actor(), redact.NewText(why))
 	})
 }
 

@@ -72,9 +72,10 @@ func (h *Handler) apiNote(w http.ResponseWriter, r *http.Request, c *caller) err
 
 func (h *Handler) apiOperate(w http.ResponseWriter, r *http.Request, c *caller) error {
 	var in struct {
-		Next dsar.Phase `json:"next"`
+		Next   dsar.Phase `json:"next"`
+		Reason string     `json:"reason"`
 	}
-	return h.onCase(w, r, &in, func(id string) (reply, error) { return h.operate(r.Context(), c, id, in.Next) })
+	return h.onCase(w, r, &in, func(id string) (reply, error) { return h.operate(r.Context(), c, id, in.Next, in.Reason) })
 }
 
 // apiTasks lists the tasks that wait for a person, the most urgent first.

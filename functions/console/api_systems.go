@@ -145,10 +145,12 @@ func (h *Handler) apiPutSystem(w http.ResponseWriter, r *http.Request, c *caller
 		Dataset: in.Dataset, BaseDir: old.BaseDir, Recipients: in.Recipients, Rights: in.Rights, Autopilot: in.Autopilot, Facts: in.Facts,
 		Version: old.Version,
 	})
-	if err == nil {
-		err = problems(list)
-	}
-	if err != nil {
+	switch {
+	case len(list) > 0:
+		return problems(list)
+	case fault.Has(err, fault.Misconfigured):
+		return fault.New(fault.Invalid, "the system cannot be opened with these settings and secrets")
+	case err != nil:
 		return err
 	}
 	if err := h.record(r.Context(), c, act{Kind: systemPut, Target: name}); err != nil {

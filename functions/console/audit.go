@@ -60,9 +60,8 @@ func (h *Handler) by(c *caller, a act) table.Write {
 	return a.row(c.tenant.Name)
 }
 
-// record writes an act that has no other change to be committed with, with the answer to be remembered, if there is one. Looks
-// and removals are recorded before they happen; what may be repeated until it is recorded, after.
-// Callers stop at an error.
+// record writes an act that has no other change to be committed with, together with more. Looks and removals are recorded
+// before they happen; what can be repeated until it is recorded, after. Callers stop at an error.
 func (h *Handler) record(ctx context.Context, c *caller, a act, more ...table.Write) error {
 	if err := h.Cases.Table().Transact(ctx, append(more, h.by(c, a))...); err != nil {
 		return fmt.Errorf("writing audit: %w", err)
