@@ -78,8 +78,8 @@ func (p person) email() string { return fmt.Sprintf("zq7canary.p%d@example.com",
 // phone is of the range that Ofcom keeps for drama: 07700 900000 to 900999.
 func (p person) phone() string { return "+44 7700 " + strconv.Itoa(900_000+p.n) }
 
-func (p person) name() string  { return fmt.Sprintf("%s Name %d", canary, p.n) }
-func (p person) id() int       { return 1000 + p.n }
+func (p person) name() string { return fmt.Sprintf("%s Name %d", canary, p.n) }
+func (p person) id() int      { return 1000 + p.n }
 
 func (p person) identifier(tb testing.TB) subject.Identifier {
 	tb.Helper()
