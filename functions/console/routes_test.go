@@ -1,0 +1,175 @@
+package console_test
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/habeas-dsar/habeas/functions/console"
+	"github.com/habeas-dsar/habeas/shared/casefile"
+	"github.com/habeas-dsar/habeas/shared/registry"
+)
+
+// visit is how the walk uses one route: what it sends and what somebody who may use it gets. Bodies may name {hash}.
+type visit struct {
+	body string // JSON for the API, a form for pages
+	want int
+}
+
+var visits = map[string]visit{
+	"GET /api/v1/cases":                         {"", 200},
+	"POST /api/v1/cases":                        {`{"right":"access","email":"ben@example.com"}`, 201},
+	"GET /api/v1/cases/{id}":                    {"", 200},
+	"GET /api/v1/cases/{id}/timeline":           {"", 200},
+	"GET /api/v1/cases/{id}/evidence":           {"", 200},
+	"GET /api/v1/cases/{id}/plan":               {"", 200},
+	"POST /api/v1/cases/{id}/plan/decision":     {`{"decision":"approve","hash":"x"}`, 409}, // no plan of an access request waits
+	"POST /api/v1/cases/{id}/response/decision": {`{"decision":"approve","hash":"{hash}"}`, 200},
+	"POST /api/v1/cases/{id}/extension":         {`{"reason":"complexity"}`, 200},
+	"POST /api/v1/cases/{id}/withdrawal":        {`{"reason":"by phone"}`, 202},
+	"POST /api/v1/cases/{id}/messages":          {`{"text":"Hello"}`, 201},
+	"POST /api/v1/cases/{id}/notes":             {`{"text":"Hello"}`, 201},
+	"POST /api/v1/cases/{id}/operator":          {`{"next":"assemble"}`, 202},
+	"GET /api/v1/tasks":                         {"", 200},
+	"POST /api/v1/tasks/{id}/outcome":           {`{"outcome":"not_done","reason":"gone"}`, 200},
+	"GET /api/v1/systems":                       {"", 200},
+	"GET /api/v1/systems/{name}":                {"", 200},
+	"PUT /api/v1/systems/{name}":                {`{"kind":"sqlite","settings":{"path":"x.db"}}`, 200},
+	"DELETE /api/v1/systems/{name}":             {"", 204},
+	"POST /api/v1/systems/{name}/check":         {"", 200},
+	"GET /api/v1/recipients":                    {"", 200},
+	"GET /api/v1/recipients/{name}":             {"", 200},
+	"PUT /api/v1/recipients/{name}":             {`{"title":"Parcels"}`, 200},
+	"GET /api/v1/metrics/requests":              {"", 200},
+	"GET /api/v1/audit":                         {"", 200},
+	"GET /console/{$}":                          {"", 200},
+	"GET /console/cases":                        {"", 200},
+	"GET /console/cases/{id}":                   {"", 200},
+	"POST /console/cases/{id}/messages":         {"text=Hello", 303},
+	"GET /console/cases/{id}/response":          {"", 200},
+	"POST /console/cases/{id}/response":         {"decision=approve&hash={hash}", 303},
+	"GET /console/cases/{id}/package/{volume}":  {"", 200},
+	"GET /console/cases/{id}/extend":            {"", 200},
+	"POST /console/cases/{id}/extend":           {"ground=complexity", 303},
+	"GET /console/cases/{id}/withdraw":          {"", 200},
+	"POST /console/cases/{id}/withdraw":         {"reason=by+phone", 303},
+	"GET /console/cases/{id}/operator":          {"", 200},
+	"POST /console/cases/{id}/operator":         {"outcome=retry", 303},
+	"GET /console/cases/{id}/evidence":          {"", 200},
+	"GET /console/tasks":                        {"", 200},
+	"GET /console/tasks/{id}/{task}":            {"", 200},
+	"POST /console/tasks/{id}/{task}":           {"outcome=not_done&reason=gone", 303},
+	"GET /console/systems":                      {"", 200},
+	"GET /console/systems/{name}":               {"", 200},
+	"POST /console/systems/{name}/check":        {"", 200},
+}
+
+// aim fills a pattern with the case, its task and the names that the rig registers.
+func aim(pattern string, c casefile.Case, task string) (method, path string) {
+	method, path, _ = strings.Cut(pattern, " ")
+	id, name := c.ID, "shop"
+	if strings.HasPrefix(path, "/api/v1/tasks") {
+		id = task
+	}
+	if strings.Contains(path, "recipients") {
+		name = "parcels"
+	}
+	return method, strings.NewReplacer("{id}", id, "{task}", task, "{name}", name, "{volume}", "1", "{$}", "").Replace(path)
+}
+
+func (r *rig) visit(route console.Route, v visit, c casefile.Case, task, query, cookie, token string) reply {
+	r.t.Helper()
+	method, path := aim(route.Pattern, c, task)
+	body := strings.ReplaceAll(v.body, "{hash}", c.ResponseHash())
+	if strings.HasPrefix(path, "/api/") {
+		return r.call(token, method, path+query, body)
+	}
+	var form url.Values
+	if method == http.MethodPost {
+		form, _ = url.ParseQuery(body)
+	}
+	return r.page(cookie, method, path+query, form)
+}
+
+// TestWhoMayUseWhat walks every route as every role, as staff of another tenant, for another tenant, and without a session.
+func TestWhoMayUseWhat(t *testing.T) {
+	r := newRig(t)
+	type person struct{ cookie, token string }
+	people := map[registry.Role]person{}
+	for _, role := range registry.Roles() {
+		_, cookie, token := r.staff(home, role)
+		people[role] = person{cookie, token}
+	}
+	_, foreignCookie, foreignToken := r.staff(other, registry.Roles()...)
+	for _, route := range r.h.Routes() {
+		if route.Open {
+			continue
+		}
+		v, known := visits[route.Pattern]
+		if !known {
+			t.Errorf("%s is not walked", route.Pattern)
+			continue
+		}
+		t.Run(route.Pattern, func(t *testing.T) {
+			r.t = t
+			c, task := r.busy(home)
+			expect := func(who string, p reply, want int) {
+				t.Helper()
+				if p.StatusCode != want {
+					t.Errorf("%s: got %d, want %d: %.300s", who, p.StatusCode, want, p.body)
+				}
+			}
+			before := r.one(c)
+			expect("nobody", r.visit(route, v, c, task, "", "", ""), 401)
+			expect("a made-up session", r.visit(route, v, c, task, "", "made-up", "made-up"), 401)
+			// The first tenant of foreign staff is the other one: a case of this one does not exist there.
+			if strings.Contains(route.Pattern, "{id}") {
+				expect("staff of another tenant", r.visit(route, v, c, task, "", foreignCookie, foreignToken), 404)
+			}
+			expect("staff of another tenant who names this one", r.visit(route, v, c, task, "?tenant="+home, foreignCookie, foreignToken), 404)
+			for _, role := range registry.Roles() {
+				p := people[role]
+				expect(string(role)+" for another tenant", r.visit(route, v, c, task, "?tenant="+other, p.cookie, p.token), 404)
+				expect(string(role)+" for an unknown tenant", r.visit(route, v, c, task, "?tenant=nowhere", p.cookie, p.token), 404)
+				if route.Permission != "" && !slices.Contains(registry.Permissions(role), route.Permission) {
+					expect(string(role)+" without permission", r.visit(route, v, c, task, "", p.cookie, p.token), 403)
+				}
+			}
+			if after := r.one(c); after.Head != before.Head || after.UpdatedAt != before.UpdatedAt {
+				t.Error("a refused call left a trace in the case")
+			}
+			for _, role := range registry.Roles() {
+				if slices.Contains(registry.Permissions(role), route.Permission) {
+					r.system(home, "shop")
+					c, task := r.busy(home)
+					expect(string(role), r.visit(route, v, c, task, "", people[role].cookie, people[role].token), v.want)
+				}
+			}
+		})
+	}
+	r.t = t
+	for pattern := range visits {
+		if !slices.ContainsFunc(r.h.Routes(), func(x console.Route) bool { return x.Pattern == pattern }) {
+			t.Errorf("%s is walked and not served", pattern)
+		}
+	}
+}
+
+// TestOpenRoutes: what serves everybody shows nothing of anybody.
+func TestOpenRoutes(t *testing.T) {
+	r := newRig(t)
+	c, _ := r.busy(home)
+	for _, path := range []string{"/console/sign-in", "/console/elsewhere", "/console/cases/" + c.ID + "/elsewhere", "/api/v1/elsewhere", "/api/v1/", "/api/v1/cases/" + c.ID + "/elsewhere"} {
+		p := r.page("", http.MethodGet, path, nil)
+		want := http.StatusNotFound
+		if path == "/console/sign-in" {
+			want = http.StatusOK
+		}
+		if p.StatusCode != want || strings.Contains(p.body, c.Reference) {
+			t.Errorf("%s: %d", path, p.StatusCode)
+		}
+	}
+	r.want(r.page("", http.MethodPost, "/console/sign-out", url.Values{}), http.StatusSeeOther)
+}
