@@ -30,6 +30,7 @@ type File struct {
 	store   *Store
 	now     time.Time
 	read    map[string]table.Item // by sk, as read
+	due     time.Time             // NextDue as read
 	person  *Person
 	entries []evidence.Entry
 	outbox  []OutboxRow
@@ -175,7 +176,7 @@ func (f *File) Send(l Letter) error {
 
 // Say adds a message to the conversation; from is "subject" or "staff:<id>". It may stop every waiting step to look again.
 func (f *File) Say(from string, text redact.Text) error {
-	n := int(f.now.UnixNano() / 1e6)
+	n := f.nextEntry()
 	sealed := f.Keys.SealDoc(fmt.Sprintf("%s%d", labelMessage, n), []byte(text.Reveal()))
 	body, err := json.Marshal(Message{N: n, From: from, At: f.now, Text: sealed})
 	if err != nil {
@@ -184,6 +185,10 @@ func (f *File) Say(from string, text redact.Text) error {
 	f.extra = append(f.extra, table.Write{Op: table.Put, If: table.Absent, Item: table.Item{Key: f.key(fmt.Sprintf("%s%015d", skMessage, n)), Body: body}})
 	return f.Entry("message_added", from, map[string]any{"n": n})
 }
+
+// nextEntry is the place that the next entry gets in the case's chain. It numbers what is said with that entry: in order, and
+// never twice, however fast two of them follow each other.
+func (f *File) nextEntry() int { return int(f.Case.Head.Seq) + 1 }
 
 // Signal makes signalworkflow look at every waiting token of the case after the commit.
 func (f *File) Signal() {

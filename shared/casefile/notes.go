@@ -13,7 +13,7 @@ const labelNote = "note#"
 
 // Note adds an internal note of staff, sealed: the subject never sees it.
 func (f *File) Note(by string, text redact.Text) error {
-	n := int(f.now.UnixMilli())
+	n := f.nextEntry()
 	body, err := json.Marshal(Message{N: n, From: by, At: f.now, Text: f.Keys.SealDoc(fmt.Sprintf("%s%d", labelNote, n), []byte(text.Reveal()))})
 	if err != nil {
 		return fmt.Errorf("encoding note: %w", err)
