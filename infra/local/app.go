@@ -88,7 +88,7 @@ func Open(ctx context.Context, c Config) (app *App, err error) {
 	}
 	defer func() {
 		if err != nil {
-			a.release()
+			a.release(ctx)
 		}
 	}()
 	keeper, err := openKeys(filepath.Join(c.Dir, "master.key"))
@@ -306,16 +306,15 @@ func (a *App) Close(ctx context.Context) error {
 	case <-ctx.Done():
 		err = fault.Wrap(fault.Unavailable, ctx.Err(), "waiting for work in hand")
 	}
-	a.release()
+	a.release(ctx)
 	return err
 }
 
-func (a *App) release() {
-	if a.Set != nil && a.Systems != nil {
-		a.Systems.Close()
-	}
+// release closes what is open. The steps in hand end first, and systems close last: a step that finds its system closed by us
+// must have nowhere to record that the system failed.
+func (a *App) release(ctx context.Context) {
 	if a.engine != nil {
-		if err := a.engine.Close(context.Background()); err != nil {
+		if err := a.engine.Close(ctx); err != nil {
 			a.Log.Warn("closing the workflow failed", "error", err.Error())
 		}
 	}
@@ -323,6 +322,9 @@ func (a *App) release() {
 		if err := a.table.Close(); err != nil {
 			a.Log.Warn("closing the records failed", "error", err.Error())
 		}
+	}
+	if a.Set != nil && a.Systems != nil {
+		a.Systems.Close()
 	}
 }
 
