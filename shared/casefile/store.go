@@ -75,6 +75,7 @@ func (f *File) take(it table.Item) error {
 		if json.Unmarshal(it.Body, &f.Case) != nil || f.Case.Schema > SchemaVersion {
 			return errDecode("case")
 		}
+		f.due = f.Case.NextDue
 	case strings.HasPrefix(it.SK, skTask):
 		var t Task
 		if json.Unmarshal(it.Body, &t) != nil {
@@ -198,14 +199,6 @@ func (f *File) putCase(ws *[]table.Write) error {
 		return nil
 	}
 	c.UpdatedAt = f.now
-	oldDue := time.Time{}
-	if existed {
-		var o Case
-		if json.Unmarshal(old.Body, &o) != nil {
-			return errDecode("case")
-		}
-		oldDue = o.NextDue
-	}
 	if err := f.put(ws, skCase, c, [2]string{ipkStatus(c.Tenant, c.Status), stamp(c.Due.At) + "#" + c.ID}); err != nil {
 		return err
 	}
@@ -213,7 +206,7 @@ func (f *File) putCase(ws *[]table.Write) error {
 		return err
 	}
 	switch due := (table.Item{Key: f.key(skDue)}); {
-	case c.NextDue.Equal(oldDue):
+	case c.NextDue.Equal(f.due):
 	case c.NextDue.IsZero():
 		*ws = append(*ws, table.Write{Op: table.Delete, Item: due, If: table.AnyVersion})
 	default:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -27,8 +28,8 @@ type Store struct {
 const Fresh = 5 * time.Second
 
 type cached struct {
-	items []table.Item
-	at    time.Time
+	entries any // slice of the partition's type; read-only
+	at      time.Time
 }
 
 // NewStore returns a registry over t.
@@ -45,23 +46,34 @@ const (
 func pkSystems(tenant string) string    { return "T#" + tenant + "#SYSTEMS" }
 func pkRecipients(tenant string) string { return "T#" + tenant + "#RECIPIENTS" }
 
-// partition reads a whole registry partition; registries are small (bounded by maxPartition).
-func (s *Store) partition(ctx context.Context, pk string) ([]table.Item, error) {
+// partition reads and decodes a whole registry partition; registries are small. The slice is shared: it is not changed.
+func partition[T any](ctx context.Context, s *Store, pk string, set func(*T, int64)) ([]T, error) {
 	s.mu.Lock()
 	c, ok := s.cached[pk]
 	version := s.version
 	s.mu.Unlock()
 	if ok && s.now().Sub(c.at).Abs() < Fresh {
-		return c.items, nil
+		if entries, ok := c.entries.([]T); ok {
+			return entries, nil
+		}
 	}
-	var items []table.Item
+	entries := []T{}
 	q := table.Query{Table: table.Registry, PK: pk}
 	for {
 		page, err := s.table.Query(ctx, q)
 		if err != nil {
 			return nil, fmt.Errorf("reading registry: %w", err)
 		}
-		items = append(items, page.Items...)
+		for _, it := range page.Items {
+			var v T
+			if json.Unmarshal(it.Body, &v) != nil {
+				return nil, fault.New(fault.Internal, "decoding registry entry")
+			}
+			if set != nil {
+				set(&v, it.Version)
+			}
+			entries = append(entries, v)
+		}
 		if q.Cursor = page.Next; q.Cursor == "" {
 			break
 		}
@@ -69,9 +81,9 @@ func (s *Store) partition(ctx context.Context, pk string) ([]table.Item, error) 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.version == version {
-		s.cached[pk] = cached{items, s.now()}
+		s.cached[pk] = cached{entries, s.now()}
 	}
-	return items, nil
+	return entries, nil
 }
 
 func (s *Store) write(ctx context.Context, writes ...table.Write) error {
@@ -94,28 +106,10 @@ func putJSON(pk, sk string, v any, version int64) (table.Write, error) {
 	return table.Write{Op: table.Put, If: version, Item: table.Item{Key: table.Key{Table: table.Registry, PK: pk, SK: sk}, Body: body}}, nil
 }
 
-func decode[T any](items []table.Item, set func(*T, int64)) ([]T, error) {
-	out := make([]T, 0, len(items))
-	for _, it := range items {
-		var v T
-		if json.Unmarshal(it.Body, &v) != nil {
-			return nil, fault.New(fault.Internal, "decoding registry entry")
-		}
-		if set != nil {
-			set(&v, it.Version)
-		}
-		out = append(out, v)
-	}
-	return out, nil
-}
-
 // Tenants lists the tenants in order of name.
 func (s *Store) Tenants(ctx context.Context) ([]Tenant, error) {
-	items, err := s.partition(ctx, pkTenants)
-	if err != nil {
-		return nil, err
-	}
-	return decode[Tenant](items, nil)
+	all, err := partition[Tenant](ctx, s, pkTenants, nil)
+	return slices.Clone(all), err
 }
 
 // Tenant returns one tenant; fault.NotFound when there is none of the name.
@@ -149,11 +143,8 @@ func (s *Store) PutTenant(ctx context.Context, t Tenant) error {
 
 // Systems lists a tenant's systems in order of name.
 func (s *Store) Systems(ctx context.Context, tenant string) ([]System, error) {
-	items, err := s.partition(ctx, pkSystems(tenant))
-	if err != nil {
-		return nil, err
-	}
-	return decode(items, func(v *System, n int64) { v.Version = n })
+	all, err := partition(ctx, s, pkSystems(tenant), func(v *System, n int64) { v.Version = n })
+	return slices.Clone(all), err
 }
 
 // System returns one system; fault.NotFound when there is none of the name.
@@ -189,11 +180,8 @@ func (s *Store) DeleteSystem(ctx context.Context, tenant, name string) error {
 
 // Recipients lists a tenant's recipients in order of name.
 func (s *Store) Recipients(ctx context.Context, tenant string) ([]Recipient, error) {
-	items, err := s.partition(ctx, pkRecipients(tenant))
-	if err != nil {
-		return nil, err
-	}
-	return decode[Recipient](items, nil)
+	all, err := partition[Recipient](ctx, s, pkRecipients(tenant), nil)
+	return slices.Clone(all), err
 }
 
 // PutRecipient adds or replaces a recipient.
@@ -236,11 +224,8 @@ func (s *Store) Staff(ctx context.Context, id string) (Staff, error) {
 
 // AllStaff lists the staff in order of id, oldest first.
 func (s *Store) AllStaff(ctx context.Context) ([]Staff, error) {
-	items, err := s.partition(ctx, pkStaff)
-	if err != nil {
-		return nil, err
-	}
-	return decode(items, func(v *Staff, n int64) { v.Version = n })
+	all, err := partition(ctx, s, pkStaff, func(v *Staff, n int64) { v.Version = n })
+	return slices.Clone(all), err
 }
 
 // StaffByEmail returns a member of staff by address; fault.NotFound when there is none.

@@ -1,7 +1,7 @@
 // Command bench measures the product as its users run it: the habeas command as a process of its own, driven over HTTP on
 // loopback, on the shop that other systems are measured on. Quote medians and ratios: machines are noisy.
 //
-//	go run ./test/bench [-cases 1000] [-people 10000] [-large 100000] [-profile DIR]
+//	go run ./test/bench [-cases 1000] [-people 10000] [-large 100000] [-bin PATH]
 package main
 
 import (
@@ -37,7 +37,7 @@ func main() {
 
 type options struct {
 	cases, people, large int
-	profile              string
+	bin                  string
 }
 
 func run(ctx context.Context) error {
@@ -45,7 +45,7 @@ func run(ctx context.Context) error {
 	flag.IntVar(&o.cases, "cases", 1000, "access cases submitted at once")
 	flag.IntVar(&o.people, "people", 10_000, "people in the shop")
 	flag.IntVar(&o.large, "large", 100_000, "orders of the large person")
-	flag.StringVar(&o.profile, "profile", "", "write CPU profiles of the server into this directory")
+	flag.StringVar(&o.bin, "bin", "", "habeas command to measure (default: built from this tree)")
 	flag.Parse()
 	dir, err := os.MkdirTemp("", "habeas-bench-*")
 	if err != nil {
@@ -53,7 +53,9 @@ func run(ctx context.Context) error {
 	}
 	defer os.RemoveAll(dir)
 	bin := filepath.Join(dir, "habeas")
-	if out, err := exec.Command("go", "build", "-o", bin, "./infra/habeas").CombinedOutput(); err != nil {
+	if o.bin != "" {
+		bin = o.bin
+	} else if out, err := exec.Command("go", "build", "-o", bin, "./infra/habeas").CombinedOutput(); err != nil {
 		return fmt.Errorf("building: %w\n%s", err, out)
 	}
 	fmt.Fprintln(os.Stderr, "preparing the shop")

@@ -119,8 +119,12 @@ func (p *Pool) Close() {
 	}
 }
 
-// DataMap returns the data map of a registered system; nil for kinds without collections.
+// DataMap returns the data map of a registered system; nil for kinds without collections. It is shared: read it only.
 func (p *Pool) DataMap(ctx context.Context, tenant, name string) (*connector.Dataset, error) {
+	if _, d, err := p.Open(ctx, tenant, name); err == nil {
+		return d, nil
+	}
+	// A system that cannot be opened now still has its data map.
 	sys, err := p.registry.System(ctx, tenant, name)
 	if err != nil {
 		return nil, err

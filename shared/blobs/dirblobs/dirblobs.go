@@ -111,9 +111,17 @@ func (s *Store) Put(ctx context.Context, name string, r io.Reader) (info blobs.I
 	return blobs.Info{Name: name, Bytes: stat.Size(), StoredAt: stat.ModTime().UTC()}, nil
 }
 
+// buffers are reused: most objects are much smaller than one.
+var buffers = sync.Pool{New: func() any {
+	b := make([]byte, copyBytes)
+	return &b
+}}
+
 // fill copies r into f until its end or until ctx ends. An error of r comes through with its own class.
 func fill(ctx context.Context, f *os.File, r io.Reader) error {
-	buf := make([]byte, copyBytes)
+	pooled := buffers.Get().(*[]byte)
+	defer buffers.Put(pooled)
+	buf := *pooled
 	for {
 		if err := ended(ctx, "storing object"); err != nil {
 			return err
