@@ -1,6 +1,7 @@
 package sql_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/habeas-dsar/habeas/connectors/sql"
 	"github.com/habeas-dsar/habeas/shared/connector"
 	"github.com/habeas-dsar/habeas/shared/subject"
 	"github.com/habeas-dsar/habeas/test/bench/shop"
@@ -314,5 +316,51 @@ func TestBenchShopGivesEveryRow(t *testing.T) {
 	}
 	if n := s.readAll(t, shop.LargeEmail); n != 2500+shop.LargeRows {
 		t.Errorf("the large customer: %d rows", n)
+	}
+}
+
+// References between systems travel as identifiers: Locate in one names them, the other finds rows by them.
+func TestReferencesBetweenSystems(t *testing.T) {
+	const (
+		shopMap = "dataset:\n  - fides_key: crm\n    collections:\n      - name: person\n        fields:\n" +
+			"          - {name: id, data_categories: [user.unique_id], fides_meta: {primary_key: True}}\n          - {name: email, data_categories: [user.contact.email], fides_meta: {identity: email}}\n"
+		playMap = "dataset:\n  - fides_key: play\n    collections:\n      - name: score\n        fields:\n" +
+			"          - {name: id, data_categories: [user.content], fides_meta: {primary_key: True}}\n          - {name: player, data_categories: [user.unique_id], fides_meta: {references: [{dataset: crm, field: person.id, direction: from}]}}\n"
+	)
+	crm, play := readDataset(t, shopMap), readDataset(t, playMap)
+	openWith := func(own, other *connector.Dataset, statements ...string) system {
+		dir, db := newDatabase(t, statements...)
+		c, err := sql.SQLite().Open(t.Context(), connector.OpenInput{Settings: json.RawMessage(`{"path":"target.db"}`), Dataset: own, Others: []*connector.Dataset{other}, BaseDir: dir})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = c.Close() })
+		return system{c.(*sql.System), db, dir}
+	}
+	first := openWith(crm, play, `CREATE TABLE person (id INTEGER PRIMARY KEY, email TEXT)`, `INSERT INTO person VALUES (0, 'ann@example.com'), (1, 'bob@example.com')`)
+	second := openWith(play, crm, `CREATE TABLE score (id INTEGER PRIMARY KEY, player TEXT)`, `INSERT INTO score VALUES (1, '0'), (2, '1'), (3, '0'), (4, '00')`)
+	located, err := first.Locate(t.Context(), connector.Query{Proven: mail(t, "ann@example.com")})
+	if err != nil || len(located.Identifiers) != 1 {
+		t.Fatalf("%d identifiers, %v", len(located.Identifiers), err)
+	}
+	records, _ := second.access(t, 0, located.Identifiers...)
+	if diff := cmp.Diff([]string{`score "1"`, `score "3"`}, keysOf(records)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// A database in WAL mode, with its application connected and writing, is read as it is.
+func TestWriteAheadLog(t *testing.T) {
+	s := newSystem(t, familyMap, "PRAGMA journal_mode = wal", family)
+	s.exec(t, "BEGIN IMMEDIATE")
+	s.exec(t, "UPDATE sale SET note = 'not committed' WHERE customer_id = 1")
+	records, _ := s.access(t, 0, mail(t, "ann@example.com")...)
+	if len(records) != 11 || strings.Contains(strings.Join(lines(records), ""), "not committed") {
+		t.Errorf("%d records", len(records))
+	}
+	s.exec(t, "COMMIT")
+	records, _ = s.access(t, 0, mail(t, "ann@example.com")...)
+	if n := strings.Count(strings.Join(lines(records), ""), "not committed"); n != 2 {
+		t.Errorf("%d of the changes are seen, want 2", n)
 	}
 }

@@ -135,14 +135,14 @@ func TestDamagedPages(t *testing.T) {
 	wantClass(t, err, fault.Invalid)
 }
 
-// slow is a table of which nothing helps to find a row: 400,000 rows are read to learn that none matches.
+// slow is a table of which nothing helps to find a row: 60,000 rows are read to learn that none matches.
 const slow = `CREATE TABLE t (id INTEGER PRIMARY KEY, email TEXT);
-	WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 400000) INSERT INTO t SELECT i, 'person-' || i || '@example.com' FROM n`
+	WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60000) INSERT INTO t SELECT i, 'person-' || i || '@example.com' FROM n`
 
 // The statement ends with its context while it searches, and while rows come far apart.
 func TestStatementIsInterrupted(t *testing.T) {
 	s := newSystem(t, oneTable("", idField, `{name: email, data_categories: [user.contact.email], fides_meta: {identity: email}, habeas_meta: {match: normalised}}`), slow,
-		`UPDATE t SET email = 'Far@example.com' WHERE id IN (1, 399999)`)
+		`UPDATE t SET email = 'Far@example.com' WHERE id IN (1, 59999)`)
 	for _, email := range []string{"nobody@example.com", "far@example.com"} {
 		began := time.Now()
 		if _, err := s.tryAccess(t.Context(), t, email); err != nil {
