@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -13,42 +14,34 @@ import (
 	_ "time/tzdata" // zones of tenants, on machines that have none installed
 )
 
-func main() { os.Exit(run(os.Args[1:])) }
+func main() { os.Exit(run(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
 
-func run(args []string) int {
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root := newRoot()
 	root.SetArgs(args)
-	err := root.ExecuteContext(context.Background())
-	var misuse usage
-	switch {
-	case err == nil:
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	started := strict(root)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
 		return 0
-	case errors.As(err, &misuse):
-		_, _ = fmt.Fprintln(os.Stderr, "habeas:", err) // there is nobody left to tell
+	}
+	_, _ = fmt.Fprintln(stderr, "habeas:", err) // there is nobody left to tell
+	if misuse := usage(""); !*started || errors.As(err, &misuse) {
 		return 2
 	}
-	_, _ = fmt.Fprintln(os.Stderr, "habeas:", err)
 	return 1
 }
 
-// usage is a call that cannot be understood: exit code 2.
-type usage string
-
-// Error says what the call wants.
-func (u usage) Error() string { return string(u) }
-
-// asJSON reports whether --json was given.
-func asJSON(cmd *cobra.Command) bool {
-	v, err := cmd.Flags().GetBool("json")
-	return err == nil && v
-}
-
+// newRoot returns the command with everything it can do.
 func newRoot() *cobra.Command {
-	root := &cobra.Command{
-		Use: "habeas", Short: "Fulfil data subject requests", SilenceUsage: true, SilenceErrors: true,
-	}
+	root := &cobra.Command{Use: "habeas", Short: "Fulfil data subject requests", SilenceUsage: true, SilenceErrors: true}
 	root.PersistentFlags().Bool("json", false, "print JSON")
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err.Error()) })
-	root.AddCommand(newServe(), newStaff())
+	root.AddCommand(
+		newServe(), newStaff(),
+		newSystems(), newRequest(), newCases(), newCase(), newTasks(),
+		newClock(), newEvidence(),
+	)
 	return root
 }
