@@ -2,6 +2,7 @@ package connectortest
 
 import (
 	"context"
+	"maps"
 	"sync"
 
 	"github.com/habeas-dsar/habeas/shared/connector"
@@ -80,9 +81,7 @@ func parallelErasures(r *rig) {
 		in := r.instruct(erase, p)
 		in.Plan = r.plan(connector.Erasure, p).Plan
 		ins = append(ins, in)
-		for k, v := range r.erasureOf(p) {
-			want[k] = v
-		}
+		maps.Copy(want, r.erasureOf(p))
 	}
 	r.inParallel(ins)
 	r.changedTo(before, want)

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"log"
 	"log/slog"
 	"strings"
 
@@ -60,15 +59,12 @@ func (r *rig) cleanTurns(logged string) {
 	r.clean("the log", logged)
 }
 
-// logging runs do with the process's loggers caught.
+// logging runs do with the default logger caught; package log writes through it too.
 func logging(do func()) string {
 	var b bytes.Buffer
-	before, out := slog.Default(), log.Writer()
+	before := slog.Default()
 	slog.SetDefault(slog.New(slog.NewTextHandler(&b, &slog.HandlerOptions{Level: slog.LevelDebug})))
-	defer func() {
-		slog.SetDefault(before)
-		log.SetOutput(out)
-	}()
+	defer slog.SetDefault(before)
 	do()
 	return b.String()
 }

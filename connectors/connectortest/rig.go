@@ -3,6 +3,7 @@ package connectortest
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -20,14 +21,13 @@ import (
 // rig is one case under way: a harness, an engine, and after seed a connector.
 type rig struct {
 	testing.TB
-	h      Harness
-	kit    *enginetest.Kit
-	conn   connector.Connector
-	world  World
-	tasks  int
-	config func(*engine.Config)
-	held   func(engine.HoldQuery) (bool, error)
-	turns  []engine.Turn // every turn of the case, for the canary
+	h     Harness
+	kit   *enginetest.Kit
+	conn  connector.Connector
+	world World
+	tasks int
+	held  func(engine.HoldQuery) (bool, error)
+	turns []engine.Turn // every turn of the case, for the canary
 }
 
 func newRig(tb testing.TB, h Harness) *rig {
@@ -244,10 +244,7 @@ func canonical(rec *connector.Record) string {
 // changedTo checks that the system differs from before in exactly these ways: "" means gone.
 func (r *rig) changedTo(before map[string]string, changes map[string]string) {
 	r.Helper()
-	want := map[string]string{}
-	for k, v := range before {
-		want[k] = v
-	}
+	want := maps.Clone(before)
 	for k, v := range changes {
 		if v == "" {
 			delete(want, k)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -249,10 +250,8 @@ type failsOnGone struct {
 
 func (b failsOnGone) ApplyErasure(ctx context.Context, batch []connector.Change) ([]connector.Effect, error) {
 	effects, err := b.sound.ApplyErasure(ctx, batch)
-	for _, e := range effects {
-		if e == connector.EffectAlready {
-			return nil, fault.New(fault.NotFound, "there is no such record")
-		}
+	if slices.Contains(effects, connector.EffectAlready) {
+		return nil, fault.New(fault.NotFound, "there is no such record")
 	}
 	return effects, err
 }

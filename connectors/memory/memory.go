@@ -158,16 +158,7 @@ func (s *System) page(l walk.Lookup) (page []*connector.Record, more bool) {
 	t := s.table(l.Collection.Name)
 	fold := folder(l.Collection, l.Fields, l.Match)
 	x := t.by(l.Fields, string(l.Match), fold)
-	var rows []int
-	for _, tuple := range l.Values {
-		key := ""
-		for _, v := range tuple {
-			key += fold(v.RevealText()) + "\x00"
-		}
-		rows = append(rows, x.rows[key]...)
-	}
-	slices.Sort(rows)
-	rows = slices.Compact(rows)
+	rows := t.matching(x, l.Values, fold)
 	start := 0
 	if l.After != nil {
 		at, found := t.find(connector.AppendKey(nil, l.After))
@@ -199,6 +190,7 @@ func folder(c *connector.Collection, fields []string, m connector.Match) func(st
 		return func(s string) string {
 			return subject.Identifier{Kind: kind, Value: redact.NewText(s)}.Normalise().Value.Reveal()
 		}
+	default:
+		return func(s string) string { return s }
 	}
-	return func(s string) string { return s }
 }

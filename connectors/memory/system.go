@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/habeas-dsar/habeas/shared/connector"
@@ -29,6 +30,15 @@ type table struct {
 	rows    []row // ascending by key
 	version int
 	indexes map[string]*index
+	last    lookedUp
+}
+
+// lookedUp is what the last lookup matched, for its next page. It holds on to the values, so that other values cannot come
+// to lie at their address.
+type lookedUp struct {
+	values [][]connector.Value
+	index  *index
+	rows   []int
 }
 
 type row struct {
@@ -145,10 +155,7 @@ func (t *table) remove(key []byte) {
 // by returns an index over fields, built on first use after a change. The fold function brings values into the form in which
 // they are compared.
 func (t *table) by(fields []string, how string, fold func(string) string) *index {
-	name := how
-	for _, f := range fields {
-		name += "\x00" + f
-	}
+	name := how + "\x00" + strings.Join(fields, "\x00")
 	x := t.indexes[name]
 	if x != nil && x.version == t.version {
 		return x
@@ -161,6 +168,24 @@ func (t *table) by(fields []string, how string, fold func(string) string) *index
 	}
 	t.indexes[name] = x
 	return x
+}
+
+// matching returns the rows that a lookup's values find, ascending.
+func (t *table) matching(x *index, values [][]connector.Value, fold func(string) string) []int {
+	if t.last.index == x && len(values) > 0 && len(t.last.values) == len(values) && &t.last.values[0] == &values[0] {
+		return t.last.rows
+	}
+	var rows []int
+	for _, tuple := range values {
+		var key []byte
+		for _, v := range tuple {
+			key = append(append(key, fold(v.RevealText())...), 0)
+		}
+		rows = append(rows, x.rows[string(key)]...)
+	}
+	slices.Sort(rows)
+	t.last = lookedUp{values, x, slices.Compact(rows)}
+	return t.last.rows
 }
 
 // tuples returns the forms under which a record is found by fields: one, or one per element of an array.

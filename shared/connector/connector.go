@@ -12,12 +12,14 @@ import (
 	"github.com/habeas-dsar/habeas/shared/subject"
 )
 
-// What connectors need from the vocabulary, so that they import this package alone.
-type (
-	Right           = dsar.Right
-	Outcome         = dsar.Outcome
-	RetainedBecause = dsar.RetainedBecause
-)
+// Right is dsar.Right: what connectors need of the vocabulary stands here, so that they import this package alone.
+type Right = dsar.Right
+
+// Outcome is dsar.Outcome.
+type Outcome = dsar.Outcome
+
+// RetainedBecause is dsar.RetainedBecause.
+type RetainedBecause = dsar.RetainedBecause
 
 // The outcomes of a collection, and the reasons of Retained.
 const (

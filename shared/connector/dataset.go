@@ -129,7 +129,7 @@ const (
 	MaskDefault MaskStrategy = ""                      // texts "[erased]" cut to the length, numbers 0, everything else null
 	MaskNull    MaskStrategy = "null_rewrite"          //
 	MaskRewrite MaskStrategy = "string_rewrite"        // the configured value
-	MaskRandom  MaskStrategy = "random_string_rewrite" // letters that depend on nothing personal but the record's key
+	MaskRandom  MaskStrategy = "random_string_rewrite" // letters and digits that depend on the record's key alone
 )
 
 // Collection returns the collection of that name, or nil.

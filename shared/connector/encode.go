@@ -56,8 +56,9 @@ func (v Value) AppendJSON(dst []byte) []byte {
 		dst = append(dst, `{"$withheld":`...)
 		dst = appendString(dst, v.s)
 		return append(dst, '}')
+	default:
+		return append(dst, "null"...)
 	}
-	return append(dst, "null"...)
 }
 
 // appendCompact drops white space between the tokens of valid JSON, so that a record stays on one line.

@@ -58,8 +58,10 @@ func TestDirections(t *testing.T) {
 	} {
 		g, err := NewGraph(&Dataset{Key: "d", Collections: []*Collection{
 			{Name: "customer", Fields: []*DataField{field("id", key), field("email", email)}},
-			{Name: "orders", Fields: []*DataField{field("id", key), field("email", email),
-				field("customer_id", refers(Reference{Dataset: "d", Collection: "customer", Field: "id", Direction: tc.direction}))}},
+			{Name: "orders", Fields: []*DataField{
+				field("id", key), field("email", email),
+				field("customer_id", refers(Reference{Dataset: "d", Collection: "customer", Field: "id", Direction: tc.direction})),
+			}},
 		}})
 		if err != nil {
 			t.Fatal(err)
@@ -86,9 +88,11 @@ func TestCompositeReferencesAreTuples(t *testing.T) {
 		{"two fields to one", []*DataField{field("id", key), field("x", from("d", "line", "a")), field("y", from("d", "line", "a"))}, []string{"line.a > child.x", "line.a > child.y"}},
 		{"one field to two", []*DataField{field("id", key), field("x", from("d", "line", "a"), from("d", "line", "email"))}, []string{"line.a > child.x", "line.email > child.x"}},
 		{"other fields", []*DataField{field("id", key), field("x", from("d", "line", "a")), field("y", from("d", "line", "email"))}, []string{"line.a > child.x", "line.email > child.y"}},
-		{"a group", []*DataField{field("id", key),
+		{"a group", []*DataField{
+			field("id", key),
 			field("x", refers(Reference{Dataset: "d", Collection: "line", Field: "a", Direction: DirectionFrom, Group: "g"})),
-			field("y", refers(Reference{Dataset: "d", Collection: "line", Field: "email", Direction: DirectionFrom, Group: "g"}))}, []string{"line.a+email > child.x+y"}},
+			field("y", refers(Reference{Dataset: "d", Collection: "line", Field: "email", Direction: DirectionFrom, Group: "g"})),
+		}, []string{"line.a+email > child.x+y"}},
 	} {
 		g, err := NewGraph(&Dataset{Key: "d", Collections: []*Collection{parent, {Name: "child", Fields: tc.fields}}})
 		if err != nil {

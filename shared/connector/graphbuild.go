@@ -108,8 +108,10 @@ func (b *builder) target(c *Collection, f *DataField, ref Reference) (*Collectio
 func (b *builder) bundle(c, target *Collection, group string, ties []tie) {
 	if group == "" && !isComposite(c, target, ties) {
 		if distinctTargets(ties) && b.halfKey(target, ties) {
-			b.warnings = append(b.warnings, Problem{Collection: c.Name, Field: ties[0].field.Path, Line: ties[0].field.Line,
-				Text: "several fields refer to parts of one key and do not make it up; they are taken as alternatives, say reference_group when they are a tuple"})
+			b.warnings = append(b.warnings, Problem{
+				Collection: c.Name, Field: ties[0].field.Path, Line: ties[0].field.Line,
+				Text: "several fields refer to parts of one key and do not make it up; they are taken as alternatives, say reference_group when they are a tuple",
+			})
 		}
 		for _, t := range ties {
 			b.connect(c, target, []tie{t})
@@ -217,8 +219,10 @@ func sameSet(a, b []string) bool {
 // outgoing handles a reference that this dataset declares to another one: values of ours leave (to), theirs arrive (from).
 func (b *builder) outgoing(c *Collection, f *DataField, ref Reference) {
 	if !slices.ContainsFunc(b.others, func(d *Dataset) bool { return d.Key == ref.Dataset }) {
-		b.warnings = append(b.warnings, Problem{Collection: c.Name, Field: f.Path, Line: ref.Line,
-			Text: fmt.Sprintf("refers to the dataset %q, which no other system has", ref.Dataset)})
+		b.warnings = append(b.warnings, Problem{
+			Collection: c.Name, Field: f.Path, Line: ref.Line,
+			Text: fmt.Sprintf("refers to the dataset %q, which no other system has", ref.Dataset),
+		})
 	}
 	if ref.Group != "" {
 		b.problem(c, f, ref.Line, "a reference_group cannot lead to another dataset")

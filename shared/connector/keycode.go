@@ -30,6 +30,7 @@ func AppendKey(dst []byte, values []Value) []byte {
 			dst = binary.BigEndian.AppendUint32(dst, uint32(v.offset)^(1<<31))
 		case TypeDecimal, TypeText, TypeBytes, TypeJSON, TypeWithheld:
 			dst = appendEscaped(dst, v.s)
+		case TypeNull: // its type says everything
 		}
 	}
 	return dst

@@ -1,8 +1,10 @@
 package connector
 
 import (
+	"fmt"
 	"slices"
 
+	"github.com/habeas-dsar/habeas/shared/redact"
 	"github.com/habeas-dsar/habeas/shared/subject"
 )
 
@@ -137,3 +139,6 @@ func (m *Matcher) learn(values, norm []subject.Identifier) {
 
 // Found returns the identifiers that matched rows held beyond the known ones, in the order met.
 func (m *Matcher) Found() []subject.Identifier { return slices.Clone(m.found) }
+
+// Format implements fmt.Formatter: the mask. Unexported fields would print without asking their own types.
+func (*Matcher) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(redact.Mask)) }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"strings"
 	"time"
 
 	"github.com/habeas-dsar/habeas/shared/redact"
@@ -118,8 +119,9 @@ func (v Value) Reveal() any {
 		return v.time()
 	case TypeJSON:
 		return json.RawMessage(v.s)
+	default:
+		return nil
 	}
-	return nil
 }
 
 // RevealText returns the value as plain text, as in a table: null is empty, bytes are base64, instants RFC 3339, nested
@@ -130,12 +132,9 @@ func (v Value) RevealText() string {
 		return v.s
 	case TypeNull, TypeWithheld:
 		return ""
+	default:
+		return strings.Trim(string(v.AppendJSON(nil)), `"`)
 	}
-	b := v.AppendJSON(nil)
-	if b[0] == '"' {
-		b = b[1 : len(b)-1]
-	}
-	return string(b)
 }
 
 func (v Value) time() time.Time {

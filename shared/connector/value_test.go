@@ -198,8 +198,13 @@ func BenchmarkDecodeRecord(b *testing.B) {
 
 func benchRecord() *Record {
 	return &Record{Collection: "orders", Key: Key{Text("ordL_00000001")}, Fields: []Field{
-		{"id", Text("ordL_00000001")}, {"customer_id", Int(900000001)}, {"shipping_address_id", Int(2000000002)},
-		{"payment_card_id", Text("pay_large")}, {"placed", Time(time.Unix(1_640_995_200, 0))}, {"total", Decimal("123.45")},
-		{"recipient_name", Text("Large Customer")}, {"note", Text("Please ring twice, order 1")},
+		{"id", Text("ordL_00000001")},
+		{"customer_id", Int(900000001)},
+		{"shipping_address_id", Int(2000000002)},
+		{"payment_card_id", Text("pay_large")},
+		{"placed", Time(time.Unix(1_640_995_200, 0))},
+		{"total", Decimal("123.45")},
+		{"recipient_name", Text("Large Customer")},
+		{"note", Text("Please ring twice, order 1")},
 	}}
 }

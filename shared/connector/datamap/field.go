@@ -188,6 +188,7 @@ func toJSON(n *node) []byte {
 			out = append(out, toJSON(p.value)...)
 		}
 		return append(out, '}')
+	default:
+		return n.value.AppendJSON(nil)
 	}
-	return n.value.AppendJSON(nil)
 }

@@ -1,6 +1,7 @@
 package datamap
 
 import (
+	"errors"
 	"os"
 	"strings"
 	"testing"
@@ -165,7 +166,7 @@ func TestMistakesNameTheirLine(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			_, err := Load([]byte(tc.src))
-			invalid, ok := err.(*connector.InvalidDataset)
+			invalid, ok := errors.AsType[*connector.InvalidDataset](err)
 			if !ok {
 				t.Fatalf("error %v, want an InvalidDataset", err)
 			}
@@ -192,7 +193,7 @@ func FuzzLoad(f *testing.F) {
 	f.Fuzz(func(t *testing.T, src []byte) {
 		l, err := Load(src)
 		if err != nil {
-			if _, ok := err.(*connector.InvalidDataset); !ok || len(err.Error()) == 0 {
+			if _, ok := errors.AsType[*connector.InvalidDataset](err); !ok || len(err.Error()) == 0 {
 				t.Fatalf("error %v is not an InvalidDataset", err)
 			}
 			return

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/habeas-dsar/habeas/shared/connector"
@@ -33,6 +34,7 @@ func (t *task) stepsFor() (s steps, ok bool) {
 		right = dsar.Correction
 	case dsar.Restrict:
 		right = dsar.Restriction
+	default: // a dry run and a verification name their right
 	}
 	if !t.desc.Supports(right) {
 		return steps{right: right}, false
@@ -50,6 +52,7 @@ func (t *task) stepsFor() (s steps, ok bool) {
 		if c, ok := t.ins.Connector.(connector.Restrictor); ok {
 			return steps{right, dsar.Restricted, c.PlanRestriction, c.ApplyRestriction, c.VerifyRestriction}, true
 		}
+	default: // every other right is served through one of these
 	}
 	return steps{right: right}, false
 }
@@ -155,12 +158,10 @@ func complete(c *connector.Change) error {
 	if c.Collection == "" || len(c.Key) == 0 {
 		return fault.New(fault.Internal, "the connector planned a change without a record")
 	}
-	for _, a := range connector.ChangeActions() {
-		if c.Action == a {
-			return nil
-		}
+	if !slices.Contains(connector.ChangeActions(), c.Action) {
+		return fault.New(fault.Internal, "the connector planned an unknown action for "+c.Collection)
 	}
-	return fault.New(fault.Internal, "the connector planned an unknown action for "+c.Collection)
+	return nil
 }
 
 func (s *changeSink) underHold(ctx context.Context, c *connector.Change) (bool, error) {
@@ -242,6 +243,7 @@ func typed(f *connector.DataField, text string) (connector.Value, error) {
 			return v, fault.New(fault.Invalid, "the corrected value of "+f.Name+" is not of the type that the data map says")
 		}
 		return decoded, nil
+	default:
+		return v, nil
 	}
-	return v, nil
 }

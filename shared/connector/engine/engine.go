@@ -101,7 +101,8 @@ type Turn struct {
 	// Identifiers that locate found beyond the known ones. Seal them.
 	Identifiers []subject.Identifier
 	Ambiguity   *connector.Ambiguity // why, when Outcome is ambiguous
-	// Parts that this turn wrote, for access; the caller collects them over the turns. Empty when the turn wrote nothing.
+	// Parts that this turn wrote, for access, whatever its Status; the caller collects them over the turns, and drops all of
+	// them when the outcome is ambiguous. Empty when the turn wrote nothing.
 	Parts []PartRef
 	// Plan after a finished dry run, and after a finished change: what verify compares with.
 	Plan PlanRef

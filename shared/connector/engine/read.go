@@ -12,6 +12,7 @@ import (
 
 	"github.com/habeas-dsar/habeas/shared/blobs"
 	"github.com/habeas-dsar/habeas/shared/fault"
+	"github.com/habeas-dsar/habeas/shared/redact"
 )
 
 // Opener opens what Keys.SealResults sealed. (*keys.CaseKeys).OpenResults is one.
@@ -31,6 +32,9 @@ type Parts struct {
 func NewParts(store blobs.Store, open Opener, refs []PartRef) *Parts {
 	return &Parts{store: store, open: open, refs: refs, held: -1}
 }
+
+// Format implements fmt.Formatter: the mask, never a record.
+func (p *Parts) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(redact.Mask)) }
 
 // Content says how many records of a collection there are.
 type Content struct {

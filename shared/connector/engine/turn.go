@@ -213,8 +213,9 @@ func reasons(c fault.Class) string {
 		return "the system refuses our credentials or is set up wrongly"
 	case fault.Invalid:
 		return "the system gave an answer that cannot be right"
+	default:
+		return "the connector failed"
 	}
-	return "the connector failed"
 }
 
 // spoolFor returns the spool of the task, as the last turn left it.

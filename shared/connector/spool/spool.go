@@ -157,6 +157,9 @@ func Clear(ctx context.Context, store blobs.Store, prefix string) error {
 	}
 }
 
+// Format implements fmt.Formatter: the mask, never a key.
+func (s *Spool) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(redact.Mask)) }
+
 func (s *Spool) set(name string) *set {
 	if s.last != nil && s.lastName == name {
 		return s.last

@@ -254,8 +254,7 @@ func (r *run) scan(ctx context.Context, l Lookup, do func(*connector.Record) err
 	for len(l.Values) > 0 {
 		var last connector.Key
 		var more bool
-		err := r.call.Request(ctx, func(ctx context.Context) error {
-			var err error
+		err := r.request(ctx, func(ctx context.Context) (err error) {
 			more, err = r.w.source.Rows(ctx, l, func(rec *connector.Record) error {
 				err := f.checkKey(rec)
 				if err == nil {
@@ -267,9 +266,6 @@ func (r *run) scan(ctx context.Context, l Lookup, do func(*connector.Record) err
 				}
 				return nil
 			})
-			if r.broken != nil {
-				return nil
-			}
 			return err
 		})
 		switch {
@@ -366,12 +362,18 @@ func mask(c *connector.Collection, f *connector.DataField, key connector.Key, v 
 		h.Write([]byte(c.Name + "\x00" + f.Path + "\x00"))
 		h.Write(connector.AppendKey(nil, key))
 		return cut(hex.EncodeToString(h.Sum(nil))[:24])
+	default:
+		return defaultMask(v, cut)
 	}
+}
+
+func defaultMask(v connector.Value, cut func(string) connector.Value) connector.Value {
 	switch v.Type() {
 	case connector.TypeText:
 		return cut(erasedText)
 	case connector.TypeInt, connector.TypeFloat, connector.TypeDecimal:
 		return connector.Int(0)
+	default:
+		return connector.Null()
 	}
-	return connector.Null()
 }

@@ -199,17 +199,13 @@ func (r *run) page(ctx context.Context, e *connector.Entry, l *Lookup, byIdentit
 	f := r.w.facts[e.Collection]
 	rows := 0
 	r.lookedUp = l
-	err = r.call.Request(ctx, func(ctx context.Context) error {
+	err = r.request(ctx, func(ctx context.Context) (err error) {
 		rows = 0
 		r.after = append(r.after[:0], l.After...)
-		var err error
 		more, err = r.w.source.Rows(ctx, *l, func(rec *connector.Record) error {
 			rows++
 			return r.row(ctx, f, e, rec, byIdentity)
 		})
-		if r.broken != nil || r.ambiguous != nil {
-			return nil
-		}
 		return err
 	})
 	switch {
@@ -226,6 +222,17 @@ func (r *run) page(ctx context.Context, e *connector.Entry, l *Lookup, byIdentit
 	}
 	l.After = append(connector.Key(nil), r.after...)
 	return more, nil
+}
+
+// request runs one lookup. One that the walk itself stopped has not failed: repeating it would find rows already seen, and
+// lose them.
+func (r *run) request(ctx context.Context, lookup func(ctx context.Context) error) error {
+	return r.call.Request(ctx, func(ctx context.Context) error {
+		if err := lookup(ctx); r.broken == nil && r.ambiguous == nil {
+			return err
+		}
+		return nil
+	})
 }
 
 var errStop = errors.New("walk stopped")
