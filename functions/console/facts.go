@@ -6,12 +6,13 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 )
 
 // longFact is the length beyond which a fact is left to the evidence itself: digests and lists.
 const longFact = 40
 
-// plainFacts lists the short facts of an entry in order of their names. Facts of evidence hold no personal data.
+// plainFacts lists the short facts of an entry in order of their names, without the running numbers of letters and messages. Facts of evidence hold no personal data.
 func plainFacts(raw json.RawMessage) string {
 	var facts map[string]any
 	if json.Unmarshal(raw, &facts) != nil {
@@ -22,6 +23,9 @@ func plainFacts(raw json.RawMessage) string {
 		var value string
 		switch v := facts[name].(type) {
 		case string:
+			if _, err := time.Parse(time.RFC3339, v); err == nil {
+				continue // the entry has its own time; others are for the evidence
+			}
 			value = strings.ReplaceAll(v, "_", " ")
 		case bool:
 			if !v {
@@ -31,7 +35,7 @@ func plainFacts(raw json.RawMessage) string {
 		case float64:
 			value = fmt.Sprint(v)
 		}
-		if value != "" && len(value) <= longFact {
+		if value != "" && name != "n" && len(value) <= longFact {
 			out = append(out, spaced(name)+" "+value)
 		}
 	}

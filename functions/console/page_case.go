@@ -56,7 +56,9 @@ func (h *Handler) showCase(w http.ResponseWriter, r *http.Request, c *caller, f 
 	}
 	for i := range m.Systems {
 		m.Systems[i].Since = c.shown(m.Systems[i].Since)
-		m.Systems[i].URL = c.url("/console/systems/" + url.PathEscape(v.Systems[i].Name))
+		if name := v.Systems[i].Name; c.may(registry.ReadSystems) && h.registered(r, c, name) {
+			m.Systems[i].URL = c.url("/console/systems/" + url.PathEscape(name))
+		}
 	}
 	for _, s := range steps(one) {
 		m.Steps = append(m.Steps, pages.Step{Text: s.Text, Citation: s.Citation})
@@ -80,6 +82,12 @@ func (h *Handler) showCase(w http.ResponseWriter, r *http.Request, c *caller, f 
 		w.WriteHeader(http.StatusBadRequest)
 	}
 	return h.Pages.ConsoleCase(w, m)
+}
+
+// registered reports whether the system is still there; the registry answers from memory.
+func (h *Handler) registered(r *http.Request, c *caller, name string) bool {
+	_, err := h.Registry.System(r.Context(), c.tenant.Name, name)
+	return err == nil
 }
 
 // next is what the case waits for.
