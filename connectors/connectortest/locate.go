@@ -297,7 +297,7 @@ func graphWithCycles(r *rig) {
 		used := int64(heap()) - r.kit.Store.Size()
 		if turn == 0 {
 			base = used
-		} else if used > base+6<<20 {
+		} else if used > base+10<<20 {
 			r.Errorf("%d MiB more in use after turn %d than after the first", (used-base)>>20, turn+1)
 		}
 		r.countNodes(t, seen)
