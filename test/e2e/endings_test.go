@@ -46,7 +46,7 @@ func TestWithdrawalInEachPhase(t *testing.T) {
 		s.Call("POST", r.Path("/withdrawal"), r.Session, map[string]string{"reason": "I have what I need"}).Want(202)
 		s.Settle()
 		unlock()
-		s.Advance("PT15M")
+		s.Advance("PT5M")
 		r.WantStatus("withdrawn")
 		wantWithdrawn(t, r)
 	})

@@ -117,6 +117,7 @@ type Form struct {
 	action string
 	method string
 	Fields url.Values
+	Origin string // where the browser says that the form was; the site itself unless it is set
 	known  map[string]bool
 }
 
@@ -199,6 +200,10 @@ func (f *Form) Submit(fields map[string]string) *Page {
 	}
 	req.Header.Set("Origin", s.URL)
 	req.Header.Set("Sec-Fetch-Site", "same-origin")
+	if f.Origin != "" {
+		req.Header.Set("Origin", f.Origin)
+		req.Header.Set("Sec-Fetch-Site", "cross-site")
+	}
 	return f.page.browser.do(req)
 }
 
