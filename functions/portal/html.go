@@ -156,7 +156,7 @@ func (h *Handler) sent(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return h.Pages.PortalLookInMail(w, pages.PortalLookInMail{
-		Frame: f, Reference: ref, CodeURL: requestPath(r, ref), Resend: pages.Form{Action: requestPath(r, ref) + "/resend"},
+		Frame: f, Reference: ref, CodeURL: requestPath(r, ref) + "/code", Resend: pages.Form{Action: requestPath(r, ref) + "/resend"},
 	})
 }
 
