@@ -154,6 +154,7 @@ func (h *Handler) failPage(w http.ResponseWriter, r *http.Request, err error) {
 		}
 	}
 	w.Header().Set("Cache-Control", "no-store")
+	web.RetryAfter(w, err)
 	w.WriteHeader(rule.Status)
 	if class == fault.Throttled {
 		h.write(w, r, h.Pages.RateLimited(w, pages.RateLimited{Frame: f, Wait: fault.WaitOf(err), BackURL: f.HomeURL}))

@@ -3,6 +3,7 @@
 package web
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -16,6 +17,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/habeas-dsar/habeas/shared/fault"
 )
@@ -80,13 +82,18 @@ func WriteProblem(w http.ResponseWriter, err error) {
 	if errors.As(err, &fields) {
 		p.Errors = fields
 	}
-	if wait := fault.WaitOf(err); wait > 0 {
-		w.Header().Set("Retry-After", strconv.Itoa(int(wait.Seconds())+1))
-	}
+	RetryAfter(w, err)
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(p.Status)
 	_ = json.NewEncoder(w).Encode(p) // the connection may be gone; there is nobody left to tell
+}
+
+// RetryAfter tells how long to wait, when the error says so. The status must not be written yet.
+func RetryAfter(w http.ResponseWriter, err error) {
+	if wait := fault.WaitOf(err); wait > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(int(wait.Seconds())+1))
+	}
 }
 
 // WriteJSON answers with v.
@@ -109,7 +116,14 @@ func ReadJSON(w http.ResponseWriter, r *http.Request, v any) error {
 	if err != nil || mt != "application/json" {
 		return fault.New(fault.Invalid, "the body must be application/json")
 	}
-	dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, MaxBody))
+	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody))
+	if err != nil {
+		return badJSON(err)
+	}
+	if !utf8.Valid(raw) { // the decoder would put other characters in place of what a person wrote
+		return fault.New(fault.Invalid, "the body is not UTF-8")
+	}
+	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(v); err != nil {
 		return badJSON(err)
