@@ -23,7 +23,7 @@ func TestLookupsUseIndexes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer db.Close() //nolint:errcheck // it has nothing pending
+	defer db.Close()
 	if _, err := db.ExecContext(t.Context(), shop.Schema()); err != nil {
 		t.Fatal(err)
 	}
@@ -39,7 +39,7 @@ func TestLookupsUseIndexes(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := c.(*System)
-	defer s.Close() //nolint:errcheck // it has nothing pending
+	defer s.Close()
 	for _, e := range s.graph.Entries() {
 		if e.Collection.Name == "product" || e.Collection.Name == "report" {
 			continue // a few dozen rows, of one value: the statistics rightly prefer the table

@@ -28,10 +28,7 @@ func (q *query) add(parts ...string) *query {
 }
 
 // bind appends a parameter.
-func (q *query) bind(v driver.Value) *query {
-	q.w.bind(q, v)
-	return q
-}
+func (q *query) bind(v driver.Value) { q.w.bind(q, v) }
 
 // arg keeps the value of a parameter and returns its number, counted from 1.
 func (q *query) arg(v driver.Value) int {
@@ -69,11 +66,11 @@ func (q *query) keysAmong(columns []string, tuples [][]driver.Value) {
 		if i > 0 || len(whole) > 0 {
 			q.add(" OR ")
 		}
-		for j, v := range t {
+		for j, c := range columns {
 			if j > 0 {
 				q.add(" AND ")
 			}
-			q.w.same(q, columns[j], v)
+			q.w.same(q, c, t[j])
 		}
 	}
 	q.add(")")

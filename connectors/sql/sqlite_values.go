@@ -38,7 +38,7 @@ func affinityOf(declared string) affinity {
 		return affinityText
 	case d == "" || has("BLOB"):
 		return affinityNone
-	case has("REAL", "FLOA", "DOUB"):
+	case has("REAL", "FLOA", "DOUB"): //nolint:misspell // the manual's own fragment
 		return affinityReal
 	}
 	return affinityNumeric
@@ -117,6 +117,7 @@ func (k sqliteCodec) sought(v connector.Value) []driver.Value {
 			return []driver.Value{int64(1)}
 		}
 		return []driver.Value{int64(0)}
+	default: // the rest goes by its text
 	}
 	s := v.RevealText()
 	if k.affinity == affinityText {

@@ -16,7 +16,7 @@ func locked(path string) error {
 	if err != nil {
 		return err
 	}
-	defer holder.Close() //nolint:errcheck // it has nothing pending
+	defer holder.Close()
 	if err := run(holder, "BEGIN EXCLUSIVE"); err != nil {
 		return err
 	}
@@ -24,7 +24,7 @@ func locked(path string) error {
 	if err != nil {
 		return err
 	}
-	defer other.Close() //nolint:errcheck // it has nothing pending
+	defer other.Close()
 	if err := run(other, "BEGIN EXCLUSIVE"); err != nil {
 		return err
 	}
@@ -40,7 +40,7 @@ func unreadable(path string) error {
 	if err != nil {
 		return err
 	}
-	defer conn.Close() //nolint:errcheck // it has nothing pending
+	defer conn.Close()
 	if err := run(conn, "SELECT count(*) FROM sqlite_schema"); err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	stdsql "database/sql"
 	"database/sql/driver"
 	"encoding/json"
+	"errors"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -162,7 +163,7 @@ func (h *target) dump(tb testing.TB) []*connector.Record {
 			}
 			records = append(records, r)
 		}
-		if err := rows.Close(); err != nil {
+		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
 			tb.Fatal(err)
 		}
 	}

@@ -101,10 +101,10 @@ func newMatching(t *testing.T) system {
 		`CREATE TABLE indexed (id INTEGER PRIMARY KEY, email TEXT COLLATE NOCASE)`, `CREATE INDEX indexed_email ON indexed(email)`,
 		`CREATE TABLE plain (id INTEGER PRIMARY KEY, email TEXT)`, `CREATE TABLE strict (id INTEGER PRIMARY KEY, email TEXT)`,
 		`CREATE TABLE called (id INTEGER PRIMARY KEY, phone TEXT)`,
-		`INSERT INTO called VALUES (1, '+1 (555) 010-0001'), (2, '0015550100001'), (3, '+15550100001'), (4, '15550100001'), (5, '+155501000011'), (6, NULL), (7, 'none')`,
+		`INSERT INTO called VALUES (1, '+1 (555) 010-0001'), (2, '0015550100001'), (3, '+15550100001'), (4, '15550100001'), (5, '0 1 555 010 0001'), (6, NULL), (7, 'none')`,
 	}
 	for _, table := range []string{"folded", "indexed", "normal", "plain", "strict"} {
-		statements = append(statements, `INSERT INTO `+table+` VALUES (1, 'ask@example.com'), (2, 'Ask@Example.COM'), (3, 'aſk@example.com'), (4, 'as`+"\u212a"+`@example.com'), (5, 'ask@example.co'),
+		statements = append(statements, `INSERT INTO `+table+` VALUES (1, 'ask@example.com'), (2, 'Ask@Example.COM'), (3, 'aſk@example.com'), (4, 'as`+"\u212a"+`@example.com'), (5, 'ask@example.test'),
 			(6, 'straße@example.com'), (7, 'STRASSE@example.com'), (8, 'ÉLAN@example.com'), (9, 'élan@example.com'), (10, NULL), (11, 'xask@example.com'), (12, 'ask@example.com ')`)
 	}
 	return newSystem(t, matching, statements...)

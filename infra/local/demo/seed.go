@@ -124,7 +124,8 @@ func fillAll(ctx context.Context, db *sql.DB, schema, indexes string, fill func(
 	if err != nil {
 		return fmt.Errorf("beginning: %w", err)
 	}
-	f := &filler{ctx: ctx, tx: tx, statements: map[string]*sql.Stmt{}, rng: newRand()}
+	statements := map[string]*sql.Stmt{}
+	f := &filler{rng: newRand(), add: func(table string, values []any) error { return addRow(ctx, tx, statements, table, values) }}
 	fill(f)
 	if f.err != nil {
 		return errors.Join(f.err, tx.Rollback())
@@ -133,7 +134,7 @@ func fillAll(ctx context.Context, db *sql.DB, schema, indexes string, fill func(
 		return fmt.Errorf("committing: %w", err)
 	}
 	// Indexes last: sorting once is several times faster than keeping them in order row by row.
-	if _, err := db.ExecContext(ctx, indexes+"; ANALYZE;"); err != nil {
+	if _, err := db.ExecContext(ctx, indexes); err != nil {
 		return fmt.Errorf("creating indexes: %w", err)
 	}
 	return nil
@@ -141,25 +142,31 @@ func fillAll(ctx context.Context, db *sql.DB, schema, indexes string, fill func(
 
 // filler inserts rows. The first error stops it: later inserts do nothing.
 type filler struct {
-	ctx        context.Context
-	tx         *sql.Tx
-	statements map[string]*sql.Stmt
-	rng        *random
-	err        error
+	add func(table string, values []any) error
+	rng *random
+	err error
 }
 
 // insert adds one row; values are in the order of the columns of the table.
 func (f *filler) insert(table string, values ...any) {
-	if f.err != nil {
-		return
+	if f.err == nil {
+		f.err = f.add(table, values)
 	}
-	stmt := f.statements[table]
+}
+
+func addRow(ctx context.Context, tx *sql.Tx, statements map[string]*sql.Stmt, table string, values []any) error {
+	stmt := statements[table]
 	if stmt == nil {
-		stmt, f.err = f.tx.PrepareContext(f.ctx, `INSERT INTO "`+table+`" VALUES (?`+strings.Repeat(",?", len(values)-1)+")")
-		if f.err != nil {
-			return
+		var err error
+		// Tables have the names that this package gives them.
+		stmt, err = tx.PrepareContext(ctx, `INSERT INTO "`+table+`" VALUES (?`+strings.Repeat(",?", len(values)-1)+")") //nolint:gosec // see above
+		if err != nil {
+			return fmt.Errorf("preparing to fill %s: %w", table, err)
 		}
-		f.statements[table] = stmt
+		statements[table] = stmt
 	}
-	_, f.err = stmt.ExecContext(f.ctx, values...)
+	if _, err := stmt.ExecContext(ctx, values...); err != nil {
+		return fmt.Errorf("filling %s: %w", table, err)
+	}
+	return nil
 }

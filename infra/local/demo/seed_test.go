@@ -79,7 +79,7 @@ func TestSeedMakesTheShop(t *testing.T) {
 		t.Errorf("%d tables, want 12", n)
 	}
 	rows := 0
-	for _, table := range strings.Fields("customers addresses orders order_items products payments reviews newsletter_subscriptions tickets ticket_messages logins employees") {
+	for table := range strings.FieldsSeq("customers addresses orders order_items products payments reviews newsletter_subscriptions tickets ticket_messages logins employees") {
 		n := number(t, db, "SELECT count(*) FROM "+table)
 		t.Logf("%-26s %6d", table, n)
 		rows += n

@@ -8,3 +8,4 @@ CREATE INDEX reviews_reply_to ON reviews(reply_to);
 CREATE INDEX tickets_email ON tickets(email);
 CREATE INDEX tickets_customer ON tickets(customer_id);
 CREATE INDEX logins_customer ON logins(customer_id);
+ANALYZE;

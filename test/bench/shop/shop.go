@@ -126,7 +126,7 @@ func transact(ctx context.Context, db *sql.DB, do func(*sql.Tx) error) error {
 	if err := tx.Commit(); err != nil {
 		return fmt.Errorf("committing: %w", err)
 	}
-	if _, err := db.ExecContext(ctx, "ANALYZE"); err != nil {
+	if _, err := db.ExecContext(ctx, "ANALYZE"); err != nil { //nolint:misspell // SQL
 		return fmt.Errorf("analysing: %w", err)
 	}
 	return nil
