@@ -33,7 +33,7 @@ func New(cfg Config) (*Engine, error) {
 	setDefault(&cfg.TurnTime, 30*time.Second)
 	setDefault(&cfg.TurnRecords, 500_000)
 	setDefault(&cfg.TurnBytes, 256<<20)
-	setDefault(&cfg.PartBytes, 4<<20)
+	setDefault(&cfg.PartBytes, 2<<20)
 	setDefault(&cfg.SpoolBytes, 8<<20)
 	setDefault(&cfg.GrowthLimit, 5)
 	return &Engine{cfg: cfg, limiters: map[string]*rate.Limiter{}}, nil

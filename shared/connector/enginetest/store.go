@@ -64,7 +64,7 @@ func (s *Store) Put(ctx context.Context, name string, r io.Reader) (blobs.Info, 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.puts++
-	o := object{content.Bytes(), time.Now()}
+	o := object{bytes.Clone(content.Bytes()), time.Now()}
 	s.objects[name] = o
 	return o.info(name), nil
 }
