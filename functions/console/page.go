@@ -31,7 +31,7 @@ func (h *Handler) pageRoutes() []Route {
 		page("POST"+one+"/messages", registry.HandleCases, h.takeMessage),
 		page("GET"+one+"/response", registry.DecideCases, h.askResponse),
 		page("POST"+one+"/response", registry.DecideCases, h.takeResponse),
-		page("GET"+one+"/package/{volume}", registry.RevealData, h.readPackage),
+		page("GET"+one+"/package/{volume}", registry.DecideCases, h.readPackage),
 		page("GET"+one+"/extend", registry.HandleCases, h.askExtend),
 		page("POST"+one+"/extend", registry.HandleCases, h.takeExtend),
 		page("GET"+one+"/withdraw", registry.HandleCases, h.askWithdraw),
