@@ -15,6 +15,7 @@ import (
 	"github.com/habeas-dsar/habeas/functions/assembleresponse"
 	"github.com/habeas-dsar/habeas/functions/awaitsystem"
 	"github.com/habeas-dsar/habeas/functions/closecase"
+	"github.com/habeas-dsar/habeas/functions/console"
 	"github.com/habeas-dsar/habeas/functions/deliverresponse"
 	"github.com/habeas-dsar/habeas/functions/internal/correspondence"
 	"github.com/habeas-dsar/habeas/functions/internal/identity"
@@ -43,6 +44,7 @@ import (
 	"github.com/habeas-dsar/habeas/shared/keys"
 	"github.com/habeas-dsar/habeas/shared/letters"
 	"github.com/habeas-dsar/habeas/shared/mail"
+	"github.com/habeas-dsar/habeas/shared/passwords"
 	"github.com/habeas-dsar/habeas/shared/policy"
 	"github.com/habeas-dsar/habeas/shared/redact"
 	"github.com/habeas-dsar/habeas/shared/registry"
@@ -91,6 +93,7 @@ type Set struct {
 	Systems  *systems.Pool
 	Pages    *pages.Renderer
 	Portal   *portal.Handler
+	Console  *console.Handler
 }
 
 // worker is the name of the worker function; a kind of connector may get one of its own on AWS.
@@ -134,6 +137,13 @@ func New(p Ports) (*Set, error) {
 		Cases: s.Cases, Registry: s.Registry, Sessions: s.Sessions, Desk: desk, Blobs: p.Blobs, Packs: packs, Pages: renderer,
 		Log: p.Log, BaseURL: p.BaseURL, Limits: p.Limits, Demo: p.Demo, Manual: p.Manual,
 	}
+	s.Console = &console.Handler{
+		Cases: s.Cases, Registry: s.Registry, Sessions: s.Sessions, Blobs: p.Blobs, Packs: packs, Pages: renderer, Letters: writer,
+		Systems: s.Systems, Passwords: passwords.New(2), Log: p.Log, BaseURL: p.BaseURL, Demo: p.Demo, Manual: p.Manual, Now: p.Now,
+	}
+	if len(p.Limits.TriesPerIP) > 0 {
+		s.Console.Limits = console.DefaultLimits()
+	}
 	s.steps(p, desk, writer, assembler, turner)
 	return s, nil
 }
@@ -167,6 +177,7 @@ func (s *Set) steps(p Ports, desk *identity.Desk, writer *correspondence.Writer,
 // Register adds the pages and APIs of portal and console to a mux, and what both need: the stylesheet.
 func (s *Set) Register(mux *http.ServeMux) {
 	s.Portal.Register(mux)
+	s.Console.Register(mux)
 	asset := func(mime string, name string, body []byte) {
 		mux.HandleFunc("GET "+pages.AssetPath+name, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", mime)

@@ -121,6 +121,7 @@ func serve(bin, dir string, extra ...string) (*server, error) {
 	cmd := exec.Command(bin, args...)
 	cmd.Env = append(os.Environ(), "HABEAS_RATE_LIMITS=off")
 	cmd.Stderr = os.Stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // nothing is left running when a measurement fails
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return nil, err

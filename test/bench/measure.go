@@ -247,9 +247,13 @@ func largePerson(bin, dir string, o options) error {
 		return err
 	}
 	defer res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		body, _ := io.ReadAll(io.LimitReader(res.Body, 1<<10))
+		return fmt.Errorf("downloading from %s: %d %s", out["url"], res.StatusCode, body)
+	}
 	size, err := io.Copy(io.Discard, res.Body)
-	if err != nil || res.StatusCode != http.StatusOK {
-		return fmt.Errorf("downloading: %d %w", res.StatusCode, err)
+	if err != nil {
+		return err
 	}
 	cpu, peak, err := s.stop()
 	if err != nil {
