@@ -61,8 +61,10 @@ func (c *client) caseID(ctx context.Context, named string) (string, error) {
 type caseView struct {
 	caseRow
 	Phase string `json:"phase"`
-	Law   string `json:"law"`
-	Due   struct {
+	Law   struct {
+		Pack string `json:"pack"`
+	} `json:"law"`
+	Due struct {
 		Steps []struct {
 			Text     string `json:"text"`
 			Citation string `json:"citation"`
@@ -116,7 +118,7 @@ func newCaseShow(r *remote) *cobra.Command {
 
 func writeCase(w io.Writer, v caseView) {
 	writeRow(w, v.caseRow)
-	_, _ = fmt.Fprintf(w, "id %s, law %s, phase %s\n", v.ID, firstOf(v.Law, "not settled yet"), v.Phase)
+	_, _ = fmt.Fprintf(w, "id %s, law %s, phase %s\n", v.ID, firstOf(v.Law.Pack, "not settled yet"), v.Phase)
 	for _, s := range v.Due.Steps {
 		_, _ = fmt.Fprintf(w, "  %s %s\n", s.Text, s.Citation)
 	}

@@ -23,7 +23,9 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	_ "modernc.org/sqlite" // the shop of the scripts
 
+	"github.com/habeas-dsar/habeas/functions/console"
 	"github.com/habeas-dsar/habeas/infra/local"
+	"github.com/habeas-dsar/habeas/shared/passwords"
 	"github.com/habeas-dsar/habeas/shared/registry"
 )
 
@@ -34,7 +36,7 @@ func TestMain(m *testing.M) {
 // commands are what scripts know besides habeas.
 func commands() map[string]func(ts *testscript.TestScript, neg bool, args []string) {
 	return map[string]func(ts *testscript.TestScript, neg bool, args []string){
-		"capture": capture, "exits": exits, "sqlite": runSQL, "spoil": spoil, "mailcode": mailCode, "unzip": unzip,
+		"capture": capture, "exits": exits, "sqlite": runSQL, "spoil": spoil, "mailcode": mailCode, "unzip": unzip, "awaits": awaits, "retry": retry,
 	}
 }
 
@@ -102,7 +104,7 @@ func install(e *testscript.Env) error {
 	if err := app.Start(ctx); err != nil {
 		return err
 	}
-	srv := &http.Server{Handler: app.Handler(), ReadHeaderTimeout: time.Minute}
+	srv := &http.Server{Handler: handler(app), ReadHeaderTimeout: time.Minute}
 	go func() { _ = srv.Serve(ln) }() // ends with Close
 	e.Defer(func() {
 		_ = srv.Close() // no call is in flight any more
@@ -113,6 +115,18 @@ func install(e *testscript.Env) error {
 		}
 	})
 	return nil
+}
+
+// handler serves the installation with the staff API.
+func handler(app *local.App) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/", app.Handler())
+	staff := &console.Handler{
+		Cases: app.Cases, Registry: app.Registry, Sessions: app.Sessions, Blobs: app.Portal.Blobs, Packs: app.Packs, Pages: app.Pages,
+		Letters: app.Portal.Desk.Letters, Systems: app.Systems, Passwords: passwords.New(1), Log: app.Log, BaseURL: app.BaseURL, Now: app.Now,
+	}
+	staff.Register(mux)
+	return mux
 }
 
 // capture NAME REGEXP sets a variable to the first group of a match in stdout.
@@ -143,6 +157,20 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	if strconv.Itoa(code) != args[0] {
 		ts.Fatalf("%v: exit code %d, want %s", args[1:], code, args[0])
 	}
+}
+
+// retry COMMAND... runs a command until it succeeds.
+func retry(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: retry COMMAND ARG...")
+	}
+	for range 100 {
+		if ts.Exec(args[0], args[1:]...) == nil {
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	ts.Fatalf("%v did not succeed", args)
 }
 
 // runSQL DATABASE FILE runs the statements of a file.
@@ -234,8 +262,29 @@ func mailCode(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Fatalf("no code was mailed for %s", args[0])
 }
 
+// awaits REFERENCE STATUS waits until a case has the status.
+func awaits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: awaits REFERENCE STATUS")
+	}
+	query := "/api/v1/cases?q=" + args[0]
+	var list struct{ Cases []struct{ Status string } }
+	for range 400 {
+		ts.Check(json.Unmarshal(fetch(ts, query), &list))
+		if len(list.Cases) == 1 && list.Cases[0].Status == args[1] {
+			return
+		}
+		time.Sleep(25 * time.Millisecond)
+	}
+	ts.Fatalf("%s did not become %s: %+v", args[0], args[1], list)
+}
+
+// fetch asks the server in the name of the approver.
 func fetch(ts *testscript.TestScript, path string) []byte {
-	res, err := http.Get(ts.Getenv("HABEAS_SERVER") + path)
+	req, err := http.NewRequest(http.MethodGet, ts.Getenv("HABEAS_SERVER")+path, nil)
+	ts.Check(err)
+	req.Header.Set("Authorization", "Bearer "+ts.Getenv("APPROVER"))
+	res, err := http.DefaultClient.Do(req)
 	ts.Check(err)
 	defer res.Body.Close()
 	body, err := io.ReadAll(res.Body)

@@ -267,8 +267,18 @@ func writeStatusOf(w io.Writer, s status) {
 
 // fetch saves every volume of the package and holds each to the length and hash that the server names.
 func (o *requestOptions) fetch(ctx context.Context, c *client, session string, s status) ([]string, error) {
+	if ref, ok := dsar.CleanReference(s.Reference); !ok || ref != s.Reference {
+		return nil, fault.New(fault.Internal, "the server named no reference that could be part of a file name")
+	}
 	if err := os.MkdirAll(o.download, 0o700); err != nil {
 		return nil, fault.Wrap(fault.Misconfigured, err, "making the folder")
+	}
+	names := make([]string, len(s.Package.Volumes))
+	for i, v := range s.Package.Volumes {
+		names[i] = filepath.Join(o.download, fmt.Sprintf("%s-%d.zip", s.Reference, v.Volume))
+		if err := vacant(names[i]); err != nil { // before the link, which is good once, is spent on it
+			return nil, err
+		}
 	}
 	raw, err := c.call(ctx, http.MethodPost, o.path(c, "/package"), nil, session, nil)
 	if err != nil {
@@ -285,17 +295,16 @@ func (o *requestOptions) fetch(ctx context.Context, c *client, session string, s
 		return nil, fault.New(fault.Internal, "the server named no address to download from")
 	}
 	var files []string
-	for _, v := range s.Package.Volumes {
+	for i, v := range s.Package.Volumes {
 		body, err := c.open(ctx, http.MethodPost, to, session, map[string]int{"volume": v.Volume})
 		if err != nil {
 			return files, fmt.Errorf("downloading volume %d: %w", v.Volume, err)
 		}
-		name := filepath.Join(o.download, fmt.Sprintf("package-%d.zip", v.Volume))
-		n, sum, err := save(name, body)
+		n, sum, err := save(names[i], body)
 		if err = errors.Join(err, body.Close()); err != nil {
 			return files, err
 		}
-		files = append(files, name)
+		files = append(files, names[i])
 		if n != v.Bytes || sum != v.SHA256 {
 			return files, fault.New(fault.Internal, fmt.Sprintf("volume %d is not what the server announced", v.Volume))
 		}

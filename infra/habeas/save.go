@@ -12,11 +12,19 @@ import (
 	"github.com/habeas-dsar/habeas/shared/fault"
 )
 
+// vacant refuses a name that a file has.
+func vacant(name string) error {
+	if _, err := os.Lstat(name); !errors.Is(err, fs.ErrNotExist) {
+		return fault.New(fault.Conflict, name+" is there already")
+	}
+	return nil
+}
+
 // save writes a stream to a file that must not exist, readable by its owner alone, and returns its length and SHA-256 in
 // hex. The file appears under its name only when it is whole.
 func save(name string, from io.Reader) (n int64, sum string, err error) {
-	if _, err := os.Lstat(name); !errors.Is(err, fs.ErrNotExist) {
-		return 0, "", fault.New(fault.Conflict, name+" is there already")
+	if err := vacant(name); err != nil {
+		return 0, "", err
 	}
 	f, err := os.CreateTemp(filepath.Dir(name), ".habeas-*")
 	if err != nil {
