@@ -276,6 +276,9 @@ func (p *Pool) Apply(ctx context.Context, sys registry.System) (registry.System,
 		return sys, nil, err
 	}
 	found, health, err := p.probe(ctx, sys)
+	if invalid, ok := errors.AsType[*connector.InvalidDataset](err); ok {
+		return sys, invalid.Problems, err
+	}
 	if err != nil && !fault.Has(err, fault.Unavailable) {
 		return sys, nil, err
 	}
