@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -68,12 +69,12 @@ func newCases() *cobra.Command {
 	return c
 }
 
-// parameters makes a query of pairs, leaving out what is empty.
+// parameters makes a query of pairs of name and value, leaving out what is empty.
 func parameters(pairs ...string) url.Values {
 	v := url.Values{}
-	for i := 0; i < len(pairs); i += 2 {
-		if pairs[i+1] != "" {
-			v.Set(pairs[i], pairs[i+1])
+	for pair := range slices.Chunk(pairs, 2) {
+		if value := pair[1]; value != "" {
+			v.Set(pair[0], value)
 		}
 	}
 	return v
