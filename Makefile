@@ -40,7 +40,8 @@ test-module: $(TOOLS)/system $(TOOLS)/node_modules/axe-core/axe.min.js
 
 .PHONY: bench
 bench: ## measure: start, one case, a thousand cases, one large person
-	go test -run '^$$' -bench . -benchtime 1x -timeout 30m ./test/bench/...
+	go test -run '^$$' -bench . ./test/bench
+	go run ./test/bench
 
 .PHONY: lint
 lint: $(TOOLS)/bin/golangci-lint ## golangci-lint with .golangci.yml, in every module
