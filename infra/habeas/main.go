@@ -39,7 +39,7 @@ func newRoot() *cobra.Command {
 	root := &cobra.Command{Use: "habeas", Short: "Fulfil data subject requests", SilenceUsage: true, SilenceErrors: true}
 	root.PersistentFlags().Bool("json", false, "print JSON")
 	root.AddCommand(
-		newServe(), newStaff(),
+		newServe(), newStaff(), newTenants(), newDemo(),
 		newSystems(), newRequest(), newCases(), newCase(), newTasks(),
 		newClock(), newEvidence(),
 	)

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"encoding/json"
+
+	"github.com/spf13/cobra"
+
+	"github.com/habeas-dsar/habeas/shared/fault"
+	"github.com/habeas-dsar/habeas/shared/registry"
+	"github.com/habeas-dsar/habeas/shared/session"
+)
+
+// newTenants shows and changes the controllers that an installation serves. It works on the data directory, whether or not a
+// server runs on it; a running one sees the change within five seconds.
+func newTenants() *cobra.Command {
+	c := &cobra.Command{Use: "tenants", Short: "Controllers that this installation serves"}
+	c.AddCommand(newTenantsList(), newTenantsSet())
+	return c
+}
+
+func newTenantsList() *cobra.Command {
+	var dir string
+	c := &cobra.Command{
+		Use: "list", Short: "List tenants", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return withRegistry(dir, func(r *registry.Store, _ *session.Store) error {
+				all, err := r.Tenants(cmd.Context())
+				if err != nil {
+					return err
+				}
+				if asJSON(cmd) {
+					return json.NewEncoder(cmd.OutOrStdout()).Encode(map[string]any{"tenants": all})
+				}
+				for _, t := range all {
+					cmd.Printf("%-20s  %-24s  %-20s  %s\n", t.Name, t.Title, t.Zone, t.Contact)
+				}
+				return nil
+			})
+		},
+	}
+	c.Flags().StringVar(&dir, "data", "./habeas-data", "data directory of the server")
+	return c
+}
+
+func newTenantsSet() *cobra.Command {
+	var dir string
+	var t registry.Tenant
+	c := &cobra.Command{
+		Use: "set NAME", Short: "Add a tenant or change one; flags that are not given keep what is there", Args: cobra.ExactArgs(1),
+		Example: `  habeas tenants set shop --title "Example Shop" --controller "Example Shop Ltd, 1 High Street, London" \
+    --contact privacy@shop.test --from "Example Shop <privacy@shop.test>" --zone Europe/London`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return withRegistry(dir, func(r *registry.Store, _ *session.Store) error {
+				old, err := r.Tenant(cmd.Context(), args[0])
+				if err != nil && !fault.Has(err, fault.NotFound) {
+					return err
+				}
+				isNew := err != nil
+				merged := old
+				merged.Name = args[0]
+				for flag, to := range map[string]struct{ from, to *string }{
+					"title": {&t.Title, &merged.Title}, "controller": {&t.Controller, &merged.Controller}, "contact": {&t.Contact, &merged.Contact},
+					"from": {&t.From, &merged.From}, "zone": {&t.Zone, &merged.Zone}, "locale": {&t.Locale, &merged.Locale},
+					"automated-decisions": {&t.Facts.AutomatedDecisions, &merged.Facts.AutomatedDecisions},
+					"transfers":           {&t.Facts.Transfers, &merged.Facts.Transfers}, "authority": {&t.Facts.Authority, &merged.Facts.Authority},
+				} {
+					if isNew || cmd.Flags().Changed(flag) {
+						*to.to = *to.from
+					}
+				}
+				if isNew && (merged.Title == "" || merged.Controller == "" || merged.Contact == "" || merged.From == "") {
+					return usage("a new tenant wants --title, --controller, --contact and --from")
+				}
+				if cmd.Flags().Changed("review-always") {
+					merged.Policy.ReviewAlways = t.Policy.ReviewAlways
+				}
+				if err := r.PutTenant(cmd.Context(), merged); err != nil {
+					return err
+				}
+				if asJSON(cmd) {
+					return json.NewEncoder(cmd.OutOrStdout()).Encode(merged)
+				}
+				cmd.Printf("tenant %s is set\n", merged.Name)
+				return nil
+			})
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&dir, "data", "./habeas-data", "data directory of the server")
+	f.StringVar(&t.Title, "title", "", "what people call the controller")
+	f.StringVar(&t.Controller, "controller", "", "legal name and address, one line")
+	f.StringVar(&t.Contact, "contact", "", "address of the privacy team")
+	f.StringVar(&t.From, "from", "", "sender of the letters")
+	f.StringVar(&t.Zone, "zone", "UTC", "IANA time zone of the statutory clock")
+	f.StringVar(&t.Locale, "locale", "en", "language of the letters")
+	f.StringVar(&t.Facts.AutomatedDecisions, "automated-decisions", "", "what an answer states on automated decisions (GDPR Art. 15(1)(h))")
+	f.StringVar(&t.Facts.Transfers, "transfers", "", "what an answer states on transfers (GDPR Art. 15(2))")
+	f.StringVar(&t.Facts.Authority, "authority", "", "where to complain, instead of the sentence of the law (GDPR Art. 15(1)(f))")
+	f.BoolVar(&t.Policy.ReviewAlways, "review-always", false, "a person looks at every response before it leaves")
+	return c
+}
