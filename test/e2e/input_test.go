@@ -179,7 +179,7 @@ func TestLimits(t *testing.T) {
 		r.NewCode()
 		wantThrottled(t, s.Call("POST", r.Path("/code"), "", map[string]any{}))
 		page := s.Browser().Get(r.Page("/return")).Form("resend").Submit(nil)
-		if page.Status != 429 || page.Header.Get("Retry-After") == "" || !strings.Contains(page.Text(), "wait") {
+		if page.Status != 429 || page.Header.Get("Retry-After") == "" || !strings.Contains(page.Text(), "10 minutes") {
 			t.Errorf("the page answers %d, Retry-After %q: %s", page.Status, page.Header.Get("Retry-After"), page.Text())
 		}
 	})

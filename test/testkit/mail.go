@@ -2,6 +2,7 @@ package testkit
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"mime"
 	"mime/multipart"
@@ -64,25 +65,42 @@ func (s *Site) mail(l listedMail) Mail {
 	if got := a.Header.Get("Content-Type"); got != "message/rfc822" {
 		s.Fatalf("a mail is served as %s", got)
 	}
-	m := Mail{ID: l.ID, To: l.To, Subject: l.Subject, Date: l.Date, Raw: a.Body}
-	if err := m.parse(); err != nil {
+	m, err := ParseMail(a.Body)
+	if err != nil {
 		s.Fatalf("reading a mail: %v", err)
+	}
+	if m.ID = l.ID; m.To != l.To || m.Subject != l.Subject || !m.Date.Equal(l.Date.Truncate(time.Second)) {
+		s.Fatalf("the mailbox lists %+v, the mail says %s, %s, %s", l, m.To, m.Subject, m.Date)
 	}
 	return m
 }
 
-// parse reads a mail of one text and one HTML part.
-func (m *Mail) parse() error {
-	msg, err := mail.ReadMessage(bytes.NewReader(m.Raw))
+// ParseMail reads a mail of one text and one HTML part.
+func ParseMail(raw []byte) (m Mail, err error) {
+	msg, err := mail.ReadMessage(bytes.NewReader(raw))
 	if err != nil {
-		return err
+		return m, err
 	}
-	m.Header = msg.Header
+	m.Raw, m.Header = raw, msg.Header
+	if m.Subject, err = new(mime.WordDecoder).DecodeHeader(msg.Header.Get("Subject")); err != nil {
+		return m, err
+	}
+	if m.Date, err = msg.Header.Date(); err != nil {
+		return m, err
+	}
+	to, err := msg.Header.AddressList("To")
+	if err != nil || len(to) != 1 {
+		return m, fmt.Errorf("the mail goes to %d addresses: %w", len(to), err)
+	}
+	m.To = to[0].Address
 	_, params, err := mime.ParseMediaType(msg.Header.Get("Content-Type"))
 	if err != nil {
-		return err
+		return m, err
 	}
-	parts := multipart.NewReader(msg.Body, params["boundary"])
+	return m, m.parts(multipart.NewReader(msg.Body, params["boundary"]))
+}
+
+func (m *Mail) parts(parts *multipart.Reader) error {
 	for {
 		p, err := parts.NextRawPart()
 		if err == io.EOF {

@@ -99,6 +99,9 @@ func (s *Site) Restart() {
 		s.Fatal(err)
 	}
 	s.process, s.First = p, p.first
+	if s.URL != "" {
+		return
+	}
 	u, err := url.Parse(p.first.Portal)
 	if err != nil {
 		s.Fatal(err)
