@@ -107,6 +107,7 @@ func openLocate(f *casefile.File, sys registry.System) {
 		t = f.AddTask(sys.Name, dsar.Locate)
 	}
 	t.Status, t.Round, t.State, t.Turns, t.Waits, t.Lost, t.EndedAt = casefile.TaskOpen, f.Case.Round, nil, 0, 0, 0, time.Time{}
+	t.Opened = 0 // no part of this round was opened yet, so none can be lost
 }
 
 func kinds(list []subject.Identifier) []subject.Kind {
