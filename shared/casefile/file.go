@@ -36,6 +36,7 @@ type File struct {
 	outbox  []OutboxRow
 	extra   []table.Write
 	signal  bool
+	awaits  bool // a token was left with this change
 	drop    []string // sks to delete
 	joined  []*File
 }
@@ -236,6 +237,7 @@ func (f *File) Await(state, taskID, token string) {
 		Token: f.Keys.SealDoc(labelWait+waitName(state, taskID), []byte(token))}
 	f.Waits = slices.DeleteFunc(f.Waits, func(o *Wait) bool { return o.State == state && o.TaskID == taskID })
 	f.Waits = append(f.Waits, w)
+	f.awaits = true
 }
 
 // Token opens the token of a wait.

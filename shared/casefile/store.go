@@ -129,8 +129,6 @@ func (f *File) writes() ([]table.Write, error) {
 			return nil, err
 		}
 	}
-	tasksOnly := len(ws) > 0
-	before := len(ws)
 	if f.person != nil {
 		if err := f.putPerson(&ws); err != nil {
 			return nil, err
@@ -146,11 +144,19 @@ func (f *File) writes() ([]table.Write, error) {
 			ws = append(ws, table.Write{Op: table.Delete, Item: table.Item{Key: f.key(sk)}, If: it.Version})
 		}
 	}
+	before := len(ws)
 	if err := f.putCase(&ws); err != nil {
 		return nil, err
 	}
-	if tasksOnly && len(ws) == before {
-		ws = append(ws, table.Write{Op: table.Check, Item: table.Item{Key: f.key(skGuard)}, If: f.read[skGuard].Version})
+	if before > 0 && len(ws) == before {
+		// The case itself stays as it is: only the guard tells whether it was taken over or stopped meanwhile. Who leaves a token
+		// must also have seen every signal so far, and each of them changes the case: one that came in between finds no token
+		// and is gone, and nothing would ever wake this one.
+		sk := skGuard
+		if f.awaits {
+			sk = skCase
+		}
+		ws = append(ws, table.Write{Op: table.Check, Item: table.Item{Key: f.key(sk)}, If: f.read[sk].Version})
 	}
 	for _, e := range f.entries {
 		ws = append(ws, evidence.Write(e))
