@@ -96,9 +96,11 @@ func (s *Step) system(ctx context.Context, f *casefile.File, t *casefile.Task, r
 	if t.Outcome == dsar.Retained {
 		out.Because = dsar.Keep
 	}
-	if t.Decision != nil {
-		out.Note = t.Because
+	note, err := f.Reason(t.Decision)
+	if err != nil {
+		return disclosure.System{}, err
 	}
+	out.Note = note.Reveal() // the answer is its owner's
 	for _, name := range sys.Recipients {
 		for _, r := range recipients {
 			if r.Name == name {

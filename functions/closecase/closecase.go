@@ -71,7 +71,10 @@ func final(c *casefile.Case, tasks []*casefile.Task) dsar.Status {
 
 // farewell queues the letter of an ending that was not answered by deliverresponse.
 func (s *Step) farewell(ctx context.Context, f *casefile.File, status dsar.Status) error {
-	c := &f.Case
+	reason, err := reason(f, status)
+	if err != nil {
+		return err
+	}
 	switch status {
 	case dsar.Withdrawn:
 		return s.Letters.Send(ctx, f, letters.Withdrawn, nil)
@@ -79,23 +82,30 @@ func (s *Step) farewell(ctx context.Context, f *casefile.File, status dsar.Statu
 		return s.Letters.Send(ctx, f, letters.Expired, nil)
 	case dsar.NotIdentifiable:
 		return s.Letters.Send(ctx, f, letters.NotIdentifiable, func(l correspondence.Facts) {
-			l.Reasons = []letters.Reason{{Text: redact.NewText(unidentifiedReason(f.Tasks)), Citation: l.Pack.Short}}
+			l.Reasons = []letters.Reason{{Text: reason, Citation: l.Pack.Short}}
 		})
 	case dsar.Refused:
 		return s.Letters.Send(ctx, f, letters.Refused, func(l correspondence.Facts) {
-			l.Reasons = []letters.Reason{{Text: redact.NewText(c.Refusal.Reason), Citation: c.Refusal.Hash}}
+			l.Reasons = []letters.Reason{{Text: reason}}
 		})
 	}
 	return nil
 }
 
-func unidentifiedReason(tasks []*casefile.Task) string {
-	for _, t := range tasks {
-		if t.Decision != nil && t.Decision.Decision == string(dsar.NotIdentifiable) && t.Decision.Reason != "" {
-			return t.Decision.Reason
+// reason says why the case ends as it does, in the words of whoever decided it.
+func reason(f *casefile.File, status dsar.Status) (redact.Text, error) {
+	switch status {
+	case dsar.Refused:
+		return f.Reason(f.Case.Refusal)
+	case dsar.NotIdentifiable:
+		for _, t := range f.Tasks {
+			if t.Decision != nil && t.Decision.Decision == string(dsar.NotIdentifiable) && len(t.Decision.Reason) > 0 {
+				return f.Reason(t.Decision)
+			}
 		}
+		return redact.NewText("The details that we have may belong to more than one person, and we cannot tell which of them is you."), nil
 	}
-	return "The details that we have may belong to more than one person, and we cannot tell which of them is you."
+	return redact.Text{}, nil
 }
 
 func end(f *casefile.File, status dsar.Status, with string) error {

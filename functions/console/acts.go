@@ -74,7 +74,7 @@ func (h *Handler) decidePlan(ctx context.Context, c *caller, id string, d decisi
 		return r, err
 	}
 	return r, h.change(ctx, c, id, r, act{Kind: planDecided, Detail: d.Decision}, func(_ context.Context, f *casefile.File) error {
-		return f.DecidePlan(c.actor(), d.Decision, d.Hash, d.Reason)
+		return f.DecidePlan(c.actor(), d.Decision, d.Hash, redact.NewText(d.Reason))
 	})
 }
 
@@ -87,7 +87,7 @@ func (h *Handler) decideResponse(ctx context.Context, c *caller, id string, d de
 		return r, err
 	}
 	return r, h.change(ctx, c, id, r, act{Kind: answerDecided, Detail: d.Decision}, func(_ context.Context, f *casefile.File) error {
-		return f.DecideResponse(c.actor(), d.Decision, d.Hash, d.Reason)
+		return f.DecideResponse(c.actor(), d.Decision, d.Hash, redact.NewText(d.Reason))
 	})
 }
 
@@ -102,7 +102,7 @@ func (h *Handler) withdraw(ctx context.Context, c *caller, id, why string) (repl
 		return r, err
 	}
 	return r, h.change(ctx, c, id, r, act{Kind: caseWithdrawn}, func(_ context.Context, f *casefile.File) error {
-		return f.Withdraw(c.actor(), why)
+		return f.Withdraw(c.actor(), redact.NewText(why))
 	})
 }
 
@@ -265,7 +265,7 @@ func (h *Handler) settle(ctx context.Context, c *caller, taskID string, s settle
 		if t == nil {
 			return fault.New(fault.NotFound, "there is no such task")
 		}
-		if err := f.DecideTask(t, c.actor(), s.Outcome, why); err != nil || s.Identifier == nil {
+		if err := f.DecideTask(t, c.actor(), s.Outcome, redact.NewText(why)); err != nil || s.Identifier == nil {
 			return err
 		}
 		return h.prove(ctx, c, f, proven)

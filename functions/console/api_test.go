@@ -496,7 +496,9 @@ func TestExtensionComesInTimeOrNotAtAll(t *testing.T) {
 	late := r.verified(r.open(home, nil))
 	closed := r.verified(r.open(home, nil))
 	r.edit(closed, func(f *casefile.File) { f.Case.Status, f.Case.ClosedAt = dsar.Fulfilled, f.Now() })
-	optOut := r.verified(r.open(home, func(o *casefile.Opening) { o.Country, o.Region, o.Right = "US", "California", dsar.OptOut }))
+	optOut := r.verified(r.open(home, func(o *casefile.Opening) {
+		o.Country, o.Person.Region, o.Right = "US", redact.NewText("California"), dsar.OptOut
+	}))
 	r.want(r.call(token, "POST", "/api/v1/cases/"+closed.ID+"/extension", `{"reason":"complexity"}`), 409)
 	r.want(r.call(token, "POST", "/api/v1/cases/"+optOut.ID+"/extension", `{"reason":"reasonably_necessary"}`), 409)
 	r.now = late.Due.At.Add(time.Second)

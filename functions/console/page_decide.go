@@ -48,10 +48,16 @@ func (h *Handler) showResponse(w http.ResponseWriter, r *http.Request, c *caller
 	if err != nil {
 		return err
 	}
+	list := progress.Systems(f, systems)
+	if shown {
+		if err := progress.Explain(f, list); err != nil {
+			return err
+		}
+	}
 	m := pages.ConsoleReview{
 		ConsoleFrame: fr, Form: pages.Form{Action: c.caseURL(one.ID, "/response"), Hidden: []pages.Hidden{{Name: "hash", Value: one.ResponseHash()}}},
 		Reference: one.Reference, CaseURL: c.caseURL(one.ID, ""), Right: one.Right, Digest: one.ResponseHash(), PreparedAt: c.shown(one.Package.BuiltAt),
-		Due: h.due(c, one), Records: int(one.Package.Records), Systems: progress.Pages(progress.Systems(f, systems)),
+		Due: h.due(c, one), Records: int(one.Package.Records), Systems: progress.Pages(list),
 		MayDecide: waitsForReview(one), Reason: r.PostFormValue("reason"), Errors: errs,
 	}
 	if !m.MayDecide {

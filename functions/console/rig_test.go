@@ -203,7 +203,11 @@ func (r *rig) one(c casefile.Case) casefile.Case {
 func (r *rig) triaged(c casefile.Case) casefile.Case {
 	r.t.Helper()
 	r.edit(c, func(f *casefile.File) {
-		pack, assumption := r.h.Packs.Choose(f.Case.Law.Country, f.Case.Law.Region)
+		person, err := f.Person()
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		pack, assumption := r.h.Packs.Choose(f.Case.Law.Country, person.Region.Reveal())
 		f.Case.Law.Pack, f.Case.Law.Version, f.Case.Law.Assumption = string(pack.ID), string(pack.Version), assumption
 		if err := statute.Set(&f.Case, pack, "Europe/Berlin"); err != nil {
 			r.t.Fatal(err)

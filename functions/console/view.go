@@ -153,16 +153,41 @@ type decisionView struct {
 	On       string    `json:"on"` // plan, response, withdrawal, refusal, extension, task
 	Decision string    `json:"decision"`
 	By       string    `json:"by"`
-	Reason   string    `json:"reason,omitempty"`
+	Reason   string    `json:"reason,omitempty"` // with reveal_data only
 	At       time.Time `json:"at"`
 	Hash     string    `json:"hash,omitempty"`
+
+	of *casefile.Decision
 }
 
 func decisionOf(on string, d *casefile.Decision) *decisionView {
 	if d == nil {
 		return nil
 	}
-	return &decisionView{on, d.Decision, d.By, d.Reason, d.At, d.Hash}
+	return &decisionView{On: on, Decision: d.Decision, By: d.By, At: d.At, Hash: d.Hash, of: d}
+}
+
+// explain opens the reasons of every decision; they are in somebody's own words.
+func (v *caseView) explain(f *casefile.File) error {
+	open := func(d *decisionView) error {
+		words, err := f.Reason(d.of)
+		d.Reason = words.Reveal()
+		return err
+	}
+	for n := range v.Decisions {
+		if err := open(&v.Decisions[n]); err != nil {
+			return err
+		}
+	}
+	for _, t := range v.Tasks {
+		if t.Decision == nil {
+			continue
+		}
+		if err := open(t.Decision); err != nil {
+			return err
+		}
+	}
+	return progress.Explain(f, v.Systems)
 }
 
 type operatorView struct {
@@ -274,7 +299,7 @@ func (h *Handler) view(ctx context.Context, f *casefile.File, reveal bool) (*cas
 		return nil, err
 	}
 	v.Personal = personalOf(p)
-	return v, nil
+	return v, v.explain(f)
 }
 
 // words returns the conversation and the notes; their text is personal.

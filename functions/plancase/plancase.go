@@ -66,7 +66,7 @@ func planSystem(f *casefile.File, sys registry.System) (plan.System, error) {
 	case located != nil && located.Status == casefile.TaskDone && located.Outcome != dsar.Found:
 		// A person left the system out while it was searched: what was not found must not be acted on.
 		out.Outcome = located.Outcome
-		t.Because, t.Collections = located.Because, located.Collections
+		t.Because, t.Decision, t.Collections = located.Because, located.Decision, located.Collections
 		t.Done(located.Outcome, f.Now())
 	case !f.Case.Right.Discloses() || !sys.Serves(f.Case.Right):
 		out.By, t.By = plan.Person, plan.Person

@@ -128,6 +128,9 @@ func (h *Handler) view(r *http.Request, f *casefile.File) (statusView, error) {
 		return v, err
 	}
 	v.Systems = progress.Systems(answering, systems)
+	if err := progress.Explain(answering, v.Systems); err != nil {
+		return v, err
+	}
 	recipients, err := h.Registry.Recipients(r.Context(), c.Tenant)
 	if err != nil {
 		return v, err

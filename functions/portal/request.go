@@ -34,10 +34,14 @@ func (h *Handler) showRequest(w http.ResponseWriter, r *http.Request, f *casefil
 		return err
 	}
 	c := f.Case
+	refusal, err := f.Reason(c.Refusal)
+	if err != nil {
+		return err
+	}
 	zone := fr.Now.Location()
 	at := requestPath(r, c.Reference)
 	m := pages.PortalRequest{
-		Frame: fr, Reference: c.Reference, Right: c.Right, Status: c.Status, Why: h.why(c, v.JoinedTo),
+		Frame: fr, Reference: c.Reference, Right: c.Right, Status: c.Status, Why: why(v.JoinedTo, refusal),
 		Due:     pages.Due{At: inZone(c.Due.At, zone), Law: h.law(c), SettledAt: inZone(c.ClosedAt, zone)},
 		Clock:   pages.Clock{ReceivedAt: c.ReceivedAt.In(zone), DueAt: inZone(c.Due.At, zone), SettledAt: inZone(c.ClosedAt, zone)},
 		Systems: progress.Pages(v.Systems), MessageForm: pages.Form{Action: at + "/messages"}, MessageText: text, Errors: errs,
@@ -89,14 +93,11 @@ func (h *Handler) law(c casefile.Case) string {
 	return strings.TrimSpace(pack.Law + ". " + c.Law.Assumption)
 }
 
-func (h *Handler) why(c casefile.Case, joined string) string {
-	switch {
-	case joined != "":
+func why(joined string, refusal redact.Text) string {
+	if joined != "" {
 		return "This request was joined to your request " + joined + ". One answer serves both."
-	case c.Refusal != nil:
-		return c.Refusal.Reason
 	}
-	return ""
+	return refusal.Reveal() // to the person it was given to
 }
 
 func (h *Handler) askWithdraw(w http.ResponseWriter, r *http.Request, _ session.Grant, f *casefile.File) error {

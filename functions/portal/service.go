@@ -195,7 +195,7 @@ func (h *Handler) grant(ctx context.Context, tenant, reference, token string) (s
 // reason is the person's own words and joins the sealed conversation.
 func (h *Handler) withdraw(ctx context.Context, g session.Grant, reason redact.Text) error {
 	return step.Change(ctx, h.Cases, g.Tenant, g.CaseID, func(_ context.Context, f *casefile.File) error {
-		if err := f.Withdraw(evidence.Subject, ""); err != nil || reason.IsZero() {
+		if err := f.Withdraw(evidence.Subject, redact.Text{}); err != nil || reason.IsZero() {
 			return err
 		}
 		return f.Say(evidence.Subject, reason)

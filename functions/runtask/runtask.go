@@ -27,6 +27,8 @@ type Systems interface {
 // Turner runs one turn of a task; *engine.Engine in the product.
 type Turner interface {
 	Turn(ctx context.Context, in engine.Instruction) (engine.Turn, error)
+	// Forget removes what the spool of a task has left behind, once its last turn is recorded.
+	Forget(ctx context.Context, tenant, caseID, taskID string) error
 }
 
 // Step is the handler.
@@ -67,6 +69,11 @@ func (s *Step) Handle(ctx context.Context, in step.Input) (step.TaskAnswer, erro
 	}
 	if err != nil {
 		return step.TaskAnswer{}, err
+	}
+	if turn.Leftover && (turn.Status == engine.Finished || turn.Status == engine.Person) {
+		if err := s.Engine.Forget(ctx, in.Tenant, in.CaseID, in.TaskID); err != nil {
+			return step.TaskAnswer{}, fmt.Errorf("clearing the spool: %w", err)
+		}
 	}
 	return step.TaskAnswer{Status: string(turn.Status), WaitSeconds: turn.WaitSeconds}, nil
 }
@@ -145,6 +152,7 @@ func ask(f *casefile.File, t *casefile.Task, turn engine.Turn) {
 	case t.By == plan.Person:
 		why, answers = "manual", casefile.AnswersForHandwork
 	case turn.Outcome == dsar.Ambiguous:
+		t.Parts = nil // the engine took the objects back: nothing of an ambiguous person is kept
 		why, answers = "ambiguous", casefile.AnswersForAmbiguity
 		t.Outcome = dsar.Ambiguous
 	case turn.FaultClass != "":
@@ -201,11 +209,12 @@ func (s *Step) decided(ctx context.Context, f *casefile.File, t *casefile.Task) 
 		t.Status, t.Asked, t.Decision, t.State, t.Waits, t.Lost, t.Outcome = casefile.TaskOpen, nil, nil, nil, 0, 0, ""
 		out.Status = step.TaskMore
 	case "done":
-		t.Because = d.Reason
 		t.Done(doneOutcome(t.Action), f.Now())
 	default:
-		t.Because = d.Reason
 		t.Done(dsar.Outcome(d.Decision), f.Now())
+		if t.Outcome == dsar.Retained {
+			t.Because = string(dsar.Keep)
+		}
 	}
 	if err := f.TaskEntry(t, "decision_carried_out", d.By, facts); err != nil {
 		return step.TaskAnswer{}, err

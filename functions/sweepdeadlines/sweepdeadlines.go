@@ -30,39 +30,38 @@ type Step struct {
 	Engine workflow.Engine
 }
 
-// Handle sweeps everything that is due now and returns how many cases it looked at.
-func (s *Step) Handle(ctx context.Context) (int, error) {
-	looked := 0
+// Handle sweeps everything that is due now and returns how many cases it looked at. A case that cannot be swept holds up no
+// other: it stays due, and the first such failure is returned at the end.
+func (s *Step) Handle(ctx context.Context) (looked int, err error) {
+	now := s.Cases.Now()
 	for shard := range uint32(casefile.DueShards) {
-		for {
-			refs, err := s.Cases.DueCases(ctx, shard, s.Cases.Now(), batch)
-			if err != nil {
-				return looked, err
+		for cursor := ""; ; {
+			refs, next, rerr := s.Cases.DueCases(ctx, shard, now, batch, cursor)
+			if rerr != nil {
+				return looked, rerr
 			}
-			moved := 0
 			for _, r := range refs {
-				ok, err := s.look(ctx, r)
-				if err != nil {
-					return looked, fmt.Errorf("sweeping a case: %w", err)
+				if lerr := s.look(ctx, r); lerr != nil && err == nil {
+					err = fmt.Errorf("sweeping a case: %w", lerr)
 				}
-				if ok {
-					moved++
+				if ctx.Err() != nil {
+					return looked, err
 				}
 			}
 			looked += len(refs)
-			if moved == 0 {
-				break // nothing left, or the index still shows rows that were moved on
+			if cursor = next; cursor == "" {
+				break
 			}
 		}
 	}
-	return looked, nil
+	return looked, err
 }
 
-// look handles one case; moved is false when it was not due after all.
-func (s *Step) look(ctx context.Context, r casefile.DueRef) (moved bool, err error) {
-	err = step.Change(ctx, s.Cases, r.Tenant, r.CaseID, func(ctx context.Context, f *casefile.File) error {
+// look handles one case; one that is not due after all, or is no more, is left as it is.
+func (s *Step) look(ctx context.Context, r casefile.DueRef) error {
+	err := step.Change(ctx, s.Cases, r.Tenant, r.CaseID, func(ctx context.Context, f *casefile.File) error {
 		c := &f.Case
-		if moved = !c.NextDue.IsZero() && !c.NextDue.After(f.Now()); !moved {
+		if c.NextDue.IsZero() || c.NextDue.After(f.Now()) {
 			return nil
 		}
 		if !c.Open() {
@@ -82,9 +81,9 @@ func (s *Step) look(ctx context.Context, r casefile.DueRef) (moved bool, err err
 		return nil
 	})
 	if fault.Has(err, fault.NotFound) {
-		return false, nil
+		return nil
 	}
-	return moved, err
+	return err
 }
 
 func expire(f *casefile.File) error {

@@ -5,6 +5,8 @@ package triage
 import (
 	"context"
 	"fmt"
+	"regexp"
+	"strings"
 
 	"github.com/habeas-dsar/habeas/functions/internal/statute"
 	"github.com/habeas-dsar/habeas/functions/internal/step"
@@ -24,8 +26,11 @@ type Step struct {
 	Packs    *policy.Set
 }
 
-// maxOlder bounds how many requests of one address are looked at for a duplicate.
+// maxOlder bounds how many of the newest requests of one address are looked at for a duplicate.
 const maxOlder = 50
+
+// region is a code of ISO 3166-2, with or without its country: what may stand in the open part of a case.
+var region = regexp.MustCompile(`^([A-Z]{2}-)?[A-Z0-9]{1,3}$`)
 
 // Handle pins the law and the clock. A case that was triaged before keeps what was pinned.
 func (s *Step) Handle(ctx context.Context, in step.Input) (step.Answer, error) {
@@ -41,7 +46,14 @@ func (s *Step) Handle(ctx context.Context, in step.Input) (step.Answer, error) {
 		if err != nil {
 			return step.Answer{}, err
 		}
-		pack, assumption := s.Packs.Choose(c.Law.Country, c.Law.Region)
+		p, err := f.Person()
+		if err != nil {
+			return step.Answer{}, err
+		}
+		pack, assumption := s.Packs.Choose(c.Law.Country, p.Region.Reveal())
+		if area := strings.ToUpper(p.Region.Reveal()); region.MatchString(area) {
+			c.Law.Region = area
+		}
 		c.Law.Pack, c.Law.Version, c.Law.Assumption = string(pack.ID), string(pack.Version), assumption
 		if err := statute.Set(c, pack, tenant.Zone); err != nil {
 			return step.Answer{}, err
@@ -73,9 +85,10 @@ func (s *Step) older(ctx context.Context, f *casefile.File) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	oldest := ""
 	for _, id := range ids {
 		if id >= f.Case.ID {
-			break // ids are in order of time
+			continue // ids are in order of time
 		}
 		o, err := s.Cases.Case(ctx, f.Case.Tenant, id)
 		if fault.Has(err, fault.NotFound) {
@@ -85,8 +98,8 @@ func (s *Step) older(ctx context.Context, f *casefile.File) (string, error) {
 			return "", fmt.Errorf("looking for a duplicate: %w", err)
 		}
 		if o.Right == f.Case.Right && o.Open() {
-			return o.ID, nil
+			oldest = o.ID // the newest come first
 		}
 	}
-	return "", nil
+	return oldest, nil
 }

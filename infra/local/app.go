@@ -273,12 +273,10 @@ func (a *App) settle(ctx context.Context) error {
 
 // nextDue returns the next instant after now at which a case or an outbox row is due; zero when there is none.
 func (a *App) nextDue(ctx context.Context) (time.Time, error) {
-	due, err := a.Cases.NextDue(ctx)
+	// What was due until now is swept, though a lagging index may still show it.
+	due, err := a.Cases.NextDue(ctx, a.clock.Now())
 	if err != nil {
 		return time.Time{}, err
-	}
-	if !due.After(a.clock.Now()) {
-		due = time.Time{} // swept just now: a lagging index still shows it
 	}
 	if row := a.dispatcher.NextDue(); !row.IsZero() && (due.IsZero() || row.Before(due)) {
 		due = row

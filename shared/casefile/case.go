@@ -73,7 +73,7 @@ type Law struct {
 	Pack       string `json:"pack"`
 	Version    string `json:"version"`
 	Country    string `json:"country,omitempty"`
-	Region     string `json:"region,omitempty"`
+	Region     string `json:"region,omitempty"`     // ISO 3166-2 code; a name stays in the personal document
 	Assumption string `json:"assumption,omitempty"` // in words, when the law had to be assumed
 }
 
@@ -104,11 +104,12 @@ type Verification struct {
 	Expired    bool                    `json:"expired,omitempty"`
 }
 
-// Decision is something a person decided: what, who, why, when. Reason is staff text about the case, never about the person.
+// Decision is something a person decided: what, who, why, when. Why is in the person's own words, which may name anybody, so
+// it is kept sealed; File.Reason opens it.
 type Decision struct {
 	Decision string    `json:"decision"`
-	By       string    `json:"by"` // evidence actor: subject, staff:<id>, system
-	Reason   string    `json:"reason,omitempty"`
+	By       string    `json:"by"`               // evidence actor: subject, staff:<id>, system
+	Reason   []byte    `json:"reason,omitempty"` // sealed
 	At       time.Time `json:"at"`
 	Hash     string    `json:"hash,omitempty"` // what was decided on
 }
@@ -191,7 +192,7 @@ type Task struct {
 	State       json.RawMessage `json:"state,omitempty"` // of the connector engine
 	Parts       json.RawMessage `json:"parts,omitempty"` // sealed result objects
 	Outcome     dsar.Outcome    `json:"outcome,omitempty"`
-	Because     string          `json:"because,omitempty"`
+	Because     string          `json:"because,omitempty"` // a code (dsar.RetainedBecause); words of a person are in Decision
 	Collections []Collection    `json:"collections,omitempty"`
 	Sealed      []byte          `json:"sealed,omitempty"`  // identifiers found
 	Receipt     string          `json:"receipt,omitempty"` // hex SHA-256 over what was done

@@ -13,11 +13,12 @@ import (
 	"github.com/habeas-dsar/habeas/shared/dsar"
 	"github.com/habeas-dsar/habeas/shared/evidence"
 	"github.com/habeas-dsar/habeas/shared/fault"
+	"github.com/habeas-dsar/habeas/shared/redact"
 )
 
 // Withdraw records that the request is withdrawn; waiting steps go on to the closing. fault.Conflict when the case is closed,
 // answered or about to end otherwise. Repeating it is fine.
-func (f *File) Withdraw(actor, reason string) error {
+func (f *File) Withdraw(actor string, reason redact.Text) error {
 	c := &f.Case
 	switch {
 	case c.Withdrawal != nil:
@@ -25,14 +26,14 @@ func (f *File) Withdraw(actor, reason string) error {
 	case !c.Open() || c.Answered || c.Stopping():
 		return fault.New(fault.Conflict, "the request is answered or closed and can no longer be withdrawn")
 	}
-	c.Withdrawal = &Decision{Decision: "withdraw", By: actor, Reason: reason, At: f.now}
+	c.Withdrawal = f.decide("withdraw", actor, "", reason)
 	f.Signal()
-	return f.Entry("withdrawn", actor, map[string]any{"phase": c.Phase})
+	return f.Entry("withdrawn", actor, c.Withdrawal.facts(map[string]any{"phase": c.Phase}))
 }
 
 // DecideResponse records the decision on the assembled response. fault.Conflict when none waits, when it was decided before,
 // or when hash is not that of what waits: the decision is on what was looked at.
-func (f *File) DecideResponse(actor, decision, hash, reason string) error {
+func (f *File) DecideResponse(actor, decision, hash string, reason redact.Text) error {
 	c := &f.Case
 	switch {
 	case c.Status != dsar.AwaitingReview || c.Phase != dsar.PhaseReviewResponse || c.Review != nil || c.Stopping():
@@ -40,20 +41,20 @@ func (f *File) DecideResponse(actor, decision, hash, reason string) error {
 	case hash != c.ResponseHash():
 		return fault.New(fault.Conflict, "the response is not the one that was looked at")
 	}
-	d := &Decision{Decision: decision, By: actor, Reason: reason, At: f.now, Hash: hash}
+	d := f.decide(decision, actor, hash, reason)
 	switch decision {
 	case Approve:
 		c.Review = d
 	case Refuse:
-		if reason == "" {
+		if reason.IsZero() {
 			return fault.InvalidField("/reason", "a refusal needs its ground (GDPR Art. 12(4))")
 		}
-		c.Refusal = &Decision{Decision: decision, By: actor, Reason: reason, At: f.now}
+		c.Refusal = d
 	default:
 		return fault.InvalidField("/decision", "decide approve or refuse")
 	}
 	f.Signal()
-	return f.Entry("response_decided", actor, map[string]any{"decision": decision, "hash": hash})
+	return f.Entry("response_decided", actor, d.facts(map[string]any{"decision": decision, "hash": hash}))
 }
 
 // ResponseHash names what a reviewer looks at: the digests of the package's volumes. Empty when nothing is assembled.
@@ -69,22 +70,22 @@ func (c *Case) ResponseHash() string {
 }
 
 // DecideTask records what a person decided about a task. fault.Conflict when the task asks nothing.
-func (f *File) DecideTask(t *Task, actor, decision, reason string) error {
+func (f *File) DecideTask(t *Task, actor, decision string, reason redact.Text) error {
 	switch {
 	case t.Asked == nil || t.Decision != nil || f.Case.Stopping():
 		return fault.New(fault.Conflict, "this task waits for no decision")
 	case !slices.Contains(t.Asked.Answers, decision):
 		return fault.InvalidField("/outcome", "this task can be decided as: "+strings.Join(t.Asked.Answers, ", "))
-	case reason == "" && decision != "retry" && decision != "done":
-		return fault.InvalidField("/reason", "say why; it becomes part of the evidence")
+	case reason.IsZero() && decision != "retry" && decision != "done":
+		return fault.InvalidField("/reason", "say why; it is kept with the case")
 	}
-	t.Decision = &Decision{Decision: decision, By: actor, Reason: reason, At: f.now}
+	t.Decision = f.decide(decision, actor, "", reason)
 	if decision == string(dsar.NotIdentifiable) {
 		f.Case.Unidentified = true
 	}
 	f.calm()
 	f.Signal()
-	return f.TaskEntry(t, "task_decided", actor, map[string]any{"decision": decision, "why": t.Asked.Why})
+	return f.TaskEntry(t, "task_decided", actor, t.Decision.facts(map[string]any{"decision": decision, "why": t.Asked.Why}))
 }
 
 // calm takes the case out of awaiting_person when no other task waits for one.

@@ -3,11 +3,12 @@ package casefile
 import (
 	"github.com/habeas-dsar/habeas/shared/dsar"
 	"github.com/habeas-dsar/habeas/shared/fault"
+	"github.com/habeas-dsar/habeas/shared/redact"
 )
 
 // DecidePlan records the decision on the plan. fault.Conflict when none waits, when it was decided before, or when hash is
 // not that of the plan as it stands; fault.Forbidden when the actor prepared it: the second pair of eyes is somebody else's.
-func (f *File) DecidePlan(actor, decision, hash, reason string) error {
+func (f *File) DecidePlan(actor, decision, hash string, reason redact.Text) error {
 	c := &f.Case
 	switch {
 	case c.Status != dsar.AwaitingReview || c.Phase != dsar.PhaseReviewPlan || c.Plan == nil || c.PlanApproved() || c.Stopping():
@@ -17,17 +18,18 @@ func (f *File) DecidePlan(actor, decision, hash, reason string) error {
 	case c.Plan.PreparedBy == actor:
 		return fault.New(fault.Forbidden, "whoever prepared a plan does not decide on it; somebody else has to")
 	}
+	d := f.decide(decision, actor, hash, reason)
 	switch decision {
 	case Approve:
-		c.PlanDecision = &Decision{Decision: decision, By: actor, Reason: reason, At: f.now, Hash: hash}
+		c.PlanDecision = d
 	case Refuse:
-		if reason == "" {
+		if reason.IsZero() {
 			return fault.InvalidField("/reason", "a refusal needs its ground (GDPR Art. 12(4))")
 		}
-		c.Refusal = &Decision{Decision: decision, By: actor, Reason: reason, At: f.now}
+		c.Refusal = d
 	default:
 		return fault.InvalidField("/decision", "decide approve or refuse")
 	}
 	f.Signal()
-	return f.Entry("plan_decided", actor, map[string]any{"decision": decision, "hash": hash})
+	return f.Entry("plan_decided", actor, d.facts(map[string]any{"decision": decision, "hash": hash}))
 }

@@ -36,7 +36,7 @@ type File struct {
 	outbox  []OutboxRow
 	extra   []table.Write
 	signal  bool
-	awaits  bool // a token was left with this change
+	awaits  bool     // a token was left with this change
 	drop    []string // sks to delete
 	joined  []*File
 }

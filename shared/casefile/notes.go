@@ -24,7 +24,7 @@ func (f *File) Note(by string, text redact.Text) error {
 
 // Notes returns the internal notes, oldest first; at most limit.
 func (s *Store) Notes(ctx context.Context, tenant, id string, limit int) ([]ReadMessage, error) {
-	page, err := s.table.Query(ctx, table.Query{Table: table.Cases, PK: pkCase(tenant, id), Prefix: skNote, Limit: limit})
+	items, err := s.some(ctx, table.Query{Table: table.Cases, PK: pkCase(tenant, id), Prefix: skNote}, limit)
 	if err != nil {
 		return nil, fmt.Errorf("reading notes: %w", err)
 	}
@@ -33,7 +33,7 @@ func (s *Store) Notes(ctx context.Context, tenant, id string, limit int) ([]Read
 		return nil, fmt.Errorf("reading case keys: %w", err)
 	}
 	var out []ReadMessage
-	for _, it := range page.Items {
+	for _, it := range items {
 		var m Message
 		if json.Unmarshal(it.Body, &m) != nil {
 			return nil, errDecode("note")

@@ -14,6 +14,7 @@ import (
 type Person struct {
 	Email       subject.Identifier   // the address the requester gave; proven by the code
 	Name        redact.Text          // optional
+	Region      redact.Text          // where the person lives, as it was written
 	Claimed     []subject.Identifier // given by the requester, not proven: never searched by themselves
 	Proven      []subject.Identifier // proven, by code or by staff with a reason
 	Located     []subject.Identifier // found in rows matched by proven ones, with their round's order
@@ -42,6 +43,7 @@ func (p *Person) Known() []subject.Identifier {
 type sealedPerson struct {
 	Email       subject.Revealed   `json:"email"`
 	Name        string             `json:"name,omitempty"`
+	Region      string             `json:"region,omitempty"`
 	Claimed     []subject.Revealed `json:"claimed,omitempty"`
 	Proven      []subject.Revealed `json:"proven,omitempty"`
 	Located     []subject.Revealed `json:"located,omitempty"`
@@ -81,7 +83,7 @@ func guardAll(list []subject.Revealed) []subject.Identifier {
 func (p *Person) seal(k *keys.CaseKeys) ([]byte, error) {
 	s := sealedPerson{
 		Email: p.Email.Reveal(), Name: p.Name.Reveal(), Claimed: revealAll(p.Claimed), Proven: revealAll(p.Proven),
-		Located: revealAll(p.Located), Details: p.Details.Reveal(),
+		Located: revealAll(p.Located), Details: p.Details.Reveal(), Region: p.Region.Reveal(),
 	}
 	for _, c := range p.Corrections {
 		s.Corrections = append(s.Corrections, sealedCorrection{c.System, c.Field, c.Value.Reveal()})
@@ -107,7 +109,7 @@ func openPerson(k *keys.CaseKeys, sealed []byte) (*Person, error) {
 	}
 	p := &Person{
 		Email: s.Email.Identifier(), Name: redact.NewText(s.Name), Claimed: guardAll(s.Claimed), Proven: guardAll(s.Proven),
-		Located: guardAll(s.Located), Details: redact.NewText(s.Details),
+		Located: guardAll(s.Located), Details: redact.NewText(s.Details), Region: redact.NewText(s.Region),
 	}
 	for _, c := range s.Corrections {
 		p.Corrections = append(p.Corrections, Correction{c.System, c.Field, redact.NewText(c.Value)})
@@ -145,7 +147,7 @@ func OpenIdentifiers(k *keys.CaseKeys, taskID string, sealed []byte) ([]subject.
 
 // equal compares every personal field.
 func (p *Person) equal(o *Person) bool {
-	if p.Email != o.Email || p.Name != o.Name || p.Details != o.Details || !slices.Equal(p.Claimed, o.Claimed) ||
+	if p.Email != o.Email || p.Name != o.Name || p.Details != o.Details || p.Region != o.Region || !slices.Equal(p.Claimed, o.Claimed) ||
 		!slices.Equal(p.Proven, o.Proven) || !slices.Equal(p.Located, o.Located) || !slices.Equal(p.Corrections, o.Corrections) {
 		return false
 	}

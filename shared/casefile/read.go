@@ -30,7 +30,7 @@ func (s *Store) Case(ctx context.Context, tenant, id string) (Case, error) {
 		return Case{}, fmt.Errorf("reading case: %w", err)
 	}
 	var c Case
-	if json.Unmarshal(it.Body, &c) != nil {
+	if json.Unmarshal(it.Body, &c) != nil || c.Schema > SchemaVersion {
 		return Case{}, errDecode("case")
 	}
 	return c, nil
@@ -45,18 +45,18 @@ func (s *Store) ByReference(ctx context.Context, tenant, reference string) (stri
 	return string(it.Body), nil
 }
 
-// ByIdentifier returns the ids of the tenant's cases that carry the identifier, oldest first; at most limit.
+// ByIdentifier returns the ids of the tenant's newest cases that carry the identifier, newest first; at most limit.
 func (s *Store) ByIdentifier(ctx context.Context, tenant string, i subject.Identifier, limit int) ([]string, error) {
 	tk, err := s.vault.Tenant(ctx, tenant)
 	if err != nil {
 		return nil, fmt.Errorf("reading tenant keys: %w", err)
 	}
-	page, err := s.table.Query(ctx, table.Query{Table: table.Cases, PK: pkIdentifier(tenant, tk.Ref(i)), Limit: limit})
+	items, err := s.some(ctx, table.Query{Table: table.Cases, PK: pkIdentifier(tenant, tk.Ref(i)), Descending: true}, limit)
 	if err != nil {
 		return nil, fmt.Errorf("reading identifier index: %w", err)
 	}
 	var ids []string
-	for _, it := range page.Items {
+	for _, it := range items {
 		ids = append(ids, it.SK)
 	}
 	return ids, nil
@@ -113,11 +113,12 @@ func (s *Store) PersonTasks(ctx context.Context, tenant string, limit int, curso
 // DueRef names a case that the sweeper must look at.
 type DueRef struct{ Tenant, CaseID string }
 
-// DueCases returns the cases of one shard whose next look is due, earliest first.
-func (s *Store) DueCases(ctx context.Context, shard uint32, until time.Time, limit int) ([]DueRef, error) {
-	page, err := s.table.Query(ctx, table.Query{Table: table.Cases, Index: true, PK: ipkDue(shard), To: stamp(until.Add(time.Millisecond)), Limit: limit})
+// DueCases returns a page of the cases of one shard whose next look is due, earliest first. The index may lag: it may still show
+// cases that were looked at, and not yet show others.
+func (s *Store) DueCases(ctx context.Context, shard uint32, until time.Time, limit int, cursor string) ([]DueRef, string, error) {
+	page, err := s.table.Query(ctx, table.Query{Table: table.Cases, Index: true, PK: ipkDue(shard), To: stamp(until.Add(time.Millisecond)), Limit: limit, Cursor: cursor})
 	if err != nil {
-		return nil, fmt.Errorf("reading due index: %w", err)
+		return nil, "", fmt.Errorf("reading due index: %w", err)
 	}
 	var out []DueRef
 	for _, it := range page.Items {
@@ -125,18 +126,18 @@ func (s *Store) DueCases(ctx context.Context, shard uint32, until time.Time, lim
 			out = append(out, DueRef{p[1], p[2]})
 		}
 	}
-	return out, nil
+	return out, page.Next, nil
 }
 
-// NextDue returns the earliest instant at which the sweeper has something to do; zero when there is nothing.
-func (s *Store) NextDue(ctx context.Context) (time.Time, error) {
+// NextDue returns the earliest instant after the given one at which the sweeper has something to do; zero when there is none.
+func (s *Store) NextDue(ctx context.Context, after time.Time) (time.Time, error) {
 	var first time.Time
 	for n := range uint32(DueShards) {
-		page, err := s.table.Query(ctx, table.Query{Table: table.Cases, Index: true, PK: ipkDue(n), Limit: 1})
+		items, err := s.some(ctx, table.Query{Table: table.Cases, Index: true, PK: ipkDue(n), From: stamp(after.Add(time.Millisecond))}, 1)
 		if err != nil {
 			return time.Time{}, fmt.Errorf("reading due index: %w", err)
 		}
-		for _, it := range page.Items {
+		for _, it := range items {
 			at, err := time.Parse(instant, strings.SplitN(it.ISK, "#", 2)[0])
 			if err == nil && (first.IsZero() || at.Before(first)) {
 				first = at
@@ -144,6 +145,23 @@ func (s *Store) NextDue(ctx context.Context) (time.Time, error) {
 		}
 	}
 	return first, nil
+}
+
+// some returns the first items of a query; a page may be short with more behind it.
+func (s *Store) some(ctx context.Context, q table.Query, limit int) ([]table.Item, error) {
+	var out []table.Item
+	for len(out) < limit {
+		q.Limit = min(limit-len(out), table.MaxPage)
+		page, err := s.table.Query(ctx, q)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, page.Items...)
+		if q.Cursor = page.Next; q.Cursor == "" {
+			break
+		}
+	}
+	return out, nil
 }
 
 // Outbox returns the rows of one shard that were not carried out yet, oldest first.
@@ -219,7 +237,7 @@ func openMail(k *keys.CaseKeys, it table.Item) (Mail, Letter, error) {
 
 // Letters returns the case's letters in order, content opened; at most limit.
 func (s *Store) Letters(ctx context.Context, tenant, id string, limit int) ([]Mail, []Letter, error) {
-	page, err := s.table.Query(ctx, table.Query{Table: table.Cases, PK: pkCase(tenant, id), Prefix: skMail, Limit: limit})
+	items, err := s.some(ctx, table.Query{Table: table.Cases, PK: pkCase(tenant, id), Prefix: skMail}, limit)
 	if err != nil {
 		return nil, nil, fmt.Errorf("reading letters: %w", err)
 	}
@@ -229,7 +247,7 @@ func (s *Store) Letters(ctx context.Context, tenant, id string, limit int) ([]Ma
 	}
 	var ms []Mail
 	var ls []Letter
-	for _, it := range page.Items {
+	for _, it := range items {
 		m, l, err := openMail(k, it)
 		if err != nil {
 			return nil, nil, err
@@ -300,7 +318,7 @@ type ReadMessage struct {
 
 // Messages returns the conversation, oldest first; at most limit.
 func (s *Store) Messages(ctx context.Context, tenant, id string, limit int) ([]ReadMessage, error) {
-	page, err := s.table.Query(ctx, table.Query{Table: table.Cases, PK: pkCase(tenant, id), Prefix: skMessage, Limit: limit})
+	items, err := s.some(ctx, table.Query{Table: table.Cases, PK: pkCase(tenant, id), Prefix: skMessage}, limit)
 	if err != nil {
 		return nil, fmt.Errorf("reading messages: %w", err)
 	}
@@ -309,7 +327,7 @@ func (s *Store) Messages(ctx context.Context, tenant, id string, limit int) ([]R
 		return nil, fmt.Errorf("reading case keys: %w", err)
 	}
 	var out []ReadMessage
-	for _, it := range page.Items {
+	for _, it := range items {
 		var m Message
 		if json.Unmarshal(it.Body, &m) != nil {
 			return nil, errDecode("message")

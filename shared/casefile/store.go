@@ -264,7 +264,6 @@ type Opening struct {
 	Channel    string
 	Locale     string
 	Country    string
-	Region     string
 	ReceivedAt time.Time
 	Actor      string // evidence actor: subject or staff:<id>
 	Person     Person
@@ -291,7 +290,7 @@ func (s *Store) Prepare(ctx context.Context, o Opening) (*File, error) {
 		Schema: SchemaVersion, Tenant: o.Tenant, ID: dsar.NewID(), Reference: dsar.NewReference(), Right: o.Right,
 		Status: dsar.Received, Phase: dsar.PhaseTriage, Generation: 1, Channel: o.Channel, Locale: o.Locale,
 		ReceivedAt: o.ReceivedAt.UTC().Truncate(time.Millisecond), OpenedAt: now,
-		Law: Law{Country: o.Country, Region: o.Region}, NextDue: now.Add(FirstLook),
+		Law: Law{Country: o.Country}, NextDue: now.Add(FirstLook),
 	}
 	ck, keyRow, err := s.vault.NewCase(ctx, c.Tenant, c.ID)
 	if err != nil {

@@ -71,7 +71,8 @@ var (
 func (r Request) Opening(tenant, channel, actor string, receivedAt time.Time) (casefile.Opening, error) {
 	var bad web.Fields
 	o := casefile.Opening{Tenant: tenant, Right: r.Right, Channel: channel, Actor: actor, ReceivedAt: receivedAt,
-		Country: strings.ToUpper(strings.TrimSpace(r.Country)), Region: strings.TrimSpace(r.Region), Locale: r.locale(&bad)}
+		Country: strings.ToUpper(strings.TrimSpace(r.Country)), Locale: r.locale(&bad)}
+	area := strings.TrimSpace(r.Region)
 	if !r.Right.Valid() {
 		bad.Add("/right", "choose one of the rights: "+rightsList())
 	}
@@ -82,10 +83,10 @@ func (r Request) Opening(tenant, channel, actor string, receivedAt time.Time) (c
 	if o.Country != "" && !country.MatchString(o.Country) {
 		bad.Add("/country", "a country has two letters, such as DE (ISO 3166-1)")
 	}
-	if o.Region != "" && !region.MatchString(o.Region) {
+	if area != "" && !region.MatchString(area) {
 		bad.Add("/region", "a region has at most 60 letters")
 	}
-	o.Person = casefile.Person{Email: email, Name: text(&bad, "/name", r.Name, maxName, false), Details: text(&bad, "/details", r.Details, maxDetails, true)}
+	o.Person = casefile.Person{Email: email, Region: redact.NewText(area), Name: text(&bad, "/name", r.Name, maxName, false), Details: text(&bad, "/details", r.Details, maxDetails, true)}
 	o.Person.Claimed = r.claimed(&bad)
 	o.Person.Corrections = r.corrections(&bad)
 	o.Person.Agent = r.agent(&bad)
@@ -101,7 +102,12 @@ func (r Request) locale(bad *web.Fields) string {
 		bad.Add("/locale", "a locale is a language tag such as en or de-AT (BCP 47)")
 		return ""
 	}
-	return tag.String()
+	base, script, place := tag.Raw() // extensions are free text: they stay outside
+	short, err := language.Compose(base, script, place)
+	if err != nil {
+		bad.Add("/locale", "a locale is a language tag such as en or de-AT (BCP 47)")
+	}
+	return short.String()
 }
 
 func (r Request) claimed(bad *web.Fields) []subject.Identifier {

@@ -10,7 +10,8 @@ import (
 	"github.com/habeas-dsar/habeas/shared/registry"
 )
 
-// System is what one system said. Either Outcome or Progress is set. Its JSON is that of the contract.
+// System is what one system said. Either Outcome or Progress is set. Because is a code, or the words of the person who decided
+// once Explain has opened them. Its JSON is that of the contract.
 type System struct {
 	Name        string         `json:"name"`
 	Title       string         `json:"title,omitempty"`
@@ -20,6 +21,8 @@ type System struct {
 	Since       time.Time      `json:"since,omitzero"`
 	Records     int64          `json:"records"`
 	Collections []Collection   `json:"collections"`
+
+	decision *casefile.Decision
 }
 
 // Collection is the same for one collection.
@@ -78,7 +81,7 @@ func one(f *casefile.File, name string) (System, bool) {
 	s.Since = t.StartedAt
 	switch {
 	case t.Status == casefile.TaskDone && act != nil:
-		s.Outcome, s.Because, s.Progress, s.Since = t.Outcome, t.Because, "", t.EndedAt
+		s.Outcome, s.Because, s.Progress, s.Since, s.decision = t.Outcome, t.Because, "", t.EndedAt, t.Decision
 	case t.Status == casefile.TaskWaiting:
 		s.Progress = pages.Waiting
 	case t.Asked != nil && t.Decision == nil:
@@ -96,6 +99,20 @@ func one(f *casefile.File, name string) (System, bool) {
 		}
 	}
 	return s, true
+}
+
+// Explain opens the words of whoever decided about a system, for callers who may read them.
+func Explain(f *casefile.File, list []System) error {
+	for n := range list {
+		words, err := f.Reason(list[n].decision)
+		if err != nil {
+			return err
+		}
+		if !words.IsZero() {
+			list[n].Because = words.Reveal()
+		}
+	}
+	return nil
 }
 
 // Pages turns the list into what a page shows.
