@@ -69,7 +69,6 @@ func (s *server) post(path, token string, in any) (map[string]string, error) {
 var (
 	refPattern  = regexp.MustCompile(`(?m)^Subject:.*?([0-9A-Z]{5}-[0-9A-Z]{5})`)
 	codePattern = regexp.MustCompile(`(?m)^\s+(\d{4}) ?(\d{4})\s*$`)
-	toPattern   = regexp.MustCompile(`(?m)^To: <?([^>\r\n]+)>?`)
 )
 
 // kept returns the names of the mails that are there.
@@ -242,6 +241,7 @@ func largePerson(bin, dir string, o options) error {
 		return err
 	}
 	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Authorization", "Bearer "+sessions[ref])
 	res, err := client.Do(req)
 	if err != nil {
 		return err

@@ -141,7 +141,7 @@ func prepareFile(c *conn) error {
 		"synchronous = FULL",   // a commit is on disk when it is answered
 		"secure_delete = ON",   // what is freed is zeroed
 		"trusted_schema = OFF", // nothing in a file that was swapped runs code
-		"cache_size = -16384",  // KiB
+		"cache_size = -4096",   // KiB; the file system keeps the rest
 		"wal_autocheckpoint = 4096",
 		"journal_size_limit = 67108864", // a log that grew during a long read shrinks again
 	} {

@@ -90,7 +90,7 @@ func (s *store) open(ctx context.Context, path string) error {
 	if err = s.lock(ctx, path); err != nil {
 		return err
 	}
-	if s.db, err = sql.Open("sqlite", dsn(path, "journal_mode(WAL)", "synchronous(FULL)", "cache_size(-16384)", "journal_size_limit(67108864)")); err != nil {
+	if s.db, err = sql.Open("sqlite", dsn(path, "journal_mode(WAL)", "synchronous(FULL)", "cache_size(-4096)", "journal_size_limit(67108864)")); err != nil {
 		return fault.Wrap(fault.Internal, err, "opening workflow store")
 	}
 	s.db.SetMaxOpenConns(1)
@@ -106,7 +106,7 @@ func (s *store) open(ctx context.Context, path string) error {
 	if err = s.stmts.prepare(ctx, s.write); err != nil {
 		return fault.Wrap(fault.Internal, err, "preparing workflow statements")
 	}
-	if s.read, err = sql.Open("sqlite", dsn(path, "query_only(1)", "cache_size(-8192)")); err != nil {
+	if s.read, err = sql.Open("sqlite", dsn(path, "query_only(1)", "cache_size(-2048)")); err != nil {
 		return fault.Wrap(fault.Internal, err, "opening workflow store")
 	}
 	s.read.SetMaxOpenConns(4)
