@@ -60,8 +60,8 @@ func (d *Desk) Issue(ctx context.Context, f *casefile.File, kind letters.Kind) e
 // Answer is what a person gave: a code, or the secret of a link.
 type Answer struct{ Code, Link string }
 
-// Check tries the answer and records what came of it, under the commit of f. Accepted proves the address: the case goes on,
-// and is joined to an older one of the same person and right. The fifth wrong code locks the challenge and says so by
+// Check tries the answer and records what came of it, under the commit of f. Accepted proves the address: a case that nothing
+// has ended goes on, and is joined to an older one of the same person and right. The fifth wrong code locks the challenge and says so by
 // letter.
 func (d *Desk) Check(ctx context.Context, f *casefile.File, a Answer) (verification.Result, error) {
 	mac, err := d.mac(ctx, f)
@@ -108,7 +108,7 @@ func (d *Desk) Fits(ctx context.Context, f *casefile.File, secret string) (bool,
 
 func (d *Desk) accept(ctx context.Context, f *casefile.File) error {
 	v := &f.Case.Verification
-	if !v.VerifiedAt.IsZero() || !f.Case.Open() {
+	if !v.VerifiedAt.IsZero() || !f.Case.Open() || f.Case.Stopping() {
 		return f.Entry("code_accepted", evidence.Subject, nil)
 	}
 	p, err := f.Person()
