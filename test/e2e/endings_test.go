@@ -69,8 +69,12 @@ func TestWithdrawalInEachPhase(t *testing.T) {
 		if st := statusOf(s, r.Reference); st != "withdrawn" {
 			t.Errorf("status is %s", st)
 		}
-		r.Try(code).WantProblem(401, "unauthenticated")
 		r.Mail("We have stopped")
+		r.Enter(code) // shows her own request, and starts nothing
+		s.Settle()
+		if st := r.WantStatus("withdrawn"); len(st.Systems) != 0 || len(r.Subjects()) != 2 {
+			t.Errorf("after the withdrawal %+v was asked, letters are %q", st.Systems, r.Subjects())
+		}
 	})
 	t.Run("while a person reviews the answer", func(t *testing.T) {
 		s := site(t)

@@ -70,8 +70,13 @@ func (d desk) autopilot(system string, on bool) {
 	d.s.Helper()
 	var sys map[string]any
 	d.s.Call("GET", "/api/v1/systems/"+system, d.s.Token("admin"), nil).Want(200).JSON(&sys)
-	sys["autopilot"] = on
-	d.s.Call("PUT", "/api/v1/systems/"+system, d.s.Token("admin"), sys).Want(200)
+	change := map[string]any{"autopilot": on}
+	for _, field := range []string{"title", "kind", "owner", "settings", "secrets", "dataset", "recipients", "rights", "facts"} {
+		if v, ok := sys[field]; ok {
+			change[field] = v
+		}
+	}
+	d.s.Call("PUT", "/api/v1/systems/"+system, d.s.Token("admin"), change).Want(200)
 }
 
 // lock takes a database of the demo for another process's writing, so that nobody can even read it.

@@ -80,7 +80,7 @@ func TestKilledAgainAndAgain(t *testing.T) {
 // customers returns addresses of customers with a plain life, spread over the whole shop.
 func customers(t *testing.T, s *testkit.Site, n int) []string {
 	t.Helper()
-	rows, err := s.Open("shop.db").Query(`SELECT email FROM customers c WHERE id > 100 AND id % 7 = 3
+	rows, err := s.Open("shop.db").Query(`SELECT email FROM customers c WHERE id > 100 AND id % 5 = 3
 		AND (SELECT count(*) FROM orders o WHERE o.customer_id = c.id) BETWEEN 1 AND 40 ORDER BY id LIMIT ?`, n)
 	if err != nil {
 		t.Fatal(err)
