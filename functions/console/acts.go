@@ -268,7 +268,7 @@ func (h *Handler) settle(ctx context.Context, c *caller, taskID string, s settle
 		if err := f.DecideTask(t, c.actor(), s.Outcome, redact.NewText(why)); err != nil || s.Identifier == nil {
 			return err
 		}
-		return h.prove(ctx, c, f, proven)
+		return h.prove(ctx, c, f, proven, t.Asked.By)
 	})
 }
 
@@ -291,13 +291,15 @@ func (s settlement) proven() (subject.Identifier, error) {
 	return proven, bad.Err()
 }
 
-// prove adds an identifier to the proven ones of the case and to the index that finds cases by it.
-func (h *Handler) prove(ctx context.Context, c *caller, f *casefile.File, i subject.Identifier) error {
+// prove adds an identifier to the proven ones of the case and to the index that finds cases by it. shared is the kind of
+// identifier that fitted several people: what was found of it is not searched again, or the question would come back.
+func (h *Handler) prove(ctx context.Context, c *caller, f *casefile.File, i subject.Identifier, shared subject.Kind) error {
 	p, err := f.Person()
 	if err != nil {
 		return err
 	}
 	p.Proven = subject.Add(p.Proven, i)
+	p.Share(shared)
 	k, err := f.Tenant(ctx)
 	if err != nil {
 		return err

@@ -120,7 +120,7 @@ func kinds(list []subject.Identifier) []subject.Kind {
 
 // newlyFound returns the identifiers that finished tasks found and the person's document does not have yet.
 func newlyFound(f *casefile.File, p *casefile.Person) ([]subject.Identifier, error) {
-	known := p.Known()
+	known := subject.Add(p.Known(), p.Shared...)
 	var fresh []subject.Identifier
 	for _, t := range f.Tasks {
 		if t.Action != dsar.Locate || t.Status != casefile.TaskDone {

@@ -159,6 +159,9 @@ func ask(f *casefile.File, t *casefile.Task, turn engine.Turn) {
 		why = turn.FaultClass
 	}
 	t.Ask(why, turn.Reason, f.Now(), answers)
+	if turn.Ambiguity != nil {
+		t.Asked.By = turn.Ambiguity.By
+	}
 }
 
 func collections(list []connector.CollectionResult) []casefile.Collection {
@@ -203,6 +206,7 @@ func (s *Step) decided(ctx context.Context, f *casefile.File, t *casefile.Task) 
 	d := *t.Decision
 	facts := map[string]any{"decision": d.Decision, "system": t.System, "action": t.Action}
 	out := step.TaskAnswer{Status: step.TaskFinished}
+	t.Parts = nil // a new attempt reads everything again, and what a person left out is not disclosed in part
 	switch d.Decision {
 	case "retry", "identify":
 		// The proven identifier that "identify" brought is already in the person's document.

@@ -8,6 +8,7 @@ import (
 	"github.com/habeas-dsar/habeas/shared/evidence"
 	"github.com/habeas-dsar/habeas/shared/fault"
 	"github.com/habeas-dsar/habeas/shared/plan"
+	"github.com/habeas-dsar/habeas/shared/subject"
 	"github.com/habeas-dsar/habeas/shared/verification"
 )
 
@@ -243,6 +244,8 @@ type Asked struct {
 	Since   time.Time `json:"since"`
 	DueAt   time.Time `json:"dueAt,omitzero"`
 	Answers []string  `json:"answers"` // outcomes a person may choose
+
+	By subject.Kind `json:"by,omitempty"` // ambiguous: kind of the identifier that fits several people
 }
 
 // Wait is a task token that a step left: a bearer secret, sealed under the case's record key.

@@ -18,6 +18,7 @@ type Person struct {
 	Claimed     []subject.Identifier // given by the requester, not proven: never searched by themselves
 	Proven      []subject.Identifier // proven, by code or by staff with a reason
 	Located     []subject.Identifier // found in rows matched by proven ones, with their round's order
+	Shared      []subject.Identifier // found, and then seen to belong to several people: never searched again
 	Details     redact.Text
 	Corrections []Correction
 	Agent       *Agent // authorised agent or guardian
@@ -40,6 +41,20 @@ func (p *Person) Known() []subject.Identifier {
 	return subject.Add(append([]subject.Identifier(nil), p.Proven...), p.Located...)
 }
 
+// Share takes the found identifiers of a kind out of the search: somebody proved otherwise who is meant, and they fit others
+// too. Proven ones stay.
+func (p *Person) Share(kind subject.Kind) {
+	var rest []subject.Identifier
+	for _, i := range p.Located {
+		if i.Kind == kind {
+			p.Shared = subject.Add(p.Shared, i)
+		} else {
+			rest = append(rest, i)
+		}
+	}
+	p.Located = rest
+}
+
 type sealedPerson struct {
 	Email       subject.Revealed   `json:"email"`
 	Name        string             `json:"name,omitempty"`
@@ -47,6 +62,7 @@ type sealedPerson struct {
 	Claimed     []subject.Revealed `json:"claimed,omitempty"`
 	Proven      []subject.Revealed `json:"proven,omitempty"`
 	Located     []subject.Revealed `json:"located,omitempty"`
+	Shared      []subject.Revealed `json:"shared,omitempty"`
 	Details     string             `json:"details,omitempty"`
 	Corrections []sealedCorrection `json:"corrections,omitempty"`
 	Agent       *sealedAgent       `json:"agent,omitempty"`
@@ -83,7 +99,7 @@ func guardAll(list []subject.Revealed) []subject.Identifier {
 func (p *Person) seal(k *keys.CaseKeys) ([]byte, error) {
 	s := sealedPerson{
 		Email: p.Email.Reveal(), Name: p.Name.Reveal(), Claimed: revealAll(p.Claimed), Proven: revealAll(p.Proven),
-		Located: revealAll(p.Located), Details: p.Details.Reveal(), Region: p.Region.Reveal(),
+		Located: revealAll(p.Located), Shared: revealAll(p.Shared), Details: p.Details.Reveal(), Region: p.Region.Reveal(),
 	}
 	for _, c := range p.Corrections {
 		s.Corrections = append(s.Corrections, sealedCorrection{c.System, c.Field, c.Value.Reveal()})
@@ -109,7 +125,7 @@ func openPerson(k *keys.CaseKeys, sealed []byte) (*Person, error) {
 	}
 	p := &Person{
 		Email: s.Email.Identifier(), Name: redact.NewText(s.Name), Claimed: guardAll(s.Claimed), Proven: guardAll(s.Proven),
-		Located: guardAll(s.Located), Details: redact.NewText(s.Details), Region: redact.NewText(s.Region),
+		Located: guardAll(s.Located), Shared: guardAll(s.Shared), Details: redact.NewText(s.Details), Region: redact.NewText(s.Region),
 	}
 	for _, c := range s.Corrections {
 		p.Corrections = append(p.Corrections, Correction{c.System, c.Field, redact.NewText(c.Value)})
@@ -148,7 +164,8 @@ func OpenIdentifiers(k *keys.CaseKeys, taskID string, sealed []byte) ([]subject.
 // equal compares every personal field.
 func (p *Person) equal(o *Person) bool {
 	if p.Email != o.Email || p.Name != o.Name || p.Details != o.Details || p.Region != o.Region || !slices.Equal(p.Claimed, o.Claimed) ||
-		!slices.Equal(p.Proven, o.Proven) || !slices.Equal(p.Located, o.Located) || !slices.Equal(p.Corrections, o.Corrections) {
+		!slices.Equal(p.Proven, o.Proven) || !slices.Equal(p.Located, o.Located) ||
+		!slices.Equal(p.Shared, o.Shared) || !slices.Equal(p.Corrections, o.Corrections) {
 		return false
 	}
 	if p.Agent == nil || o.Agent == nil {
