@@ -9,6 +9,7 @@ import (
 	"github.com/habeas-dsar/habeas/shared/connector"
 	"github.com/habeas-dsar/habeas/shared/disclosure"
 	"github.com/habeas-dsar/habeas/shared/evidence"
+	"github.com/habeas-dsar/habeas/shared/registry"
 	"github.com/habeas-dsar/habeas/shared/table"
 )
 
@@ -42,7 +43,7 @@ func (a *App) operations(mux *http.ServeMux) {
 func (a *App) schemas() map[string][]byte {
 	out := map[string][]byte{
 		"bundle.schema.json": evidence.BundleSchema(), "manifest.schema.json": disclosure.ManifestSchema(),
-		"habeas_meta.schema.json": connector.MetaSchema(), "event.schema.json": events.Schema,
+		"habeas_meta.schema.json": connector.MetaSchema(), "event.schema.json": events.Schema, "systems.schema.json": registry.SystemsSchema(),
 	}
 	for _, f := range a.Systems.Kinds() {
 		out["settings-"+f.Kind+".schema.json"] = f.SettingsSchema
