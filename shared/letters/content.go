@@ -70,6 +70,7 @@ func (b *builder) body() {
 	case NewLink:
 		b.paragraph(b.own("intro"))
 		b.download()
+	default: // nothing more to do for the others
 	}
 }
 

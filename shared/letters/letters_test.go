@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -187,7 +188,7 @@ func TestBothWritingsSayTheSame(t *testing.T) {
 		}
 		body := html.UnescapeString(tags.ReplaceAllString(style.ReplaceAllString(got.HTML.Reveal(), ""), " "))
 		body = strings.TrimPrefix(words(body), "Lumen Books ") // the letterhead
-		text := words(marks.ReplaceAllString(got.Text.Reveal(), " "))
+		text := words(got.Subject + "\n" + marks.ReplaceAllString(got.Text.Reveal(), " "))
 		if diff := cmp.Diff(text, body); diff != "" {
 			t.Errorf("%s (-text +html):\n%s", s.file, diff)
 		}
@@ -220,7 +221,7 @@ func TestNothingRemoteNothingPersonalOutside(t *testing.T) {
 		if strings.Contains(got.Text.Reveal(), "Ada") == before[s.kind] {
 			t.Errorf("%s: the name must be in letters after verification and in no other", s.file)
 		}
-		for _, line := range strings.Split(got.Text.Reveal(), "\n") {
+		for line := range strings.SplitSeq(got.Text.Reveal(), "\n") {
 			if len([]rune(line)) > 72 && strings.Contains(line, " ") {
 				t.Errorf("%s: a line of %d characters", s.file, len([]rune(line)))
 			}
@@ -363,5 +364,39 @@ func TestEveryWordHasAPlace(t *testing.T) {
 		if _, err := c.Render(letters.Done, "en", f); err != nil {
 			t.Errorf("%s: %v", o, err)
 		}
+	}
+}
+
+// Unwrapped letters have the same words, the same items and addresses, and broken again they are as they were sent.
+func TestUnwrap(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.txt")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("there are no letters: %v", err)
+	}
+	joined := 0
+	for _, file := range files {
+		raw, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		before, after := strings.Split(string(raw), "\n"), strings.Split(letters.Unwrap(string(raw)), "\n")
+		if got, want := strings.Fields(strings.Join(after, "\n")), strings.Fields(string(raw)); !slices.Equal(got, want) {
+			t.Errorf("%s: other words after unwrapping", file)
+		}
+		for i, line := range before {
+			starts := line == "" || strings.HasPrefix(line, "- ") || strings.HasPrefix(line, "> ") || strings.Contains(strings.SplitN(line, " ", 2)[0], "://") ||
+				strings.HasPrefix(line, "--") || i > 0 && before[i-1] == ""
+			if starts && !slices.Contains(after, line) && !slices.ContainsFunc(after, func(l string) bool { return strings.HasPrefix(l, line+" ") }) {
+				t.Errorf("%s: %q no longer begins a line", file, line)
+			}
+		}
+		for _, line := range after {
+			if !slices.Contains(before, line) {
+				joined++
+			}
+		}
+	}
+	if joined < len(files) {
+		t.Errorf("only %d lines were joined in %d letters", joined, len(files))
 	}
 }

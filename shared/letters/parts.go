@@ -113,3 +113,28 @@ func paragraphs(s string) []string {
 // visible keeps control and format characters (among them those that turn the direction of text) out of letters. The two
 // joiners are part of how some languages are written.
 func visible(r rune) bool { return unicode.IsPrint(r) || r == 0x200c || r == 0x200d }
+
+// Unwrap takes the breaks out of a letter's plain text that were put in for its width, for a reader whose screen is narrower.
+// Every other break stays: those between blocks, before an item, a quoted line or an address, and under a heading.
+func Unwrap(text string) string {
+	lines := strings.Split(strings.ReplaceAll(text, "\r\n", "\n"), "\n")
+	out := lines[:1:1]
+	for i, line := range lines[1:] {
+		if broken(lines[i], line) {
+			out[len(out)-1] += " " + strings.TrimSpace(line)
+		} else {
+			out = append(out, line)
+		}
+	}
+	return strings.Join(out, "\n")
+}
+
+// broken reports whether a line goes on in the next one because the next word had no room in it.
+func broken(line, next string) bool {
+	first, _, _ := strings.Cut(strings.TrimSpace(next), " ")
+	began := first == "" || first == ">" || first == "-" || strings.Trim(first, "-") == "" || strings.Contains(first, "://")
+	if n, dot := strings.CutSuffix(first, "."); dot && strings.Trim(n, "0123456789") == "" {
+		began = true
+	}
+	return !began && line != "" && len([]rune(line))+1+len([]rune(first)) > width
+}
