@@ -36,6 +36,14 @@ type Ambiguity struct {
 	Why        Contradicts  `json:"why"`
 }
 
+// Sentence says the same to a person who has to decide.
+func (a Ambiguity) Sentence() string {
+	if a.Why == TwoValues {
+		return fmt.Sprintf("In %s, records found by %s have different values of %s.", a.Collection, a.By, a.Differing)
+	}
+	return fmt.Sprintf("In %s, a record found by %s has another %s than this person.", a.Collection, a.By, a.Differing)
+}
+
 // Contradicts is the rule that an ambiguity comes from. Wire values.
 type Contradicts string
 

@@ -30,7 +30,7 @@ func (t *task) locate(ctx context.Context) (Turn, error) {
 	t.stamp(located.Collections)
 	t.st.Collections = located.Collections
 	if located.Ambiguity != nil {
-		turn := t.ambiguous("several people may be meant: " + string(located.Ambiguity.Why))
+		turn := t.ambiguous(located.Ambiguity.Sentence())
 		turn.Ambiguity = located.Ambiguity
 		return turn, nil
 	}
@@ -172,7 +172,7 @@ func (t *task) dropParts(ctx context.Context, c connector.CollectionResult) (Tur
 		return Turn{}, err
 	}
 	t.reset(c)
-	return t.ambiguous("several people may be meant: " + c.Note), nil
+	return t.ambiguous("Several people may be meant in " + c.Collection + ": " + c.Note + "."), nil
 }
 
 func (t *task) removeAll(ctx context.Context, prefix string) error {

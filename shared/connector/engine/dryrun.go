@@ -113,7 +113,7 @@ func (t *task) planStep(ctx context.Context, s steps, sp *spool.Spool) (turn Tur
 	}
 	if c, found := ambiguousIn(progress.Collections); found {
 		t.reset(c)
-		return t.ambiguous("several people may be meant: " + c.Note), false, nil
+		return t.ambiguous("Several people may be meant in " + c.Collection + ": " + c.Note + "."), false, nil
 	}
 	if !progress.Finished {
 		turn, err = t.paused(ctx, sp, err)
