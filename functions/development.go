@@ -12,6 +12,7 @@ import (
 	"github.com/habeas-dsar/habeas/functions/internal/pages"
 	"github.com/habeas-dsar/habeas/functions/internal/web"
 	"github.com/habeas-dsar/habeas/shared/fault"
+	"github.com/habeas-dsar/habeas/shared/letters"
 	"github.com/habeas-dsar/habeas/shared/mail"
 )
 
@@ -129,7 +130,20 @@ func (d DevelopmentPages) show(w http.ResponseWriter, r *http.Request) error {
 		date = time.Time{} // shown as not sent; the source tells more
 	}
 	return d.Pages.DevMail(w, pages.DevMail{
-		Frame: d.frame(r), Letter: pages.Letter{To: e.GetHeader("To"), Subject: e.GetHeader("Subject"), Date: date, Text: e.Text},
+		Frame: d.frame(r), Letter: pages.Letter{To: to(e), Subject: e.GetHeader("Subject"), Date: date, Text: letters.Unwrap(e.Text)},
 		SourceURL: "/dev/mail/" + url.PathEscape(r.PathValue("id")), BackURL: "/dev/mailbox",
 	})
+}
+
+// to returns the addresses a mail went to, without the marks around them.
+func to(e *enmime.Envelope) string {
+	list, err := e.AddressList("To")
+	if err != nil {
+		return e.GetHeader("To")
+	}
+	var out []string
+	for _, a := range list {
+		out = append(out, a.Address)
+	}
+	return strings.Join(out, ", ")
 }

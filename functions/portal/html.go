@@ -1,6 +1,7 @@
 package portal
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -30,8 +31,12 @@ func readAnswers(r *http.Request) answers {
 
 func (a answers) hidden() []pages.Hidden {
 	return []pages.Hidden{
-		{Name: "right", Value: string(a.Right)}, {Name: "email", Value: a.Email}, {Name: "name", Value: a.Name},
-		{Name: "country", Value: a.Country}, {Name: "region", Value: a.Region}, {Name: "details", Value: a.Details},
+		{Name: "right", Value: string(a.Right)},
+		{Name: "email", Value: a.Email},
+		{Name: "name", Value: a.Name},
+		{Name: "country", Value: a.Country},
+		{Name: "region", Value: a.Region},
+		{Name: "details", Value: a.Details},
 	}
 }
 
@@ -125,7 +130,8 @@ func (h *Handler) advance(w http.ResponseWriter, r *http.Request) error {
 	}
 	locale := r.Header.Get("Accept-Language")
 	if _, err := a.request("").Opening(r.PathValue("tenant"), "portal", "subject", time.Time{}); err != nil {
-		fields, ok := err.(web.Fields)
+		var fields web.Fields
+		ok := errors.As(err, &fields)
 		if !ok {
 			return err
 		}

@@ -38,6 +38,10 @@ func (h *Handler) showRequest(w http.ResponseWriter, r *http.Request, f *casefil
 	if err != nil {
 		return err
 	}
+	complaint, err := h.complaint(r, c)
+	if err != nil {
+		return err
+	}
 	zone := fr.Now.Location()
 	at := requestPath(r, c.Reference)
 	m := pages.PortalRequest{
@@ -45,7 +49,10 @@ func (h *Handler) showRequest(w http.ResponseWriter, r *http.Request, f *casefil
 		Due:     pages.Due{At: inZone(c.Due.At, zone), Law: h.law(c), SettledAt: inZone(c.ClosedAt, zone)},
 		Clock:   pages.Clock{ReceivedAt: c.ReceivedAt.In(zone), DueAt: inZone(c.Due.At, zone), SettledAt: inZone(c.ClosedAt, zone)},
 		Systems: progress.Pages(v.Systems), MessageForm: pages.Form{Action: at + "/messages"}, MessageText: text, Errors: errs,
-		ReceiptURL: at + "/evidence",
+		ReceiptURL: at + "/evidence", Complaint: complaint,
+	}
+	for i := range m.Systems {
+		m.Systems[i].Since = inZone(m.Systems[i].Since, zone)
 	}
 	for _, s := range v.Explanation {
 		m.Steps = append(m.Steps, pages.Step{Text: s.Text, Citation: s.Citation})
@@ -91,6 +98,37 @@ func (h *Handler) law(c casefile.Case) string {
 		return ""
 	}
 	return strings.TrimSpace(pack.Law + ". " + c.Law.Assumption)
+}
+
+// complaint says where to turn under the law of the case; none before the law is known. What the tenant says of its
+// authority stands in place of the pack's words.
+func (h *Handler) complaint(r *http.Request, c casefile.Case) ([]pages.Complaint, error) {
+	pack, err := h.Packs.At(policy.ID(c.Law.Pack), policy.Version(c.Law.Version))
+	if fault.Has(err, fault.NotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	tenant, err := h.Registry.Tenant(r.Context(), c.Tenant)
+	if err != nil {
+		return nil, err
+	}
+	var out []pages.Complaint
+	add := func(route *policy.Route) {
+		if route != nil {
+			text, _ := route.Text.In(h.Pages.Language(r.Header.Get("Accept-Language")))
+			out = append(out, pages.Complaint{Text: text, Name: route.Name, URL: route.URL})
+		}
+	}
+	add(pack.Complaint.Internal)
+	if own := tenant.Facts.Authority; own != "" {
+		out = append(out, pages.Complaint{Text: own})
+	} else {
+		add(pack.Complaint.Authority)
+	}
+	add(pack.Complaint.Court)
+	return out, nil
 }
 
 func why(joined string, refusal redact.Text) string {
@@ -162,7 +200,7 @@ func (h *Handler) takeDownload(w http.ResponseWriter, r *http.Request, g session
 		}
 		at := requestPath(r, f.Case.Reference)
 		w.WriteHeader(http.StatusUnauthorized)
-		return h.Pages.PortalSessionEnded(w, pages.PortalSessionEnded{Frame: fr, Reference: f.Case.Reference, Resend: pages.Form{Action: at + "/resend"}})
+		return h.Pages.PortalSessionEnded(w, pages.PortalSessionEnded{Frame: fr, Stale: true, Reference: f.Case.Reference, Resend: pages.Form{Action: at + "/resend"}})
 	}
 	if err != nil {
 		return err

@@ -237,7 +237,8 @@ func firstLanguage(header string) string {
 
 // volumeParam reads the volume from a form or from JSON ({"volume": 2}); empty when none is named.
 func volumeParam(w http.ResponseWriter, r *http.Request) (string, error) {
-	if mt, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || mt != "application/json" {
+	mt, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")) // no media type at all is a form's business
+	if mt != "application/json" {
 		return r.PostFormValue("volume"), nil
 	}
 	var in struct {

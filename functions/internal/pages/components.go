@@ -218,6 +218,7 @@ func holding(list []SystemProgress) int {
 		switch s.Outcome {
 		case dsar.Found, dsar.Erased, dsar.Corrected, dsar.Restricted, dsar.Retained:
 			held++
+		default: // nothing more to do for the others
 		}
 	}
 	return held
@@ -252,8 +253,9 @@ func outcomeTone(o dsar.Outcome) string {
 		return "warn"
 	case dsar.NotDone:
 		return "bad"
+	default:
+		return "plain"
 	}
-	return "plain"
 }
 
 // statusTone colours a status by the same rule.
@@ -263,6 +265,7 @@ func statusTone(s dsar.Status) string {
 		return "good"
 	case dsar.AwaitingPerson, dsar.AwaitingReview, dsar.PartlyFulfilled:
 		return "warn"
+	default:
+		return "plain"
 	}
-	return "plain"
 }

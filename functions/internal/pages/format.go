@@ -111,7 +111,7 @@ func nextLink(text string) int {
 // paragraphs splits plain text at empty lines. Line ends inside a paragraph stay.
 func paragraphs(text string) []string {
 	var out []string
-	for _, p := range strings.Split(strings.ReplaceAll(text, "\r\n", "\n"), "\n\n") {
+	for p := range strings.SplitSeq(strings.ReplaceAll(text, "\r\n", "\n"), "\n\n") {
 		if p = strings.Trim(p, "\n"); p != "" {
 			out = append(out, p)
 		}

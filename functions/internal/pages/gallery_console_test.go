@@ -184,9 +184,11 @@ func devPages() map[string]page {
 		"demo-home": func(r *Renderer, w io.Writer) error {
 			f := demoFrame()
 			f.TenantName, f.HomeURL = "", ""
-			return r.DemoHome(w, DemoHome{Frame: f, Portals: []TenantLink{{"Harbour Lane Shop", "/t/default/"}}, ConsoleURL: "/console/", Clock: Form{Action: "/dev/clock"},
+			return r.DemoHome(w, DemoHome{
+				Frame: f, Portals: []TenantLink{{"Harbour Lane Shop", "/t/default/"}}, ConsoleURL: "/console/", Clock: Form{Action: "/dev/clock"},
 				Accounts: []DemoAccount{{"admin@shop.example.com", "correct-horse-battery", "admin"}, {"jo@shop.example.com", "correct-horse-battery", "handler, approver"}},
-				People:   []DemoPerson{{"Ada Marlow", "ada.marlow@example.com", "1,841 records over all tables"}, {"Ben Marlow", "ben.marlow@example.com", "shares an address with Ada"}}})
+				People:   []DemoPerson{{"Ada Marlow", "ada.marlow@example.com", "1,841 records over all tables"}, {"Ben Marlow", "ben.marlow@example.com", "shares an address with Ada"}},
+			})
 		},
 		"dev-mailbox": func(r *Renderer, w io.Writer) error {
 			return r.DevMailbox(w, DevMailbox{Frame: demoFrame(), Mails: []MailRow{{"/dev/mailbox/1", "ada.marlow@example.com", "Your code for request 7K3QX-9M2DA", at(12, 10, 14, 1)}, {"/dev/mailbox/2", "ada.marlow@example.com", "We have your request (7K3QX-9M2DA)", at(12, 10, 14, 0)}}})

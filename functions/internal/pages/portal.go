@@ -199,7 +199,11 @@ type PortalRequest struct {
 	Package     *Package
 	WithdrawURL string
 	ReceiptURL  string
+	Complaint   []Complaint // where to turn, in the order in which the law wants it tried
 }
+
+// Complaint is one way to complain. Text is in the words of the law; the address, with its name, is optional.
+type Complaint struct{ Text, Name, URL string }
 
 // Package is what can be downloaded.
 type Package struct {
@@ -291,6 +295,7 @@ func (r *Renderer) PortalDownloadGone(w io.Writer, m PortalDownloadGone) error {
 // otherwise ReturnURL is where it is entered.
 type PortalSessionEnded struct {
 	Frame
+	Stale     bool // it goes on, but its code is too old to hand out data
 	Reference string
 	Resend    Form
 	ReturnURL string

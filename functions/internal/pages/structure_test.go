@@ -90,6 +90,9 @@ func eachPage(t *testing.T, check func(t *testing.T, doc *html.Node)) {
 func TestGalleryHasEveryPage(t *testing.T) {
 	capital := regexp.MustCompile(`[A-Z]`)
 	for method := range reflect.TypeFor[*Renderer]().Methods() {
+		if method.Type.In(1) != reflect.TypeFor[io.Writer]() {
+			continue // it writes no page
+		}
 		name := strings.TrimPrefix(capital.ReplaceAllStringFunc(method.Name, func(c string) string { return "-" + strings.ToLower(c) }), "-")
 		if gallery()[name] == nil {
 			t.Errorf("no page %s in the gallery", name)
