@@ -27,6 +27,9 @@ func review(s *testkit.Site, system string) {
 	s.Helper()
 	var sys map[string]any
 	s.Call("GET", "/api/v1/systems/"+system, s.Token("admin"), nil).Want(200).JSON(&sys)
+	for _, told := range []string{"identifiers", "collections", "checkedAt", "problem"} {
+		delete(sys, told) // what the server says of itself cannot be set
+	}
 	sys["autopilot"] = false
 	s.Call("PUT", "/api/v1/systems/"+system, s.Token("admin"), sys).Want(200)
 }
@@ -78,11 +81,11 @@ func TestSayingWhoIsMeant(t *testing.T) {
 	v.signIn("handler").want("Say who is meant").look("console-now-task")
 	v.follow("Tasks").look("console-tasks")
 	v.follow("Say who is meant").look("console-task")
-	v.press("Settle this task").status(400).look("console-task-problem")
 	var id int64
 	if err := s.Open("shop.db").QueryRow("SELECT id FROM customers WHERE email = ?", testkit.SharedPhone).Scan(&id); err != nil {
 		t.Fatal(err)
 	}
+	v.choose("outcome", "identify").press("Settle this task").status(400).look("console-task-problem")
 	v.choose("outcome", "identify").pick("kind", "customer_id").fill("identifier", strconv.FormatInt(id, 10)).fill("reason", "She named her last order.")
 	v.press("Settle this task").status(200)
 	s.Settle()

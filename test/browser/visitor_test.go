@@ -158,7 +158,7 @@ func (v *visitor) follow(words string) *visitor {
 func (v *visitor) fill(name, text string) *visitor {
 	v.Helper()
 	field := chromedp.CSS(`main [name="` + name + `"]`)
-	v.do(chromedp.Clear(field, chromedp.NodeVisible), chromedp.SendKeys(field, text))
+	v.do(chromedp.Focus(field, chromedp.NodeVisible), chromedp.Evaluate[chromedp.Void](`document.activeElement.select()`), chromedp.KeyEvent(text))
 	return v
 }
 
