@@ -180,7 +180,7 @@ func (o serveOptions) sender() (mail.Sender, error) {
 // prepare makes tenants and accounts where they are missing and says where everything is.
 func prepare(ctx context.Context, app *local.App, cfg local.Config, stderr io.Writer) (firstLine, error) {
 	line := firstLine{Console: cfg.BaseURL + "/console/", API: cfg.BaseURL + "/api/v1", Metrics: cfg.BaseURL + "/metrics"}
-	first := local.DefaultTenant
+	var first string
 	if cfg.Demo {
 		progress := func(s string) { _, _ = fmt.Fprintln(stderr, s) } // progress is lost with its reader
 		if err := app.SetUpDemo(ctx, progress); err != nil {

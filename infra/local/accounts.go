@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/habeas-dsar/habeas/functions"
@@ -86,14 +87,14 @@ func (a *App) DemoAccounts(ctx context.Context) ([]Account, []Token, error) {
 		return nil, nil, fault.New(fault.Misconfigured, "the file of the demo accounts is not what this version wrote")
 	}
 	for _, acc := range d.Accounts {
-		roles := ""
+		var roles strings.Builder
 		for n, r := range acc.Roles {
 			if n > 0 {
-				roles += ", "
+				roles.WriteString(", ")
 			}
-			roles += string(r)
+			roles.WriteString(string(r))
 		}
-		a.Guide.Accounts = append(a.Guide.Accounts, functions.GuideAccount{Email: acc.Email, Password: acc.Password, Roles: roles})
+		a.Guide.Accounts = append(a.Guide.Accounts, functions.GuideAccount{Email: acc.Email, Password: acc.Password, Roles: roles.String()})
 	}
 	return d.Accounts, d.Tokens, nil
 }

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -119,8 +120,8 @@ var codePattern = regexp.MustCompile(`(?m)^\s+(\d{4}) ?(\d{4})\s*$`)
 func (s *site) code(to string) string {
 	s.t.Helper()
 	list := s.call("GET", "/dev/mail", "", nil, 200)["messages"].([]any)
-	for i := len(list) - 1; i >= 0; i-- {
-		m := list[i].(map[string]any)
+	for _, l := range slices.Backward(list) {
+		m := l.(map[string]any)
 		if m["to"] != to {
 			continue
 		}

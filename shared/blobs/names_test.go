@@ -19,7 +19,7 @@ func FuzzCheckName(f *testing.F) {
 	segment := regexp.MustCompile(`\A[A-Za-z0-9._-]{1,128}\z`)
 	f.Fuzz(func(t *testing.T, name string) {
 		want := len(name) <= 512
-		for _, s := range strings.Split(name, "/") {
+		for s := range strings.SplitSeq(name, "/") {
 			want = want && segment.MatchString(s) && s != "." && s != ".."
 		}
 		err := blobs.CheckName(name)

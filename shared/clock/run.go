@@ -60,8 +60,9 @@ func startEventOf(e policy.StopEvent) policy.StartEvent {
 		return policy.OnVerification
 	case policy.FeeRequested:
 		return policy.OnFee
+	default:
+		return ""
 	}
-	return ""
 }
 
 func (r *run) take(q asked) {

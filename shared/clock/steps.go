@@ -125,8 +125,9 @@ func what(e policy.StopEvent) string {
 		return "proof of identity"
 	case policy.FeeRequested:
 		return "a fee"
+	default:
+		return "more detail"
 	}
-	return "more detail"
 }
 
 // InWords returns an amount in English words: "1 month", "10 business days", "72 hours".

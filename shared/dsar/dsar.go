@@ -167,8 +167,9 @@ func (s Status) Final() bool {
 	switch s {
 	case Fulfilled, PartlyFulfilled, Refused, Withdrawn, Expired, NotIdentifiable:
 		return true
+	default:
+		return false
 	}
-	return false
 }
 
 // Next returns the statuses that may follow s, in a fresh slice.

@@ -184,7 +184,7 @@ func checkNumbers(raw []byte) error {
 	dec.UseNumber()
 	for {
 		token, err := dec.Token()
-		if err == io.EOF { //nolint:errorlint // json.Decoder: the end is io.EOF itself
+		if err == io.EOF {
 			return nil
 		}
 		if err != nil {

@@ -121,7 +121,7 @@ func parse(phc string) (params, error) {
 		return params{}, bad
 	}
 	numbers := map[string]uint64{}
-	for _, kv := range strings.Split(part[3], ",") {
+	for kv := range strings.SplitSeq(part[3], ",") {
 		name, value, _ := strings.Cut(kv, "=")
 		n, err := strconv.ParseUint(value, 10, 32)
 		if err != nil || n == 0 {

@@ -69,13 +69,13 @@ func tree(t testing.TB) fstest.MapFS {
 	return out
 }
 
-// edit replaces the first old by new in the file, and fails the test when there is none.
-func edit(t testing.TB, files fstest.MapFS, name, old, new string) {
+// edit replaces the first old by fresh in the file, and fails the test when there is none.
+func edit(t testing.TB, files fstest.MapFS, name, old, fresh string) {
 	t.Helper()
 	if !bytes.Contains(files[name].Data, []byte(old)) {
 		t.Fatalf("%s has no %q", name, old)
 	}
-	files[name] = &fstest.MapFile{Data: bytes.Replace(files[name].Data, []byte(old), []byte(new), 1)}
+	files[name] = &fstest.MapFile{Data: bytes.Replace(files[name].Data, []byte(old), []byte(fresh), 1)}
 }
 
 func TestRightsOfEachLaw(t *testing.T) {

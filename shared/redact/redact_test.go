@@ -30,7 +30,7 @@ func TestNothingPrints(t *testing.T) {
 	values := []any{deeper{private{text, raw}}, &deeper{private{text, raw}}, []private{{text, raw}}, map[string]private{"k": {text, raw}}, text, raw, &text, &raw, holder{text, raw, &text}, &holder{text, raw, &text}, []redact.Text{text}, map[string]redact.Bytes{"k": raw}}
 	hexed, decimal := fmt.Sprintf("%x", canary), strings.Trim(fmt.Sprint([]byte(canary)), "[]")
 	for _, v := range values {
-		for _, verb := range strings.Split("v +v #v s q d x X T p", " ") {
+		for verb := range strings.SplitSeq("v +v #v s q d x X T p", " ") {
 			got := fmt.Sprintf("%"+verb, v)
 			if strings.Contains(got, canary) || strings.Contains(strings.ToLower(got), hexed) || strings.Contains(got, decimal) {
 				t.Errorf("%%%s of %T prints the value", verb, v)

@@ -97,6 +97,7 @@ func (i Identifier) Normalise() Identifier {
 		if rest, ok := strings.CutPrefix(v, "00"); ok {
 			v = "+" + rest
 		}
+	default: // every other kind is compared as it is
 	}
 	return Identifier{Kind: i.Kind, Value: redact.NewText(v)}
 }

@@ -76,7 +76,7 @@ func prepare(ctx context.Context, dir string, o options) error {
 	if err != nil {
 		return err
 	}
-	for _, s := range strings.Split(shop.Schema(), ";") {
+	for s := range strings.SplitSeq(shop.Schema(), ";") {
 		if _, err := db.ExecContext(ctx, s); err != nil {
 			return fmt.Errorf("creating schema: %w", err)
 		}

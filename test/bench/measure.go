@@ -42,7 +42,7 @@ func (s *server) post(path, token string, in any) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	req, err := http.NewRequest("POST", s.portal+path, bytes.NewReader(raw))
+	req, err := http.NewRequest(http.MethodPost, s.portal+path, bytes.NewReader(raw))
 	if err != nil {
 		return nil, err
 	}
@@ -236,7 +236,7 @@ func largePerson(bin, dir string, o options) error {
 	if err != nil {
 		return err
 	}
-	req, err := http.NewRequest("POST", out["url"], strings.NewReader(`{"volume":1}`))
+	req, err := http.NewRequest(http.MethodPost, out["url"], strings.NewReader(`{"volume":1}`))
 	if err != nil {
 		return err
 	}

@@ -25,10 +25,21 @@ func Run(t *testing.T, open func(t testing.TB) blobs.Store) {
 		name string
 		test func(*testing.T, blobs.Store)
 	}{
-		{"round trip", roundTrip}, {"replaces", replaces}, {"offsets", offsets}, {"missing", missing}, {"names", names},
-		{"delete", deletes}, {"failed put", failedPut}, {"cancelled", cancelled}, {"open survives", openSurvives},
-		{"list", list}, {"list pages", listPages}, {"list refuses", listRefuses}, {"list while writing", listWhileWriting},
-		{"at once", atOnce}, {"large", large},
+		{"round trip", roundTrip},
+		{"replaces", replaces},
+		{"offsets", offsets},
+		{"missing", missing},
+		{"names", names},
+		{"delete", deletes},
+		{"failed put", failedPut},
+		{"cancelled", cancelled},
+		{"open survives", openSurvives},
+		{"list", list},
+		{"list pages", listPages},
+		{"list refuses", listRefuses},
+		{"list while writing", listWhileWriting},
+		{"at once", atOnce},
+		{"large", large},
 	} {
 		t.Run(tt.name, func(t *testing.T) { tt.test(t, open(t)) })
 	}

@@ -2,6 +2,7 @@ package sealedtemp_test
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"os"
 	"testing"
@@ -34,7 +35,7 @@ func TestReadsWhatWasWritten(t *testing.T) {
 		if !bytes.Equal(got, want[off:off+len(got)]) {
 			rt.Fatal("read something else")
 		}
-		if n, err := f.ReadAt(make([]byte, 1), int64(len(want))); n != 0 || err != io.EOF {
+		if n, err := f.ReadAt(make([]byte, 1), int64(len(want))); n != 0 || !errors.Is(err, io.EOF) {
 			rt.Fatalf("read %d behind the end: %v", n, err)
 		}
 	})

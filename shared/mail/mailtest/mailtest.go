@@ -34,8 +34,15 @@ func Run(t *testing.T, open func(t testing.TB) Harness) {
 		name string
 		test func(*testing.T, Harness)
 	}{
-		{"arrives", arrives}, {"html", html}, {"any text arrives", anyText}, {"deterministic", deterministic}, {"injection", injection},
-		{"ended context", ended}, {"lookup", lookup}, {"twice", twice}, {"at once", atOnce},
+		{"arrives", arrives},
+		{"html", html},
+		{"any text arrives", anyText},
+		{"deterministic", deterministic},
+		{"injection", injection},
+		{"ended context", ended},
+		{"lookup", lookup},
+		{"twice", twice},
+		{"at once", atOnce},
 	} {
 		t.Run(tt.name, func(t *testing.T) { tt.test(t, open(t)) })
 	}
@@ -149,7 +156,7 @@ func html(t *testing.T, h Harness) {
 			t.Errorf("part %s (%v): %q", p.Header.Get("Content-Type"), err, content)
 		}
 	}
-	if _, err := parts.NextPart(); err != io.EOF { //nolint:errorlint // multipart: the end is io.EOF itself
+	if _, err := parts.NextPart(); err != io.EOF {
 		t.Errorf("more than two parts: %v", err)
 	}
 }

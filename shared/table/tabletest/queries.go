@@ -69,12 +69,18 @@ func queryTests() []test {
 func testBrokenQueries(f *fixture) {
 	long := strings.Repeat("k", table.MaxKeyBytes+1)
 	for _, q := range []table.Query{
-		{PK: f.part}, {Table: "people", PK: f.part}, {Table: table.Cases}, {Table: table.Cases, PK: long},
+		{PK: f.part},
+		{Table: "people", PK: f.part},
+		{Table: table.Cases},
+		{Table: table.Cases, PK: long},
 		{Table: table.Cases, PK: "\xff"},
-		{Table: table.Cases, PK: f.part, Prefix: "a", From: "a"}, {Table: table.Cases, PK: f.part, Prefix: "a", To: "b"},
-		{Table: table.Cases, PK: f.part, Prefix: "\xff"}, {Table: table.Cases, PK: f.part, From: long},
+		{Table: table.Cases, PK: f.part, Prefix: "a", From: "a"},
+		{Table: table.Cases, PK: f.part, Prefix: "a", To: "b"},
+		{Table: table.Cases, PK: f.part, Prefix: "\xff"},
+		{Table: table.Cases, PK: f.part, From: long},
 		{Table: table.Cases, PK: f.part, To: "\x80"},
-		{Table: table.Cases, PK: f.part, Limit: -1}, {Table: table.Cases, PK: f.part, Limit: table.MaxPage + 1},
+		{Table: table.Cases, PK: f.part, Limit: -1},
+		{Table: table.Cases, PK: f.part, Limit: table.MaxPage + 1},
 	} {
 		for _, index := range []bool{false, true} {
 			q.Index = index

@@ -39,8 +39,14 @@ func Run(t *testing.T, open func(t testing.TB) Harness) {
 		name  string
 		tests []test
 	}{
-		{"items", itemTests()}, {"conditions", conditionTests()}, {"limits", limitTests()}, {"queries", queryTests()},
-		{"cursors", cursorTests()}, {"index", indexTests()}, {"expiry", expiryTests()}, {"concurrency", concurrencyTests()},
+		{"items", itemTests()},
+		{"conditions", conditionTests()},
+		{"limits", limitTests()},
+		{"queries", queryTests()},
+		{"cursors", cursorTests()},
+		{"index", indexTests()},
+		{"expiry", expiryTests()},
+		{"concurrency", concurrencyTests()},
 		{"lifetime", lifetimeTests()},
 	}
 	for _, g := range groups {

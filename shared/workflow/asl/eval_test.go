@@ -222,10 +222,15 @@ func TestRetryAfter(t *testing.T) {
 		delay time.Duration
 		ok    bool
 	}{
-		{"a", nil, time.Second, true}, {"a", []int{1}, 2 * time.Second, true}, {"a", []int{2}, 4 * time.Second, true},
-		{"a", []int{5, 0}, 4500 * time.Millisecond, true}, {"a", []int{6, 0}, 0, false},
-		{"b", []int{6, 2}, 6750 * time.Millisecond, true}, {"b", []int{0, 9_999_999}, asl.MaxTimeout * time.Second, true},
-		{"c", nil, 0, false}, {asl.ErrorRuntime, nil, 0, false},
+		{"a", nil, time.Second, true},
+		{"a", []int{1}, 2 * time.Second, true},
+		{"a", []int{2}, 4 * time.Second, true},
+		{"a", []int{5, 0}, 4500 * time.Millisecond, true},
+		{"a", []int{6, 0}, 0, false},
+		{"b", []int{6, 2}, 6750 * time.Millisecond, true},
+		{"b", []int{0, 9_999_999}, asl.MaxTimeout * time.Second, true},
+		{"c", nil, 0, false},
+		{asl.ErrorRuntime, nil, 0, false},
 	} {
 		if delay, _, ok := s.RetryAfter(c.name, c.used, half); delay != c.delay || ok != c.ok {
 			t.Errorf("%s after %v: got %s, %t", c.name, c.used, delay, ok)

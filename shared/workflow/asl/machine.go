@@ -22,7 +22,7 @@ type Integration string
 // The supported resources.
 const (
 	Invoke       Integration = "arn:aws:states:::lambda:invoke"
-	InvokeToken  Integration = "arn:aws:states:::lambda:invoke.waitForTaskToken"
+	InvokeToken  Integration = "arn:aws:states:::lambda:invoke.waitForTaskToken" //nolint:gosec // the name of a resource, no credential
 	StartChild   Integration = "arn:aws:states:::states:startExecution"
 	RunChildSync Integration = "arn:aws:states:::states:startExecution.sync:2"
 )

@@ -223,19 +223,6 @@ func (f *fields) required(name string) string {
 	return s
 }
 
-// flag returns a boolean member.
-func (f *fields) flag(name string) bool {
-	n := f.take(name)
-	if n == nil {
-		return false
-	}
-	b, ok := n.scalar.(bool)
-	if !ok {
-		f.d.problem(n, "want true or false")
-	}
-	return b
-}
-
 // whole returns an integer member within bounds, or def when absent.
 func (f *fields) whole(name string, def, low, high int64) int64 {
 	n := f.take(name)

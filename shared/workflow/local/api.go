@@ -59,14 +59,14 @@ func (e *Engine) start(ctx context.Context, machine, name string, input json.Raw
 		done()
 		return started{}, nil, err
 	}
-	return e.begin(ctx, m, executionRow{
+	return e.begin(m, executionRow{
 		machine: machine, name: name, definition: e.hashes[machine], status: string(workflow.Running), input: canonical,
 		parent: from.parent, attempt: from.attempt,
 	}, from, done)
 }
 
 // begin creates the execution and runs it as far as it goes.
-func (e *Engine) begin(ctx context.Context, m *asl.Machine, row executionRow, from link, done func()) (started, *commit, error) {
+func (e *Engine) begin(m *asl.Machine, row executionRow, from link, done func()) (started, *commit, error) {
 	if e.isClosing() {
 		done()
 		return started{}, nil, errClosed()

@@ -44,11 +44,6 @@ type timerRow struct{ due, execution, ref int64 }
 
 type waitRow struct{ child, parent, attempt int64 }
 
-func (c *change) empty() bool {
-	return c.insert == nil && c.update == nil && len(c.threads)+len(c.removed)+len(c.timers)+len(c.fired)+len(c.waits)+
-		len(c.ended)+len(c.history) == 0 && c.other == nil
-}
-
 func (c *change) finish(err error) {
 	for _, f := range c.after {
 		f(err)

@@ -45,7 +45,7 @@ type Engine struct {
 	timers    timers
 	nextID    atomic.Int64
 
-	work     context.Context // of everything the engine runs by itself
+	work     context.Context //nolint:containedctx // of everything the engine runs by itself; it ends with the engine, not with a call
 	stopWork context.CancelFunc
 	closing  chan struct{}
 	resumed  chan struct{} // closed when Run has queued what was under way

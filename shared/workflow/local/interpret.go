@@ -108,7 +108,7 @@ func (x *execution) enter(t *thread) {
 	case asl.TaskState:
 		err = x.attempt(t, s)
 	case asl.MapState:
-		err = x.startMap(t, s)
+		err = x.startMap(t)
 	case asl.WaitState:
 		err = x.wait(t, s)
 	case asl.FailState:

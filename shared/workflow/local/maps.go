@@ -26,7 +26,7 @@ func (x *execution) items(t *thread) ([]any, error) {
 }
 
 // startMap begins an attempt of a Map state.
-func (x *execution) startMap(t *thread, s *asl.State) error {
+func (x *execution) startMap(t *thread) error {
 	items, err := x.items(t)
 	if err != nil {
 		return err

@@ -246,7 +246,7 @@ func (x *execution) timerFired(due, ref int64) {
 			err = x.passOn(t, s)
 		case phaseRetrying:
 			if s.Type == asl.MapState {
-				err = x.startMap(t, s)
+				err = x.startMap(t)
 			} else {
 				err = x.attempt(t, s)
 			}
