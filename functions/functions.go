@@ -127,7 +127,8 @@ func New(p Ports) (*Set, error) {
 	}
 	vault := keys.NewVault(p.Table, p.Keeper)
 	s := &Set{
-		Cases: casefile.NewStore(p.Table, vault, p.Now, p.MailDomain, p.Poke), Registry: registry.NewStore(p.Table, p.Now),
+		// Copies of the registry age by the machine's time: a clock set by hand must not keep them for ever.
+		Cases: casefile.NewStore(p.Table, vault, p.Now, p.MailDomain, p.Poke), Registry: registry.NewStore(p.Table, time.Now),
 		Sessions: session.NewStore(p.Table, p.Now), Vault: vault, Packs: packs, Pages: renderer,
 	}
 	s.Systems = systems.NewPool(s.Registry, p.Connectors, p.Secret, p.Now)
