@@ -12,7 +12,7 @@ import (
 // longFact is the length beyond which a fact is left to the evidence itself: digests and lists.
 const longFact = 40
 
-// plainFacts lists the short facts of an entry in order of their names, without the running numbers of letters and messages. Facts of evidence hold no personal data.
+// plainFacts lists the short facts of an entry in order of their names. Facts of evidence hold no personal data.
 func plainFacts(raw json.RawMessage) string {
 	var facts map[string]any
 	if json.Unmarshal(raw, &facts) != nil {
@@ -35,11 +35,17 @@ func plainFacts(raw json.RawMessage) string {
 		case float64:
 			value = fmt.Sprint(v)
 		}
-		if value != "" && name != "n" && len(value) <= longFact {
+		if value != "" && !forTheBundle(name) && len(value) <= longFact {
 			out = append(out, spaced(name)+" "+value)
 		}
 	}
 	return strings.Join(out, ", ")
+}
+
+// forTheBundle reports whether a fact tells a reader nothing: running numbers, ids, and what the page or the kind of the entry
+// says already.
+func forTheBundle(name string) bool {
+	return slices.Contains([]string{"n", "task", "turn", "status", "law", "reference"}, name)
 }
 
 // spaced writes a camelCase name as words.

@@ -1,7 +1,6 @@
 package console
 
 import (
-	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -48,11 +47,8 @@ func (h *Handler) showCase(w http.ResponseWriter, r *http.Request, c *caller, f 
 	}
 	m := pages.ConsoleCase{
 		ConsoleFrame: fr, Reference: one.Reference, Right: one.Right, Status: one.Status, ReceivedAt: c.shown(one.ReceivedAt),
-		Law: strings.TrimSpace(v.Law.Title + ". " + v.Law.Assumption), Next: c.next(f), Due: h.due(c, one), Clock: c.clock(one),
+		Law: lawOf(v.Law), Next: c.next(f), Due: h.due(c, one), Clock: c.clock(one),
 		Systems: progress.Pages(v.Systems), Acts: h.caseActs(c, one), MessageText: text, Errors: errs,
-	}
-	if v.Law.Title == "" {
-		m.Law = ""
 	}
 	for i := range m.Systems {
 		m.Systems[i].Since = c.shown(m.Systems[i].Since)
@@ -214,7 +210,7 @@ func (h *Handler) timeline(r *http.Request, c *caller, id string, names map[stri
 	}
 	var out []pages.Event
 	for _, e := range list {
-		ev := pages.Event{At: c.shown(e.At), By: pages.FromSystem, Name: names[e.Actor], Text: sentence(e)}
+		ev := pages.Event{At: c.shown(e.At), By: pages.FromSystem, Name: names[e.Actor], Kind: e.Kind, Text: plainFacts(e.Facts)}
 		switch {
 		case e.Actor == evidence.Subject:
 			ev.By = pages.FromSubject
@@ -345,11 +341,10 @@ func (h *Handler) takeWithdraw(w http.ResponseWriter, r *http.Request, c *caller
 	return nil
 }
 
-// sentence is one entry of the evidence in words: its kind, and the facts that are plain.
-func sentence(e entryView) string {
-	s := strings.ToUpper(e.Kind[:1]) + strings.ReplaceAll(e.Kind[1:], "_", " ")
-	if facts := plainFacts(e.Facts); facts != "" {
-		s = fmt.Sprintf("%s: %s", s, facts)
+// lawOf names the law of a case, with what was assumed to choose it; empty before it is known.
+func lawOf(l lawView) string {
+	if l.Title == "" || l.Assumption == "" {
+		return l.Title
 	}
-	return s + "."
+	return l.Title + ". " + l.Assumption
 }

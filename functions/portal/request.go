@@ -14,6 +14,7 @@ import (
 	"github.com/habeas-dsar/habeas/functions/internal/progress"
 	"github.com/habeas-dsar/habeas/functions/internal/web"
 	"github.com/habeas-dsar/habeas/shared/casefile"
+	"github.com/habeas-dsar/habeas/shared/dsar"
 	"github.com/habeas-dsar/habeas/shared/fault"
 	"github.com/habeas-dsar/habeas/shared/policy"
 	"github.com/habeas-dsar/habeas/shared/redact"
@@ -53,6 +54,9 @@ func (h *Handler) showRequest(w http.ResponseWriter, r *http.Request, f *casefil
 	}
 	for i := range m.Systems {
 		m.Systems[i].Since = inZone(m.Systems[i].Since, zone)
+	}
+	if c.Withdrawal != nil && c.Stopping() {
+		m.Status, m.MessageForm = dsar.Withdrawn, pages.Form{} // it ends before the next step, which may be under way
 	}
 	for _, s := range v.Explanation {
 		m.Steps = append(m.Steps, pages.Step{Text: s.Text, Citation: s.Citation})
@@ -97,7 +101,10 @@ func (h *Handler) law(c casefile.Case) string {
 	if err != nil {
 		return ""
 	}
-	return strings.TrimSpace(pack.Law + ". " + c.Law.Assumption)
+	if c.Law.Assumption == "" {
+		return pack.Law
+	}
+	return pack.Law + ". " + c.Law.Assumption
 }
 
 // complaint says where to turn under the law of the case; none before the law is known. What the tenant says of its

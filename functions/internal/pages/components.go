@@ -100,8 +100,21 @@ type Event struct {
 	At          time.Time
 	By          Party
 	Name        string // who; optional
-	Text        string
+	Kind        string // of the entry; one of EventKinds is shown in words, any other by its name
+	Text        string // what else is told of it; optional
 	EvidenceURL string // optional
+}
+
+// EventKinds lists the entries of evidence that a timeline tells in words of their own.
+func EventKinds() []string {
+	return []string{
+		"case_received", "code_issued", "code_wrong", "identity_verified", "verification_not_asked", "request_joined",
+		"joined_to", "triaged", "round_opened", "planned", "task_opened", "task_settled", "turn_recorded", "task_waits",
+		"task_finished", "task_ended", "person_asked", "task_decided", "decision_carried_out", "response_assembled",
+		"answer_settled", "response_decided", "response_delivered", "package_downloaded", "letter_claimed", "letter_sent",
+		"message_added", "deadline_extended", "identifier_proven", "withdrawn", "operator_needed", "operator_decided",
+		"taken_over", "note_added", "plan_decided", "case_closed",
+	}
 }
 
 // TellState is how far a recipient is told.

@@ -146,7 +146,7 @@ type SystemCollection struct {
 	Description string
 	Fields      int
 	FoundBy     string // how rows are reached: "email", "orders.customer_id"
-	Retention   string // in words; optional
+	Retention   string // an ISO 8601 duration of one unit, with or without words after it, or words alone; optional
 }
 
 // ConsoleSystem is one system. CheckForm without an action offers no test.

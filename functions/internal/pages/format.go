@@ -1,6 +1,9 @@
 package pages
 
 import (
+	"fmt"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -47,6 +50,32 @@ func (w *words) date(t time.Time, key, form string) (string, error) {
 // minutes writes a waiting time in whole minutes, at least one.
 func (w *words) minutes(d time.Duration) (string, error) {
 	return w.count("minutes", max(1, int((d+time.Minute-1)/time.Minute)))
+}
+
+// duration is an ISO 8601 duration of one unit at the beginning of a text.
+var duration = regexp.MustCompile(`^P([0-9]{1,4})([YMWD])\b`)
+
+// period writes the duration at the beginning of a text in words: "P3Y after leaving" is "3 years after leaving".
+func (w *words) period(text string) (string, error) {
+	m := duration.FindStringSubmatch(text)
+	if m == nil {
+		return text, nil
+	}
+	n, err := strconv.Atoi(m[1])
+	if err != nil {
+		return "", fmt.Errorf("reading a duration: %w", err)
+	}
+	spelled, err := w.count("period."+m[2], n)
+	return spelled + text[len(m[0]):], err
+}
+
+// event says what an entry of the evidence is about.
+func (w *words) event(kind string) (string, error) {
+	if slices.Contains(EventKinds(), kind) {
+		return w.say("event." + kind)
+	}
+	name := strings.ReplaceAll(kind, "_", " ")
+	return strings.ToUpper(name[:min(1, len(name))]) + name[min(1, len(name)):], nil
 }
 
 // bytes writes a size with the unit a file manager would show: 1 kB is 1,000 bytes.

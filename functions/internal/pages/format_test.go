@@ -237,3 +237,20 @@ func TestStylesheetIsSmallAndStandsAlone(t *testing.T) {
 		t.Errorf("name %s", name)
 	}
 }
+
+func TestPeriodsAndEvents(t *testing.T) {
+	w := english(t)
+	for text, want := range map[string]string{
+		"P3Y after the last order": "3 years after the last order", "P1Y": "1 year", "P10Y (tax law)": "10 years (tax law)", "P90D": "90 days",
+		"P6M": "6 months", "P2W": "2 weeks", "Until you withdraw it": "Until you withdraw it", "PT1H": "PT1H", "P1Year": "P1Year", "": "",
+	} {
+		if got, err := w.period(text); err != nil || got != want {
+			t.Errorf("%q is written %q, %v; want %q", text, got, err, want)
+		}
+	}
+	for kind, want := range map[string]string{"case_received": "Request received", "never_heard_of": "Never heard of", "": ""} {
+		if got, err := w.event(kind); err != nil || got != want {
+			t.Errorf("the event %q is written %q, %v; want %q", kind, got, err, want)
+		}
+	}
+}

@@ -98,10 +98,10 @@ func casePages() map[string]page {
 		People:     []Person{{RoleSubject, "Ada Marlow", "ada.marlow@example.com, confirmed by code"}, {RoleHandler, "Jo Park", ""}},
 		Recipients: []Recipient{{Name: "Parcel service", State: TellPending}},
 		Timeline: []Event{
-			{At: at(12, 10, 9, 30), By: FromSystem, Text: "Response put together: 1,841 records from 7 systems.", EvidenceURL: "/console/cases/1/evidence#14"},
-			{At: at(11, 26, 16, 30), By: FromSubject, Text: "Answered our question. The clock runs again."},
-			{At: at(11, 24, 10, 0), By: FromTeam, Name: "Jo Park", Text: "Asked which account. The clock stands still."},
-			{At: at(11, 20, 9, 12), By: FromSystem, Text: "Received over the portal."},
+			{At: at(12, 10, 9, 30), By: FromSystem, Kind: "response_assembled", Text: "records 1841, systems 7", EvidenceURL: "/console/cases/1/evidence#14"},
+			{At: at(11, 26, 16, 30), By: FromSubject, Kind: "message_added"},
+			{At: at(11, 24, 10, 0), By: FromTeam, Name: "Jo Park", Kind: "clock_stopped"},
+			{At: at(11, 20, 9, 12), By: FromSystem, Kind: "case_received", Text: "channel portal"},
 		}, MoreURL: "/console/cases/1/timeline", Messages: testMessages(), MessageForm: Form{Action: "/console/cases/1/messages"},
 		Acts: []ActLink{{ActExtend, "/console/cases/1/extend"}, {ActPause, "/console/cases/1/pause"}, {ActProceed, "/console/cases/1/proceed"}, {ActWithdraw, "/console/cases/1/withdraw"}, {ActEvidence, "/console/cases/1/evidence"}},
 	}

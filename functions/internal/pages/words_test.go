@@ -99,6 +99,8 @@ func enumerated() map[string]bool {
 	add("progress", texts(ProgressKinds()), "word", "long")
 	add("tell", texts(TellStates()))
 	add("party", texts(Parties()))
+	add("event", EventKinds())
+	add("period", []string{"Y", "M", "W", "D"})
 	add("code_reason", texts(CodeReasons()))
 	add("gone", texts(GoneReasons()), "title", "why")
 	add("task_kind", texts(TaskKinds()), "word", "what")
