@@ -161,8 +161,9 @@ func TestWithdrawing(t *testing.T) {
 	v.follow("Back to your request").want("I have moved")
 	v.follow("Withdraw this request").look("portal-withdraw")
 	v.fill("reason", "I found it myself").press("Withdraw my request").status(200).look("portal-withdrawn")
+	v.open(r.Page("")).want("You have withdrawn your request") // before the next step has stopped
 	unlock()
-	s.Settle()
+	s.Advance("PT5M")
 	v.open(r.Page("")).want("You have withdrawn your request").look("portal-request-withdrawn")
 }
 
