@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -519,7 +518,7 @@ func (e *engine) names() map[string]workflow.Status {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	out := map[string]workflow.Status{}
-	for _, x := range slices.Collect(maps.Values(e.runs)) {
+	for _, x := range e.runs {
 		out[x.Name] = x.Status
 	}
 	return out

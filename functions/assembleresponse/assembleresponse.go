@@ -77,7 +77,7 @@ func (s *Step) next(ctx context.Context, f *casefile.File) (step.Answer, error) 
 		return step.To(step.Review), nil
 	}
 	for _, t := range f.Tasks {
-		if !discloses(t) || t.Outcome != dsar.Found {
+		if !discloses(t) || len(t.Parts) == 0 {
 			continue
 		}
 		sys, err := s.Registry.System(ctx, f.Case.Tenant, t.System)
@@ -98,7 +98,8 @@ func needsPackage(f *casefile.File) bool {
 		return false
 	}
 	for _, t := range f.Tasks {
-		if discloses(t) && t.Outcome == dsar.Found && len(t.Parts) > 0 {
+		// What was read is disclosed, whatever else the system could not do.
+		if discloses(t) && len(t.Parts) > 0 {
 			return true
 		}
 	}

@@ -42,11 +42,34 @@ func (s *Step) Handle(ctx context.Context, in step.Input) (step.Answer, error) {
 		case c.Answer == dsar.NothingHeld:
 			kind = letters.NothingHeld
 		}
+		kept, err := reasons(f)
+		if err != nil {
+			return step.Answer{}, err
+		}
 		return step.To(step.Proceed), s.Letters.Send(ctx, f, kind, func(l correspondence.Facts) {
+			l.Reasons = kept
 			if c.Package != nil {
 				l.Link = redact.NewText(l.PortalURL) // asks for a fresh code: a forwarded link opens nothing
 				l.Until, l.Volumes = l.Day(c.Package.ExpiresAt), len(c.Package.Volumes)
 			}
 		})
 	})
+}
+
+// reasons says why something is kept that was to be changed or erased, in the words of whoever decided it (GDPR Art. 12(4)).
+func reasons(f *casefile.File) ([]letters.Reason, error) {
+	var out []letters.Reason
+	for _, t := range f.Tasks {
+		if t.Outcome != dsar.Retained {
+			continue
+		}
+		words, err := f.Reason(t.Decision)
+		if err != nil {
+			return nil, err
+		}
+		if !words.IsZero() {
+			out = append(out, letters.Reason{Text: words})
+		}
+	}
+	return out, nil
 }

@@ -27,6 +27,7 @@ func (s *Step) Handle(ctx context.Context, in step.Input) (step.Answer, error) {
 				c.Status = dsar.AwaitingPerson
 			}
 		}
-		return step.To(step.Again), step.Await(f, in, c.Operator.Next != "")
+		_, decided := c.OperatorNext()
+		return step.To(step.Again), step.Await(f, in, decided)
 	})
 }

@@ -5,6 +5,7 @@ package plancase
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/habeas-dsar/habeas/functions/internal/step"
 	"github.com/habeas-dsar/habeas/shared/casefile"
@@ -38,7 +39,7 @@ func (s *Step) Handle(ctx context.Context, in step.Input) (step.Answer, error) {
 			return step.Answer{}, err
 		}
 		p := plan.Plan{PreparedBy: evidence.System, GrowthLimit: plan.DefaultGrowthLimit}
-		for _, sys := range systems {
+		for _, sys := range withSearched(systems, f) {
 			planned, err := planSystem(f, sys)
 			if err != nil {
 				return step.Answer{}, err
@@ -51,6 +52,18 @@ func (s *Step) Handle(ctx context.Context, in step.Input) (step.Answer, error) {
 		f.Case.Plan = &p
 		return step.To(step.Proceed), f.Entry("planned", evidence.System, map[string]any{"hash": p.Hash, "systems": len(p.Systems)})
 	})
+}
+
+// withSearched adds the systems that were searched and are no longer registered: what is held there must not vanish from the
+// answer, so a person is asked.
+func withSearched(systems []registry.System, f *casefile.File) []registry.System {
+	for _, t := range f.Tasks {
+		known := func(s registry.System) bool { return s.Name == t.System }
+		if t.Action == dsar.Locate && !slices.ContainsFunc(systems, known) {
+			systems = append(systems, registry.System{Tenant: f.Case.Tenant, Name: t.System})
+		}
+	}
+	return systems
 }
 
 func planSystem(f *casefile.File, sys registry.System) (plan.System, error) {
@@ -66,7 +79,7 @@ func planSystem(f *casefile.File, sys registry.System) (plan.System, error) {
 	case located != nil && located.Status == casefile.TaskDone && located.Outcome != dsar.Found:
 		// A person left the system out while it was searched: what was not found must not be acted on.
 		out.Outcome = located.Outcome
-		t.Because, t.Decision, t.Collections = located.Because, located.Decision, located.Collections
+		t.Because, t.Decision = located.Because, located.Decision
 		t.Done(located.Outcome, f.Now())
 	case !f.Case.Right.Discloses() || !sys.Serves(f.Case.Right):
 		out.By, t.By = plan.Person, plan.Person

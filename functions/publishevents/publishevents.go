@@ -137,5 +137,8 @@ func (s *Step) notTaken(ctx context.Context, r casefile.OutboxRow, m casefile.Ma
 			return err
 		}
 	}
-	return fault.Wrap(fault.Unavailable, cause, "sending mail")
+	if cause == nil {
+		cause = fault.New(fault.Unavailable, "the next hop did not say why")
+	}
+	return fmt.Errorf("sending mail: %w", cause)
 }

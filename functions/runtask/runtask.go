@@ -206,7 +206,8 @@ func (s *Step) decided(ctx context.Context, f *casefile.File, t *casefile.Task) 
 	d := *t.Decision
 	facts := map[string]any{"decision": d.Decision, "system": t.System, "action": t.Action}
 	out := step.TaskAnswer{Status: step.TaskFinished}
-	t.Parts = nil // a new attempt reads everything again, and what a person left out is not disclosed in part
+	// A new attempt reads everything again, and what a person left out is not disclosed in part.
+	t.Parts, t.Collections = nil, nil
 	switch d.Decision {
 	case "retry", "identify":
 		// The proven identifier that "identify" brought is already in the person's document.
@@ -234,6 +235,7 @@ func doneOutcome(a dsar.Action) dsar.Outcome {
 		return dsar.Erased
 	case dsar.Restrict:
 		return dsar.Restricted
+	default:
+		return dsar.Found
 	}
-	return dsar.Found
 }

@@ -62,8 +62,8 @@ func Answer(f *casefile.File, w *casefile.Wait) (answer any, ready bool) {
 		ready = c.Stopping() || t == nil || t.Decision != nil || t.Status == casefile.TaskDone
 		return step.TaskAnswer{Status: step.TaskMore}, ready
 	case "NeedsOperator":
-		if c.Operator != nil && c.Operator.Next != "" {
-			return step.To(c.Operator.Next), true
+		if next, ok := c.OperatorNext(); ok {
+			return step.To(string(next)), true
 		}
 	case "VerifyIdentity":
 		if c.Stopping() {

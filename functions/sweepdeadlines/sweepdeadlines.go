@@ -99,7 +99,7 @@ func expire(f *casefile.File) error {
 // demand turns tasks that still wait shortly before the deadline into decisions.
 func demand(f *casefile.File) error {
 	c := &f.Case
-	if c.Due.At.IsZero() || f.Now().Before(c.Due.At.Add(-BeforeDue)) {
+	if c.Stopping() || c.Due.At.IsZero() || f.Now().Before(c.Due.At.Add(-BeforeDue)) {
 		return nil
 	}
 	for _, t := range f.Tasks {
@@ -114,10 +114,10 @@ func demand(f *casefile.File) error {
 	return nil
 }
 
-// revive starts a case anew that has no live execution. A case merged into another has none by design.
+// revive starts a case anew that has no live execution. A case merged into another has none by design, once its person was told.
 func (s *Step) revive(ctx context.Context, f *casefile.File) error {
 	c := &f.Case
-	if c.MergedInto != "" {
+	if c.MergedInto != "" && c.Noticed {
 		return nil
 	}
 	e, err := s.Engine.Describe(ctx, run.Machine, run.Name(c.ID, c.Generation))

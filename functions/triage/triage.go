@@ -65,7 +65,6 @@ func (s *Step) Handle(ctx context.Context, in step.Input) (step.Answer, error) {
 		c.Verification.Level, c.Verification.Asked = string(need.Level), need.Items
 		if c.Verification.VerifiedAt.IsZero() {
 			c.Verification.ExpiresAt = f.Now().AddDate(0, 0, tenant.Policy.Effective().VerifyWithinDays)
-			c.NextDue = c.Verification.ExpiresAt
 		}
 		c.Phase = dsar.PhaseVerify
 		return step.To(step.Proceed), f.Entry("triaged", evidence.System, map[string]any{

@@ -124,6 +124,18 @@ func (f *File) Operate(actor string, next dsar.Phase) error {
 	return f.TakeOver(actor, "operator")
 }
 
+// OperatorNext returns the phase with which a case in front of an operator goes on: the one that was chosen, or its closing when
+// it was ended meanwhile, unless the closing itself is what failed.
+func (c *Case) OperatorNext() (next dsar.Phase, ok bool) {
+	switch {
+	case c.Operator == nil:
+		return "", false
+	case c.Operator.Next != "":
+		return dsar.Phase(c.Operator.Next), true
+	}
+	return dsar.PhaseClose, c.Stopping() && c.Operator.Phase != string(dsar.PhaseClose)
+}
+
 // OperatorDone takes the case out of the operator's hands: the phase that was chosen is on its way.
 func (f *File) OperatorDone() {
 	c := &f.Case

@@ -47,18 +47,21 @@ func (w *Writer) Send(ctx context.Context, f *casefile.File, kind letters.Kind, 
 	if err != nil {
 		return fmt.Errorf("loading the tenant's zone: %w", err)
 	}
-	pack, err := w.Packs.At(policy.ID(c.Law.Pack), policy.Version(c.Law.Version))
-	if err != nil {
-		return fmt.Errorf("reading the pinned law: %w", err)
-	}
 	p, err := f.Person()
 	if err != nil {
 		return err
+	}
+	pack, _ := w.Packs.Choose(c.Law.Country, p.Region.Reveal()) // for a case that ends before its law is settled
+	if c.Law.Pack != "" {
+		if pack, err = w.Packs.At(policy.ID(c.Law.Pack), policy.Version(c.Law.Version)); err != nil {
+			return fmt.Errorf("reading the pinned law: %w", err)
+		}
 	}
 	below := func(path string) string { return w.BaseURL + "/t/" + url.PathEscape(c.Tenant) + "/" + path }
 	facts := letters.Facts{
 		Tenant:    letters.Tenant{Title: tenant.Title, Controller: tenant.Controller, Contact: tenant.Contact},
 		Reference: c.Reference, Right: c.Right, Pack: pack, PortalURL: below("requests/" + c.Reference), Name: p.Name,
+		OptOutURL: below("request?right=" + string(dsar.OptOut)),
 		ReceivedOn: civil.In(c.ReceivedAt, zone), On: civil.In(f.Now(), zone), Assumption: c.Law.Assumption,
 		Systems: systems(ctx, w.Registry, f), Authority: tenant.Facts.Authority,
 	}
