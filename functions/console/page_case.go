@@ -203,6 +203,8 @@ func (h *Handler) timeline(r *http.Request, c *caller, id string, names map[stri
 	if err != nil {
 		return nil, "", err
 	}
+	// That a task ended says no more than its last entry, which is in the list too; the two are tied for the verifier.
+	list = slices.DeleteFunc(list, func(e entryView) bool { return e.Kind == "task_ended" })
 	slices.Reverse(list)
 	more := ""
 	if len(list) > timelineShort && r.URL.Query().Get("timeline") != "all" {

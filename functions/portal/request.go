@@ -5,6 +5,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -57,6 +58,10 @@ func (h *Handler) showRequest(w http.ResponseWriter, r *http.Request, f *casefil
 	}
 	if c.Withdrawal != nil && c.Stopping() {
 		m.Status, m.MessageForm = dsar.Withdrawn, pages.Form{} // it ends before the next step, which may be under way
+	}
+	if m.Status == dsar.Withdrawn || m.Status == dsar.Expired {
+		m.Over = true
+		m.Systems = slices.DeleteFunc(m.Systems, func(s pages.SystemProgress) bool { return s.Outcome == "" })
 	}
 	for _, s := range v.Explanation {
 		m.Steps = append(m.Steps, pages.Step{Text: s.Text, Citation: s.Citation})

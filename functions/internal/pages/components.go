@@ -110,7 +110,7 @@ func EventKinds() []string {
 	return []string{
 		"case_received", "code_issued", "code_wrong", "identity_verified", "verification_not_asked", "request_joined",
 		"joined_to", "triaged", "round_opened", "planned", "task_opened", "task_settled", "turn_recorded", "task_waits",
-		"task_finished", "task_ended", "person_asked", "task_decided", "decision_carried_out", "response_assembled",
+		"task_finished", "person_asked", "task_decided", "decision_carried_out", "response_assembled",
 		"answer_settled", "response_decided", "response_delivered", "package_downloaded", "letter_claimed", "letter_sent",
 		"message_added", "deadline_extended", "identifier_proven", "withdrawn", "operator_needed", "operator_decided",
 		"taken_over", "note_added", "plan_decided", "case_closed",

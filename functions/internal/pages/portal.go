@@ -199,6 +199,7 @@ type PortalRequest struct {
 	Package     *Package
 	WithdrawURL string
 	ReceiptURL  string
+	Over        bool        // it ended without an answer: by when there would have been one is not shown
 	Complaint   []Complaint // where to turn, in the order in which the law wants it tried
 }
 
