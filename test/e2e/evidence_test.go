@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 	"os/exec"
 	"strings"
@@ -65,7 +66,7 @@ func TestTheCommandChecksEvidence(t *testing.T) {
 			t.Fatal(err)
 		}
 		out, err := exec.Command(kit.Binary(t), "evidence", "verify", s.Save("changed.zip", b.Bytes())).CombinedOutput()
-		if exit, ok := err.(*exec.ExitError); !ok || exit.ExitCode() != 1 {
+		if exit, ok := errors.AsType[*exec.ExitError](err); !ok || exit.ExitCode() != 1 {
 			t.Errorf("%s: the command ends with %v: %s", what, err, out)
 		}
 	}

@@ -37,13 +37,31 @@ func TestEveryCallByEverybody(t *testing.T) {
 		method, path string
 		roles        []string
 	}{
-		{"GET", "/cases", readers}, {"POST", "/cases", handlers}, {"GET", one, readers}, {"GET", one + "/timeline", auditing}, {"GET", one + "/evidence", auditing},
-		{"GET", one + "/plan", readers}, {"POST", one + "/plan/decision", approvers}, {"POST", one + "/response/decision", approvers},
-		{"POST", one + "/extension", handlers}, {"POST", one + "/withdrawal", handlers}, {"POST", one + "/messages", handlers}, {"POST", one + "/notes", handlers},
-		{"POST", one + "/operator", handlers}, {"GET", "/tasks", readers}, {"POST", "/tasks/" + task + "/outcome", handlers}, {"GET", "/systems", readers},
-		{"GET", "/systems/shop", readers}, {"PUT", "/systems/shop", admins}, {"DELETE", "/systems/none", admins}, {"POST", "/systems/none/check", admins},
-		{"GET", "/recipients", readers}, {"GET", "/recipients/parcelline", readers}, {"PUT", "/recipients/parcelline", admins},
-		{"GET", "/metrics/requests", readers}, {"GET", "/audit", auditing},
+		{"GET", "/cases", readers},
+		{"POST", "/cases", handlers},
+		{"GET", one, readers},
+		{"GET", one + "/timeline", auditing},
+		{"GET", one + "/evidence", auditing},
+		{"GET", one + "/plan", readers},
+		{"POST", one + "/plan/decision", approvers},
+		{"POST", one + "/response/decision", approvers},
+		{"POST", one + "/extension", handlers},
+		{"POST", one + "/withdrawal", handlers},
+		{"POST", one + "/messages", handlers},
+		{"POST", one + "/notes", handlers},
+		{"POST", one + "/operator", handlers},
+		{"GET", "/tasks", readers},
+		{"POST", "/tasks/" + task + "/outcome", handlers},
+		{"GET", "/systems", readers},
+		{"GET", "/systems/shop", readers},
+		{"PUT", "/systems/shop", admins},
+		{"DELETE", "/systems/none", admins},
+		{"POST", "/systems/none/check", admins},
+		{"GET", "/recipients", readers},
+		{"GET", "/recipients/parcelline", readers},
+		{"PUT", "/recipients/parcelline", admins},
+		{"GET", "/metrics/requests", readers},
+		{"GET", "/audit", auditing},
 	} {
 		call := func(token string) *testkit.Answer {
 			var body any
