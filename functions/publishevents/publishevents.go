@@ -137,8 +137,12 @@ func (s *Step) notTaken(ctx context.Context, r casefile.OutboxRow, m casefile.Ma
 			return err
 		}
 	}
+	if fault.Has(cause, fault.Throttled) {
+		return fmt.Errorf("sending mail: %w", cause) // it says how long to wait
+	}
 	if cause == nil {
 		cause = fault.New(fault.Unavailable, "the next hop did not say why")
 	}
-	return fmt.Errorf("sending mail: %w", cause)
+	// Whatever kept the next hop from taking it, the mail is still to be sent: no other class may make its row look settled.
+	return fault.Wrap(fault.Unavailable, cause, "sending mail")
 }
