@@ -271,15 +271,21 @@ func (a *App) settle(ctx context.Context) error {
 	return a.Idle(ctx)
 }
 
-// nextDue returns the next instant after now at which a case or an outbox row is due; zero when there is none.
+// nextDue returns the next instant after now at which a case, an outbox row or a timer is due; zero when there is none.
 func (a *App) nextDue(ctx context.Context) (time.Time, error) {
 	// What was due until now is swept, though a lagging index may still show it.
 	due, err := a.Cases.NextDue(ctx, a.clock.Now())
 	if err != nil {
 		return time.Time{}, err
 	}
-	if row := a.dispatcher.NextDue(); !row.IsZero() && (due.IsZero() || row.Before(due)) {
-		due = row
+	sooner := func(t time.Time) {
+		if t.After(a.clock.Now()) && (due.IsZero() || t.Before(due)) {
+			due = t
+		}
+	}
+	sooner(a.dispatcher.NextDue())
+	if t, ok := a.engine.NextDue(); ok {
+		sooner(t)
 	}
 	return due, nil
 }

@@ -1,10 +1,10 @@
 package local
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -67,7 +67,7 @@ func (a *App) postClock(w http.ResponseWriter, r *http.Request) {
 		defer cancel()
 		err = a.Advance(ctx, to)
 	}
-	if err == nil && r.PostForm != nil {
+	if err == nil && strings.Contains(r.Header.Get("Accept"), "text/html") {
 		http.Redirect(w, r, "/", http.StatusSeeOther)
 		return
 	}
@@ -82,12 +82,18 @@ func (a *App) target(w http.ResponseWriter, r *http.Request) (time.Time, error) 
 		Advance string `json:"advance"`
 		Set     string `json:"set"`
 	}
-	if strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded") {
-		in.Advance, in.Set = r.PostFormValue("advance"), r.PostFormValue("set")
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 1<<10))
+	if err != nil {
+		return time.Time{}, fault.New(fault.Invalid, "the body is longer than 1 KiB")
+	}
+	form, ferr := url.ParseQuery(string(body))
+	// A form posts advance=P1D; everything else is read as JSON, whatever media type a command line calls it.
+	if isForm(r) && ferr == nil && (form.Has("advance") || form.Has("set")) {
+		in.Advance, in.Set = form.Get("advance"), form.Get("set")
 	} else {
-		dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<10))
+		dec := json.NewDecoder(bytes.NewReader(body))
 		dec.DisallowUnknownFields()
-		if err := dec.Decode(&in); err != nil && !errors.Is(err, io.EOF) {
+		if err := dec.Decode(&in); err != nil {
 			return time.Time{}, fault.New(fault.Invalid, `want {"advance":"P1D"} or {"set":"2027-01-31T09:00:00Z"}`)
 		}
 	}
@@ -111,6 +117,10 @@ func (a *App) target(w http.ResponseWriter, r *http.Request) (time.Time, error) 
 // yearsAndMonths is what ToTimeDuration counts for the parts that are calendar arithmetic here.
 func yearsAndMonths(d *duration.Duration) time.Duration {
 	return (&duration.Duration{Years: d.Years, Months: d.Months}).ToTimeDuration()
+}
+
+func isForm(r *http.Request) bool {
+	return strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded")
 }
 
 type listedMail struct {
