@@ -86,10 +86,11 @@ func (s *Step) farewell(ctx context.Context, f *casefile.File, status dsar.Statu
 		})
 	case dsar.Refused:
 		return s.Letters.Send(ctx, f, letters.Refused, func(l correspondence.Facts) {
-			l.Reasons = []letters.Reason{{Text: reason}}
+			l.Reasons = []letters.Reason{{Text: reason, Citation: l.Pack.Refusal.Period.Basis}}
 		})
+	default:
+		return nil
 	}
-	return nil
 }
 
 // reason says why the case ends as it does, in the words of whoever decided it.
@@ -104,8 +105,9 @@ func reason(f *casefile.File, status dsar.Status) (redact.Text, error) {
 			}
 		}
 		return redact.NewText("The details that we have may belong to more than one person, and we cannot tell which of them is you."), nil
+	default:
+		return redact.Text{}, nil
 	}
-	return redact.Text{}, nil
 }
 
 func end(f *casefile.File, status dsar.Status, with string) error {

@@ -115,13 +115,14 @@ func (b systemBody) check(name string) error {
 func problems(list []connector.Problem) error {
 	var bad web.Fields
 	for _, p := range list {
-		at := "/dataset"
+		var at strings.Builder
+		at.WriteString("/dataset")
 		for _, part := range []string{p.Collection, p.Field} {
 			if part != "" {
-				at += "/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(part)
+				at.WriteString("/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(part))
 			}
 		}
-		bad.Add(at, p.Text)
+		bad.Add(at.String(), p.Text)
 	}
 	return bad.Err()
 }
@@ -202,7 +203,7 @@ func (h *Handler) checkSystem(r *http.Request, c *caller, name string) (healthVi
 		v.Reachable, v.Ready = found.Reachable, found.Reachable && len(found.Problems) == 0
 		v.Problems = append(v.Problems, found.Problems...)
 		for _, right := range found.Rights {
-			v.Rights = append(v.Rights, dsar.Right(right))
+			v.Rights = append(v.Rights, right)
 		}
 	case fault.Unavailable, fault.Throttled, fault.Misconfigured, fault.Invalid:
 		v.Class = class
@@ -219,8 +220,9 @@ func whyNot(class fault.Class) string {
 		return "The system refuses the settings or credentials that are registered."
 	case fault.Invalid:
 		return "The settings or the data map that are registered are not valid for this kind of system."
+	default:
+		return "The system cannot be reached at the moment."
 	}
-	return "The system cannot be reached at the moment."
 }
 
 func (h *Handler) apiCheckSystem(w http.ResponseWriter, r *http.Request, c *caller) error {

@@ -208,7 +208,7 @@ func TestFormsTellWhatIsWrong(t *testing.T) {
 		t.Error("a wrong form changed the case")
 	}
 	for _, q := range []string{"?dueBefore=soon", "?status=lost", "?right=none"} {
-		if p := r.page(cookie, "GET", "/console/cases"+q, nil); p.StatusCode != 400 || !strings.Contains(p.body, "</html>") {
+		if p := r.page(cookie, "GET", "/console/cases"+q, nil); p.StatusCode != http.StatusBadRequest || !strings.Contains(p.body, "</html>") {
 			t.Errorf("%s: %d", q, p.StatusCode)
 		}
 	}

@@ -107,7 +107,7 @@ func newRig(t testing.TB) *rig {
 		Pages:   must[*pages.Renderer](t)(pages.New()),
 		Letters: &correspondence.Writer{Registry: reg, Packs: packs, Catalogue: catalogue, BaseURL: "https://privacy.example.com"},
 		Systems: &fakeSystems{reg: reg, health: connector.Health{Reachable: true, Rights: []connector.Right{"access"}}}, Passwords: passwords.New(2),
-		Log: slog.New(slog.NewTextHandler(io.Discard, nil)), BaseURL: "https://privacy.example.com", Now: now,
+		Log: slog.New(slog.DiscardHandler), BaseURL: "https://privacy.example.com", Now: now,
 	}
 	for _, name := range []string{home, other} {
 		if err := reg.PutTenant(t.Context(), registry.Tenant{Name: name, Title: "The " + name + " shop", Controller: "Shop Ltd, 1 Example Street", Contact: "privacy@example.com", Zone: "Europe/Berlin", Locale: "en"}); err != nil {

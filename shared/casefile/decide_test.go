@@ -2,6 +2,7 @@ package casefile_test
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -323,12 +324,7 @@ func TestMailIsClaimedThenSettledOnce(t *testing.T) {
 }
 
 func contains(list []string, s string) bool {
-	for _, x := range list {
-		if x == s {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(list, s)
 }
 
 func TestConversationAndNotesKeepTheirOrder(t *testing.T) {

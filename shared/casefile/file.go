@@ -233,8 +233,10 @@ func waitName(state, taskID string) string {
 
 // Await stores the token of a waiting state; a newer token replaces an older one (only the newest counts).
 func (f *File) Await(state, taskID, token string) {
-	w := &Wait{State: state, TaskID: taskID, Generation: f.Case.Generation, Since: f.now,
-		Token: f.Keys.SealDoc(labelWait+waitName(state, taskID), []byte(token))}
+	w := &Wait{
+		State: state, TaskID: taskID, Generation: f.Case.Generation, Since: f.now,
+		Token: f.Keys.SealDoc(labelWait+waitName(state, taskID), []byte(token)),
+	}
 	f.Waits = slices.DeleteFunc(f.Waits, func(o *Wait) bool { return o.State == state && o.TaskID == taskID })
 	f.Waits = append(f.Waits, w)
 	f.awaits = true

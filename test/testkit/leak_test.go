@@ -7,6 +7,7 @@ import (
 	"compress/zlib"
 	"encoding/base64"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -32,9 +33,7 @@ func TestFindSeesEverySpelling(t *testing.T) {
 	_ = zw.Close()
 	noise := strings.Repeat("\x00\x01nothing here\xff", 40)
 	hidden := map[string][]byte{"in gzip": pack(gz, &g), "in zlib": pack(zl, &z), "in zip": a.Bytes(), "in capitals": []byte(strings.ToUpper("zoë quill & ") + "佐藤 花")}
-	for how, spelled := range canary[0].spellings() {
-		hidden[how] = spelled
-	}
+	maps.Copy(hidden, canary[0].spellings())
 	for _, before := range []string{"a", "ab", "abc", "Content: "} {
 		hidden["base64 behind "+before] = []byte(base64.StdEncoding.EncodeToString([]byte(before + value + "xyz")))
 		hidden["base64url behind "+before] = []byte(base64.RawURLEncoding.EncodeToString([]byte(before + value)))

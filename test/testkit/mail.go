@@ -2,6 +2,7 @@ package testkit
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"mime"
@@ -9,6 +10,7 @@ import (
 	"mime/quotedprintable"
 	"net/mail"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -50,9 +52,9 @@ func (s *Site) Subjects(to, reference string) []string {
 func (s *Site) LastMail(to, words string) Mail {
 	s.Helper()
 	list := s.mailbox()
-	for i := len(list) - 1; i >= 0; i-- {
-		if list[i].To == to && strings.Contains(list[i].Subject, words) {
-			return s.mail(list[i])
+	for _, l := range slices.Backward(list) {
+		if l.To == to && strings.Contains(l.Subject, words) {
+			return s.mail(l)
 		}
 	}
 	s.Fatalf("there is no mail about %q", words)
@@ -103,7 +105,7 @@ func ParseMail(raw []byte) (m Mail, err error) {
 func (m *Mail) parts(parts *multipart.Reader) error {
 	for {
 		p, err := parts.NextRawPart()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {

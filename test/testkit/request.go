@@ -3,9 +3,11 @@ package testkit
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -72,9 +74,7 @@ func (s *Site) Ask(tenant, right, email string, more ...map[string]any) *Request
 	s.Helper()
 	body := map[string]any{"right": right, "email": email, "country": "DE"}
 	for _, m := range more {
-		for k, v := range m {
-			body[k] = v
-		}
+		maps.Copy(body, m)
 	}
 	r := &Request{Site: s, Tenant: tenant, Email: email}
 	var answer struct{ Reference, Next string }
@@ -100,8 +100,8 @@ func (r *Request) Mail(words string) Mail {
 	r.Site.Helper()
 	s := r.Site
 	list := s.mailbox()
-	for i := len(list) - 1; i >= 0; i-- {
-		if m := list[i]; m.To == r.Email && strings.Contains(m.Subject, r.Reference) && strings.Contains(m.Subject, words) {
+	for _, l := range slices.Backward(list) {
+		if m := l; m.To == r.Email && strings.Contains(m.Subject, r.Reference) && strings.Contains(m.Subject, words) {
 			return s.mail(m)
 		}
 	}
@@ -124,8 +124,8 @@ func (r *Request) Code() string {
 	r.Site.Helper()
 	s := r.Site
 	list := s.mailbox()
-	for i := len(list) - 1; i >= 0; i-- {
-		if m := list[i]; m.To == r.Email && strings.Contains(m.Subject, r.Reference) {
+	for _, l := range slices.Backward(list) {
+		if m := l; m.To == r.Email && strings.Contains(m.Subject, r.Reference) {
 			if c := s.mail(m).Code(); c != "" {
 				return c
 			}

@@ -3,6 +3,7 @@
 package intake
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -70,8 +71,10 @@ var (
 // Opening checks the request and returns what a case is opened with. The error is web.Fields.
 func (r Request) Opening(tenant, channel, actor string, receivedAt time.Time) (casefile.Opening, error) {
 	var bad web.Fields
-	o := casefile.Opening{Tenant: tenant, Right: r.Right, Channel: channel, Actor: actor, ReceivedAt: receivedAt,
-		Country: strings.ToUpper(strings.TrimSpace(r.Country)), Locale: r.locale(&bad)}
+	o := casefile.Opening{
+		Tenant: tenant, Right: r.Right, Channel: channel, Actor: actor, ReceivedAt: receivedAt,
+		Country: strings.ToUpper(strings.TrimSpace(r.Country)), Locale: r.locale(&bad),
+	}
 	area := strings.TrimSpace(r.Region)
 	if !r.Right.Valid() {
 		bad.Add("/right", "choose one of the rights: "+rightsList())
@@ -189,7 +192,8 @@ func Message(pointer, s string) (redact.Text, error) {
 }
 
 func textOf(err error) string {
-	if e, ok := err.(*fault.Error); ok {
+	e := &fault.Error{}
+	if errors.As(err, &e) {
 		return e.Text
 	}
 	return "this is not valid"

@@ -78,8 +78,7 @@ func WriteProblem(w http.ResponseWriter, err error) {
 			p.Errors = append(p.Errors, FieldError{e.Field, e.Text})
 		}
 	}
-	var fields Fields
-	if errors.As(err, &fields) {
+	if fields, ok := errors.AsType[Fields](err); ok {
 		p.Errors = fields
 	}
 	RetryAfter(w, err)
