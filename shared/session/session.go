@@ -11,6 +11,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/habeas-dsar/habeas/shared/fault"
@@ -99,13 +100,20 @@ func row(g Grant, hash string, version int64) (table.Write, error) {
 
 // Get returns the grant of a token. fault.Unauthenticated when it is unknown, used, ended or of another kind.
 func (s *Store) Get(ctx context.Context, kind Kind, token string) (Grant, error) {
-	unknown := fault.New(fault.Unauthenticated, "the session has ended or never was")
 	if len(token) > 200 {
-		return Grant{}, unknown
+		return Grant{}, errUnknown()
 	}
-	it, err := s.table.Get(ctx, key(kind, hashOf(token)))
+	return s.read(ctx, kind, hashOf(token))
+}
+
+func errUnknown() error {
+	return fault.New(fault.Unauthenticated, "the session has ended or never was")
+}
+
+func (s *Store) read(ctx context.Context, kind Kind, hash string) (Grant, error) {
+	it, err := s.table.Get(ctx, key(kind, hash))
 	if fault.Has(err, fault.NotFound) {
-		return Grant{}, unknown
+		return Grant{}, errUnknown()
 	}
 	if err != nil {
 		return Grant{}, fmt.Errorf("reading grant: %w", err)
@@ -115,9 +123,9 @@ func (s *Store) Get(ctx context.Context, kind Kind, token string) (Grant, error)
 		return Grant{}, fault.New(fault.Internal, "decoding grant")
 	}
 	if !g.ExpiresAt.IsZero() && !s.now().Before(g.ExpiresAt) {
-		return Grant{}, unknown
+		return Grant{}, errUnknown()
 	}
-	g.version, g.hash = it.Version, hashOf(token)
+	g.version, g.hash = it.Version, hash
 	return g, nil
 }
 
@@ -136,15 +144,27 @@ func (g Grant) Use() table.Write {
 	return table.Write{Op: table.Delete, If: g.version, Item: table.Item{Key: key(g.Kind, g.hash)}}
 }
 
-// UseVolume takes volume n from a download grant: fault.NotFound when it was fetched before, fault.Conflict when somebody
-// else was faster.
+const volumeAttempts = 20
+
+// UseVolume takes volume n from a download grant: exactly one of several who try gets it, the others fault.NotFound, as does
+// everybody once the grant is used up or has ended. Other volumes of the same grant may be taken at the same time.
 func (s *Store) UseVolume(ctx context.Context, g Grant, n int) error {
-	left := make([]int, 0, len(g.Left))
-	for _, v := range g.Left {
-		if v != n {
-			left = append(left, v)
+	for try := 0; ; try++ {
+		err := s.useVolume(ctx, g, n)
+		if !fault.Has(err, fault.Conflict) || try+1 == volumeAttempts {
+			return err
+		}
+		switch g, err = s.read(ctx, g.Kind, g.hash); {
+		case fault.Has(err, fault.Unauthenticated):
+			return fault.New(fault.NotFound, "this part was downloaded before")
+		case err != nil:
+			return err
 		}
 	}
+}
+
+func (s *Store) useVolume(ctx context.Context, g Grant, n int) error {
+	left := slices.DeleteFunc(slices.Clone(g.Left), func(v int) bool { return v == n })
 	if len(left) == len(g.Left) {
 		return fault.New(fault.NotFound, "this part was downloaded before")
 	}
