@@ -2,6 +2,8 @@ package registry
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -202,10 +204,14 @@ func (s *Store) AddStaff(ctx context.Context, m Staff) error {
 	if err != nil {
 		return err
 	}
-	mail := table.Write{Op: table.Put, If: table.Absent, Item: table.Item{
-		Key: table.Key{Table: table.Registry, PK: pkStaffMail, SK: strings.ToLower(m.Email)}, Body: []byte(m.ID),
-	}}
+	mail := table.Write{Op: table.Put, If: table.Absent, Item: table.Item{Key: staffMail(m.Email), Body: []byte(m.ID)}}
 	return s.write(ctx, w, mail)
+}
+
+// staffMail is the key of an address, whatever its case: a hash, because keys hold nothing personal and people type anything.
+func staffMail(email string) table.Key {
+	sum := sha256.Sum256([]byte(strings.ToLower(strings.TrimSpace(email))))
+	return table.Key{Table: table.Registry, PK: pkStaffMail, SK: hex.EncodeToString(sum[:])}
 }
 
 // Staff returns a member of staff by id; fault.NotFound when there is none. It reads what is stored now: an account that the
@@ -231,7 +237,7 @@ func (s *Store) AllStaff(ctx context.Context) ([]Staff, error) {
 
 // StaffByEmail returns a member of staff by address; fault.NotFound when there is none.
 func (s *Store) StaffByEmail(ctx context.Context, email string) (Staff, error) {
-	it, err := s.table.Get(ctx, table.Key{Table: table.Registry, PK: pkStaffMail, SK: strings.ToLower(email)})
+	it, err := s.table.Get(ctx, staffMail(email))
 	if err != nil {
 		return Staff{}, fmt.Errorf("reading staff: %w", err)
 	}
