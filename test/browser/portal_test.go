@@ -70,7 +70,7 @@ func TestFromTheFirstPageToTheOpenedPackage(t *testing.T) {
 	v.enter(r.Code()).status(200)
 	s.Settle()
 	v.open(r.Page("")).status(200).want("Your request is answered", r.Reference, "23 December 2026", "Web shop").look("portal-request")
-	v.publish("request", 1000, 900)
+	v.publish("request", 900, 1160)
 	v.follow("Download your data").look("portal-download")
 	raw := v.download(chromedp.Click(containing("button", "Download")))
 	p, err := testkit.OpenPackage(raw)
