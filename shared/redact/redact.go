@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"reflect"
 	"unique"
 )
 
@@ -63,11 +64,12 @@ func (Text) MarshalJSON() ([]byte, error) { return nil, ErrMarshal }
 // MarshalText always fails with ErrMarshal.
 func (Text) MarshalText() ([]byte, error) { return nil, ErrMarshal }
 
-// UnmarshalJSON reads a JSON string.
+// UnmarshalJSON reads a JSON string. Anything else is a *json.UnmarshalTypeError without the value, in which package json names
+// the field.
 func (t *Text) UnmarshalJSON(b []byte) error {
 	var s string
 	if err := json.Unmarshal(b, &s); err != nil {
-		return errors.New("redact: want a JSON string")
+		return &json.UnmarshalTypeError{Value: "something else", Type: reflect.TypeFor[string]()}
 	}
 	*t = NewText(s)
 	return nil

@@ -14,6 +14,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"reflect"
 	"strconv"
 	"strings"
 	"time"
@@ -74,11 +75,11 @@ func WriteProblem(w http.ResponseWriter, err error) {
 		default:
 			p.Detail = e.Text
 		}
-		if e.Field != "" {
+		if e.Field != "" && p.Detail != "" {
 			p.Errors = append(p.Errors, FieldError{e.Field, e.Text})
 		}
 	}
-	if fields, ok := errors.AsType[Fields](err); ok {
+	if fields, ok := errors.AsType[Fields](err); ok && class == fault.Invalid {
 		p.Errors = fields
 	}
 	RetryAfter(w, err)
@@ -117,7 +118,7 @@ func ReadJSON(w http.ResponseWriter, r *http.Request, v any) error {
 	}
 	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody))
 	if err != nil {
-		return badJSON(err)
+		return badJSON(v, err)
 	}
 	if !utf8.Valid(raw) { // the decoder would put other characters in place of what a person wrote
 		return fault.New(fault.Invalid, "the body is not UTF-8")
@@ -125,7 +126,7 @@ func ReadJSON(w http.ResponseWriter, r *http.Request, v any) error {
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(v); err != nil {
-		return badJSON(err)
+		return badJSON(v, err)
 	}
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
 		return fault.New(fault.Invalid, "there is something behind the JSON document")
@@ -133,14 +134,14 @@ func ReadJSON(w http.ResponseWriter, r *http.Request, v any) error {
 	return nil
 }
 
-func badJSON(err error) error {
+func badJSON(into any, err error) error {
 	var big *http.MaxBytesError
 	var typ *json.UnmarshalTypeError
 	switch {
 	case errors.As(err, &big):
 		return fault.New(fault.Invalid, "the body is longer than 64 KiB")
 	case errors.As(err, &typ):
-		return fault.InvalidField("/"+strings.ReplaceAll(typ.Field, ".", "/"), "this has the wrong type")
+		return fault.InvalidField(pointer(reflect.TypeOf(into), typ.Field), "this has the wrong type, or something in it")
 	case strings.HasPrefix(err.Error(), "json: unknown field "):
 		// The name of the field comes from the caller: it is not repeated.
 		return fault.New(fault.Invalid, "the body has a field that this call does not know")
@@ -148,6 +149,27 @@ func badJSON(err error) error {
 		return fault.New(fault.Invalid, "the body is empty")
 	}
 	return fault.New(fault.Invalid, "the body is not valid JSON for this call")
+}
+
+// pointer turns the path that package json names into a JSON pointer. The path tells no place in a list: the pointer ends there.
+func pointer(t reflect.Type, path string) string {
+	at := ""
+	for name := range strings.SplitSeq(path, ".") {
+		for t.Kind() == reflect.Pointer {
+			t = t.Elem()
+		}
+		if name == "" || t.Kind() != reflect.Struct {
+			break
+		}
+		at += "/" + name
+		for _, f := range reflect.VisibleFields(t) {
+			if tag, _, _ := strings.Cut(f.Tag.Get("json"), ","); strings.EqualFold(tag, name) {
+				t = f.Type
+				break
+			}
+		}
+	}
+	return at
 }
 
 // Secure sets the headers every answer carries: no script, no frame, no sniffing, no referrer, nothing from elsewhere.
@@ -166,7 +188,7 @@ func Secure(next http.Handler) http.Handler {
 }
 
 // ClientAddress returns the caller's network: the address itself, for IPv6 its /64. Only a proxy on loopback is believed
-// when it names another address (X-Forwarded-For, last entry).
+// when it names another address: the last entry of the last X-Forwarded-For, which is the one it added itself.
 func ClientAddress(r *http.Request) string {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
@@ -177,7 +199,7 @@ func ClientAddress(r *http.Request) string {
 		return "unknown"
 	}
 	if addr.IsLoopback() {
-		hops := strings.Split(r.Header.Get("X-Forwarded-For"), ",")
+		hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
 		if far, err := netip.ParseAddr(strings.TrimSpace(hops[len(hops)-1])); err == nil {
 			addr = far
 		}
