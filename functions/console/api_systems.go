@@ -202,9 +202,7 @@ func (h *Handler) checkSystem(r *http.Request, c *caller, name string) (healthVi
 	case "":
 		v.Reachable, v.Ready = found.Reachable, found.Reachable && len(found.Problems) == 0
 		v.Problems = append(v.Problems, found.Problems...)
-		for _, right := range found.Rights {
-			v.Rights = append(v.Rights, right)
-		}
+		v.Rights = append(v.Rights, found.Rights...)
 	case fault.Unavailable, fault.Throttled, fault.Misconfigured, fault.Invalid:
 		v.Class = class
 		v.Problems = append(v.Problems, connector.Problem{Text: whyNot(class)})

@@ -264,6 +264,7 @@ func (b *builder) shortNotice() {
 		facts = []any{"Day", b.day(f.Due), "Other", f.Other}
 	case Locked:
 		facts = []any{"Tries", b.count("tries", f.Tries)}
+	default: // the other letters of this form need no further facts
 	}
 	facts = append(facts, "Right", b.right())
 	b.paragraph(b.own("intro", facts...))

@@ -283,7 +283,7 @@ type Place struct {
 // Valid is when the law applies; a zero Until is open.
 type Valid struct {
 	From  civil.Date `yaml:"from" json:"from"`
-	Until civil.Date `yaml:"until" json:"until,omitempty"`
+	Until civil.Date `yaml:"until" json:"until,omitzero"`
 }
 
 // Pack is one law. Packs are shared: treat every field as read-only.

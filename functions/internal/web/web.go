@@ -153,7 +153,7 @@ func badJSON(into any, err error) error {
 
 // pointer turns the path that package json names into a JSON pointer. The path tells no place in a list: the pointer ends there.
 func pointer(t reflect.Type, path string) string {
-	at := ""
+	var at strings.Builder
 	for name := range strings.SplitSeq(path, ".") {
 		for t.Kind() == reflect.Pointer {
 			t = t.Elem()
@@ -161,7 +161,7 @@ func pointer(t reflect.Type, path string) string {
 		if name == "" || t.Kind() != reflect.Struct {
 			break
 		}
-		at += "/" + name
+		at.WriteString("/" + name)
 		for _, f := range reflect.VisibleFields(t) {
 			if tag, _, _ := strings.Cut(f.Tag.Get("json"), ","); strings.EqualFold(tag, name) {
 				t = f.Type
@@ -169,7 +169,7 @@ func pointer(t reflect.Type, path string) string {
 			}
 		}
 	}
-	return at
+	return at.String()
 }
 
 // Secure sets the headers every answer carries: no script, no frame, no sniffing, no referrer, nothing from elsewhere.
