@@ -44,7 +44,7 @@ func (h *Handler) apiVerify(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	start := time.Now()
-	token, _, err := h.verify(r.Context(), r.PathValue("tenant"), r.PathValue("reference"), web.ClientAddress(r), identity.Answer{Code: in.Code})
+	token, err := h.verify(r.Context(), r.PathValue("tenant"), r.PathValue("reference"), web.ClientAddress(r), identity.Answer{Code: in.Code})
 	web.Pace(r.Context(), start, pace)
 	if err != nil {
 		return err

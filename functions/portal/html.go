@@ -15,7 +15,6 @@ import (
 	"github.com/habeas-dsar/habeas/shared/dsar"
 	"github.com/habeas-dsar/habeas/shared/fault"
 	"github.com/habeas-dsar/habeas/shared/redact"
-	"github.com/habeas-dsar/habeas/shared/verification"
 )
 
 // answers are what the form carries from question to question; it is submitted whole, so no answer is lost or stored.
@@ -242,7 +241,7 @@ func (h *Handler) takeCode(w http.ResponseWriter, r *http.Request) error {
 func (h *Handler) prove(w http.ResponseWriter, r *http.Request, a identity.Answer) error {
 	ref := r.PathValue("reference")
 	start := time.Now()
-	token, res, err := h.verify(r.Context(), r.PathValue("tenant"), ref, web.ClientAddress(r), a)
+	token, err := h.verify(r.Context(), r.PathValue("tenant"), ref, web.ClientAddress(r), a)
 	web.Pace(r.Context(), start, pace)
 	switch {
 	case err == nil:
@@ -253,19 +252,9 @@ func (h *Handler) prove(w http.ResponseWriter, r *http.Request, a identity.Answe
 		return err
 	case a.Link != "":
 		return h.gone(w, r, pages.GoneExpired)
-	case res.Outcome == verification.Locked:
-		return h.locked(w, r)
 	}
+	// A code that is locked answers like a wrong one, and like a reference that never was.
 	return h.showCode(w, r, pages.Errors{{Field: "code", Problem: pages.WrongCode}}, http.StatusUnauthorized)
-}
-
-func (h *Handler) locked(w http.ResponseWriter, r *http.Request) error {
-	f, ref, err := h.framed(r)
-	if err != nil {
-		return err
-	}
-	w.WriteHeader(http.StatusUnauthorized)
-	return h.Pages.PortalLocked(w, pages.PortalLocked{Frame: f, Reference: ref, Resend: pages.Form{Action: requestPath(r, ref) + "/resend"}})
 }
 
 // askConfirm is behind the mailed link: looking changes nothing, because mail scanners look too.
@@ -275,28 +264,37 @@ func (h *Handler) askConfirm(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	secret := r.URL.Query().Get("s")
-	id, err := h.find(r.Context(), r.PathValue("tenant"), ref)
-	var f *casefile.File
-	if err == nil {
-		f, err = h.Cases.Load(r.Context(), r.PathValue("tenant"), id)
-	}
+	start := time.Now()
+	f, err := h.behind(r, ref, secret)
+	web.Pace(r.Context(), start, pace)
 	if fault.Has(err, fault.NotFound) {
-		return h.gone(w, r, pages.GoneUnknown)
+		return h.gone(w, r, pages.GoneExpired)
 	}
 	if err != nil {
 		return err
-	}
-	// The right is shown only to somebody who holds the secret of the link.
-	if ok, err := h.Desk.Fits(r.Context(), f, secret); err != nil || !ok {
-		if err != nil {
-			return err
-		}
-		return h.gone(w, r, pages.GoneExpired)
 	}
 	return h.Pages.PortalConfirmLink(w, pages.PortalConfirmLink{
 		Frame: fr, Reference: ref, Right: f.Case.Right, AskedAt: f.Case.ReceivedAt.In(fr.Now.Location()),
 		Form: pages.Form{Action: requestPath(r, ref) + "/confirm", Hidden: []pages.Hidden{{Name: "s", Value: secret}}},
 	})
+}
+
+// behind returns the request that a link leads to, to somebody who holds its secret: fault.NotFound when there is no such request,
+// and when the secret does not fit.
+func (h *Handler) behind(r *http.Request, ref, secret string) (*casefile.File, error) {
+	id, err := h.find(r.Context(), r.PathValue("tenant"), ref)
+	if err != nil {
+		return nil, err
+	}
+	f, err := h.Cases.Load(r.Context(), r.PathValue("tenant"), id)
+	if err != nil {
+		return nil, err
+	}
+	ok, err := h.Desk.Fits(r.Context(), f, secret)
+	if err == nil && !ok {
+		err = fault.New(fault.NotFound, "this link leads nowhere")
+	}
+	return f, err
 }
 
 func (h *Handler) takeConfirm(w http.ResponseWriter, r *http.Request) error {

@@ -41,7 +41,7 @@ func (h *Handler) Routes() []Route {
 	own := func(p string, f sessionHandler) Route { return Route{p, true, h.open(h.byToken(f), failCall)} }
 	const t, ref = "/t/{tenant}/", "/t/{tenant}/requests/{reference}"
 	const api = "/t/{tenant}/api/v1/requests"
-	return []Route{
+	routes := []Route{
 		page("GET "+t+"{$}", h.start), page("GET "+t+"request", h.askRight), page("POST "+t+"request", h.advance),
 		page("GET "+t+"find", h.askReference), page("POST "+t+"find", h.findReference), page("POST "+t+"signout", h.signOut),
 		page("GET "+ref+"/sent", h.sent), page("GET "+ref+"/return", h.askReturn), page("POST "+ref+"/resend", h.resend),
@@ -56,8 +56,34 @@ func (h *Handler) Routes() []Route {
 		own("GET "+api+"/{reference}", h.apiStatus), own("POST "+api+"/{reference}/withdrawal", h.apiWithdraw),
 		own("POST "+api+"/{reference}/messages", h.apiMessage), own("POST "+api+"/{reference}/package", h.apiPackage),
 		own("GET "+api+"/{reference}/evidence", h.apiEvidence),
-		page(t, h.nowhere), call(t+"api/", h.nowhere),
 	}
+	known := http.NewServeMux()
+	for _, r := range routes {
+		known.Handle(r.Pattern, http.NotFoundHandler())
+	}
+	nowhere := func(w http.ResponseWriter, r *http.Request) error {
+		if allow := methods(known, r); len(allow) > 0 {
+			w.Header().Set("Allow", strings.Join(allow, ", "))
+			return errMethod
+		}
+		return fault.New(fault.NotFound, "there is no such page")
+	}
+	return append(routes, page(t, nowhere), call(t+"api/", nowhere))
+}
+
+var errMethod = fault.New(fault.NotFound, "this address takes other methods")
+
+// methods returns what may be done with the address of the request.
+func methods(known *http.ServeMux, r *http.Request) []string {
+	var out []string
+	for _, m := range []string{http.MethodGet, http.MethodHead, http.MethodPost} {
+		other := *r
+		other.Method = m
+		if _, pattern := known.Handler(&other); pattern != "" {
+			out = append(out, m)
+		}
+	}
+	return out
 }
 
 // Register adds the routes to a mux.
@@ -65,10 +91,6 @@ func (h *Handler) Register(mux *http.ServeMux) {
 	for _, r := range h.Routes() {
 		mux.HandleFunc(r.Pattern, r.serve)
 	}
-}
-
-func (h *Handler) nowhere(http.ResponseWriter, *http.Request) error {
-	return fault.New(fault.NotFound, "there is no such page")
 }
 
 // open checks that the tenant exists and bounds the body before f runs; fail answers its error.
@@ -138,7 +160,13 @@ func (h *Handler) sessionEndedOf(w http.ResponseWriter, r *http.Request, ref str
 	})
 }
 
-func failCall(w http.ResponseWriter, _ *http.Request, err error) { web.WriteProblem(w, err) }
+func failCall(w http.ResponseWriter, _ *http.Request, err error) {
+	if errors.Is(err, errMethod) {
+		web.WriteMethodNotAllowed(w)
+		return
+	}
+	web.WriteProblem(w, err)
+}
 
 // failPage answers an error with a page that says what happened and what to do.
 func (h *Handler) failPage(w http.ResponseWriter, r *http.Request, err error) {
@@ -155,6 +183,9 @@ func (h *Handler) failPage(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	w.Header().Set("Cache-Control", "no-store")
 	web.RetryAfter(w, err)
+	if errors.Is(err, errMethod) {
+		rule.Status = http.StatusMethodNotAllowed
+	}
 	w.WriteHeader(rule.Status)
 	if class == fault.Throttled {
 		h.write(w, r, h.Pages.RateLimited(w, pages.RateLimited{Frame: f, Wait: fault.WaitOf(err), BackURL: f.HomeURL}))
@@ -226,13 +257,18 @@ func (h *Handler) setCookie(w http.ResponseWriter, r *http.Request, token string
 	http.SetCookie(w, c)
 }
 
-// firstLanguage returns the first language of an Accept-Language header, or "".
+// firstLanguage returns the first language of an Accept-Language header, or "" when it names none that a case can keep.
 func firstLanguage(header string) string {
 	tags, _, err := language.ParseAcceptLanguage(header)
 	if err != nil || len(tags) == 0 {
 		return ""
 	}
-	return tags[0].String()
+	base, script, region := tags[0].Raw()
+	tag, err := language.Compose(base, script, region)
+	if err != nil || tag == language.Und {
+		return ""
+	}
+	return tag.String()
 }
 
 // volumeParam reads the volume from a form or from JSON ({"volume": 2}); empty when none is named.

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/habeas-dsar/habeas/functions/internal/identity"
@@ -26,6 +27,7 @@ import (
 	"github.com/habeas-dsar/habeas/shared/redact"
 	"github.com/habeas-dsar/habeas/shared/registry"
 	"github.com/habeas-dsar/habeas/shared/session"
+	"github.com/habeas-dsar/habeas/shared/subject"
 	"github.com/habeas-dsar/habeas/shared/verification"
 )
 
@@ -55,14 +57,38 @@ func (h *Handler) submit(ctx context.Context, tenant, channel, network string, r
 	if err != nil {
 		return casefile.Case{}, err
 	}
-	if err := h.count(ctx, tenant, o.Person.Email.Normalise().Value, network); err != nil {
+	if err := h.count(ctx, tenant, h.address(o.Person.Email), h.network(network)); err != nil {
 		return casefile.Case{}, err
 	}
 	return h.Cases.Create(ctx, o)
 }
 
-// count counts one code that will be mailed against the address and the network.
-func (h *Handler) count(ctx context.Context, tenant string, address redact.Text, network string) error {
+// counted is one thing that a code which will be mailed is counted against. Only a keyed hash of the value is kept.
+type counted struct {
+	prefix, value string
+	limits        []verification.Limit
+}
+
+func (h *Handler) address(i subject.Identifier) counted {
+	return counted{"codes#a#", i.Normalise().Value.Reveal(), h.Limits.CodesPerAddress}
+}
+
+func (h *Handler) network(address string) counted {
+	return counted{"codes#n#", address, h.Limits.CodesPerIP}
+}
+
+// reference counts the codes asked for again for a reference, whether or not there is one: what the address of a request may get
+// less the first code, which nobody asked for.
+func (h *Handler) reference(ref string) counted {
+	c := counted{"codes#r#", ref, slices.Clone(h.Limits.CodesPerAddress)}
+	for n := range c.limits {
+		c.limits[n].Max--
+	}
+	return c
+}
+
+// count counts one code against everything given, or against nothing and fault.Throttled.
+func (h *Handler) count(ctx context.Context, tenant string, what ...counted) error {
 	if len(h.Limits.CodesPerAddress)+len(h.Limits.CodesPerIP) == 0 {
 		return nil
 	}
@@ -70,10 +96,12 @@ func (h *Handler) count(ctx context.Context, tenant string, address redact.Text,
 	if err != nil {
 		return fmt.Errorf("reading tenant keys: %w", err)
 	}
-	hash := func(s string) string { return tenant + "#" + hex.EncodeToString(k.MAC("rate", []byte(s))) }
-	return h.Sessions.Allow(ctx,
-		session.Count{Key: "codes#a#" + hash(address.Reveal()), Limits: h.Limits.CodesPerAddress},
-		session.Count{Key: "codes#n#" + hash(network), Limits: h.Limits.CodesPerIP})
+	var counts []session.Count
+	for _, c := range what {
+		hash := hex.EncodeToString(k.MAC("rate", []byte(c.value)))
+		counts = append(counts, session.Count{Key: c.prefix + tenant + "#" + hash, Limits: c.limits})
+	}
+	return h.Sessions.Allow(ctx, counts...)
 }
 
 func (h *Handler) countTry(ctx context.Context, tenant, network string) error {
@@ -99,10 +127,11 @@ func (h *Handler) find(ctx context.Context, tenant, reference string) (string, e
 }
 
 // verify tries a code or the secret of a link and returns a session when it fits.
-func (h *Handler) verify(ctx context.Context, tenant, reference, network string, a identity.Answer) (token string, res verification.Result, err error) {
+func (h *Handler) verify(ctx context.Context, tenant, reference, network string, a identity.Answer) (token string, err error) {
 	if err := h.countTry(ctx, tenant, network); err != nil {
-		return "", res, err
+		return "", err
 	}
+	var res verification.Result
 	id, err := h.find(ctx, tenant, reference)
 	if err == nil {
 		err = step.Change(ctx, h.Cases, tenant, id, func(ctx context.Context, f *casefile.File) error {
@@ -122,20 +151,28 @@ func (h *Handler) verify(ctx context.Context, tenant, reference, network string,
 		})
 	}
 	if fault.Has(err, fault.NotFound) || (err == nil && res.Outcome != verification.Accepted) {
-		return "", res, wrongCode()
+		return "", wrongCode()
 	}
 	if err != nil {
-		return "", res, err
+		return "", err
 	}
-	return token, res, nil
+	return token, nil
 }
 
-// reissue mails a new code to the address on file. An unknown reference is answered in the same way.
+// reissue mails a new code to the address on file. Whoever asks sees the same whether or not there is such a request: both are
+// counted alike, and an address that had its share through other requests gets nothing, in silence.
 func (h *Handler) reissue(ctx context.Context, tenant, reference, network string) error {
 	if err := h.countTry(ctx, tenant, network); err != nil {
 		return err
 	}
-	id, err := h.find(ctx, tenant, reference)
+	ref, ok := dsar.CleanReference(reference)
+	if !ok {
+		return nil
+	}
+	if err := h.count(ctx, tenant, h.reference(ref), h.network(network)); err != nil {
+		return err
+	}
+	id, err := h.Cases.ByReference(ctx, tenant, ref)
 	var f *casefile.File
 	if err == nil {
 		f, err = h.Cases.Load(ctx, tenant, id)
@@ -150,7 +187,10 @@ func (h *Handler) reissue(ctx context.Context, tenant, reference, network string
 	if err != nil {
 		return err
 	}
-	if err := h.count(ctx, tenant, p.Email.Normalise().Value, network); err != nil {
+	if err := h.count(ctx, tenant, h.address(p.Email)); err != nil {
+		if fault.Has(err, fault.Throttled) {
+			return nil
+		}
 		return err
 	}
 	return step.Change(ctx, h.Cases, tenant, id, func(ctx context.Context, f *casefile.File) error {
@@ -195,7 +235,8 @@ func (h *Handler) grant(ctx context.Context, tenant, reference, token string) (s
 // reason is the person's own words and joins the sealed conversation.
 func (h *Handler) withdraw(ctx context.Context, g session.Grant, reason redact.Text) error {
 	return step.Change(ctx, h.Cases, g.Tenant, g.CaseID, func(_ context.Context, f *casefile.File) error {
-		if err := f.Withdraw(evidence.Subject, redact.Text{}); err != nil || reason.IsZero() {
+		again := f.Case.Withdrawal != nil
+		if err := f.Withdraw(evidence.Subject, redact.Text{}); err != nil || again || reason.IsZero() {
 			return err
 		}
 		return f.Say(evidence.Subject, reason)

@@ -15,9 +15,6 @@ import (
 // SchemaVersion is the version of stored documents and workflow payloads. A reader accepts its own and older ones.
 const SchemaVersion = 1
 
-// ErrSuperseded says that the caller works for an older generation of the case. The step ends without touching it.
-var ErrSuperseded = fault.New(fault.Conflict, "this generation of the case was taken over")
-
 // Case is the open part of a request: nothing in it is personal.
 type Case struct {
 	Schema     int         `json:"schema"`

@@ -8,7 +8,8 @@
 //   - Every change of state has an evidence entry in the same transaction (GDPR Art. 5(2)).
 //   - Personal fields leave the process only inside sealed documents under the case's record key; the open part of a case
 //     holds references, counts, dates and codes.
-//   - A change made under an older generation than the case's own is refused with ErrSuperseded.
+//   - Once a case is taken over or stopped, what was read before can no longer be committed: the guard row tells tasks and
+//     tokens, the version of the case everybody else.
 //
 // It never decides what a case should do: that is the work of the steps in functions/. It never sends anything: outbox rows
 // are carried out by functions/publishevents after the commit.

@@ -89,6 +89,17 @@ func WriteProblem(w http.ResponseWriter, err error) {
 	_ = json.NewEncoder(w).Encode(p) // the connection may be gone; there is nobody left to tell
 }
 
+// WriteMethodNotAllowed answers a call with a method that its address does not take; the header Allow is set before.
+func WriteMethodNotAllowed(w http.ResponseWriter) {
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(http.StatusMethodNotAllowed)
+	_ = json.NewEncoder(w).Encode(Problem{ // the connection may be gone
+		Type: "about:blank", Title: "Not possible here", Status: http.StatusMethodNotAllowed, Class: fault.Invalid,
+		Detail: "this address takes other methods; see the header Allow",
+	})
+}
+
 // RetryAfter tells how long to wait, when the error says so. The status must not be written yet.
 func RetryAfter(w http.ResponseWriter, err error) {
 	if wait := fault.WaitOf(err); wait > 0 {
