@@ -80,6 +80,9 @@ func (o *Outbox) Close() error {
 	return classify(o.root.Close(), fault.Unavailable, "closing outbox")
 }
 
+// maxTries is how often a draft is written anew that somebody else removed.
+const maxTries = 4
+
 // Send implements mail.Sender: Sent when the mail is on disk, by this call or an earlier one; Failed with fault.Invalid for a
 // message that breaks a rule; Claimed with fault.Unavailable otherwise.
 func (o *Outbox) Send(ctx context.Context, m mail.Message) (mail.State, error) {
@@ -90,13 +93,18 @@ func (o *Outbox) Send(ctx context.Context, m mail.Message) (mail.State, error) {
 	if err := ctx.Err(); err != nil {
 		return mail.Claimed, fault.Wrap(fault.Unavailable, err, "storing mail")
 	}
-	name := draft + uuid.NewString()
-	err = o.write(name, raw)
-	if err == nil {
-		err = o.publish(name, m.MessageID+suffix)
+	for range maxTries {
+		name := draft + uuid.NewString()
+		if err = o.write(name, raw); err == nil {
+			err = o.publish(name, m.MessageID+suffix)
+		}
+		// The draft goes whatever happened; Open removes what stays.
+		_ = o.root.Remove(name)
+		// Another process that opens the directory just now takes the draft for one that a dead process left.
+		if !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
 	}
-	// The draft goes whatever happened; Open removes what stays.
-	_ = o.root.Remove(name)
 	if err != nil {
 		return mail.Claimed, classify(err, fault.Unavailable, "storing mail")
 	}
