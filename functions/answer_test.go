@@ -60,6 +60,7 @@ func (r *rig) unzip(c casefile.Case, n int) map[string]string {
 }
 
 func TestTheAnswerIsTheRequestersAlone(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.register("shop")
 	r.person("c-1", ada, "Ada")
@@ -100,6 +101,7 @@ func TestTheAnswerIsTheRequestersAlone(t *testing.T) {
 }
 
 func TestAssemblingGoesOnAfterACrash(t *testing.T) {
+	t.Parallel()
 	failing := &counting{}
 	r := newRig(t, func(p *functions.Ports) { failing.Store = p.Table; p.Table = failing })
 	r.register("shop")
@@ -125,6 +127,7 @@ func TestAssemblingGoesOnAfterACrash(t *testing.T) {
 }
 
 func TestWhoLooksAtAResponseFirst(t *testing.T) {
+	t.Parallel()
 	for name, tc := range map[string]struct {
 		autopilot, always bool
 		want              string
@@ -175,6 +178,7 @@ func TestWhoLooksAtAResponseFirst(t *testing.T) {
 
 // A system that was left out is not disclosed in part beside one that answered.
 func TestWhatWasLeftOutIsNotInThePackage(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.register("shop")
 	r.register("crm")
@@ -215,6 +219,7 @@ func TestWhatWasLeftOutIsNotInThePackage(t *testing.T) {
 }
 
 func TestNothingHeldIsAnAnswer(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.register("shop")
 	c := r.create()
@@ -230,6 +235,7 @@ func TestNothingHeldIsAnAnswer(t *testing.T) {
 }
 
 func TestEndings(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	words := redact.NewText("The account belongs to somebody else.")
 	for name, tc := range map[string]struct {
@@ -299,6 +305,7 @@ func TestEndings(t *testing.T) {
 }
 
 func TestACaseThatEndsBeforeItsLawIsSettledGetsItsLetter(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	c := r.create()
 	r.change(c, func(f *casefile.File) error { return f.Withdraw("staff:01", redact.Text{}) })
@@ -310,6 +317,7 @@ func TestACaseThatEndsBeforeItsLawIsSettledGetsItsLetter(t *testing.T) {
 }
 
 func TestJoinedRequestsEndWithTheOneThatAnswersThem(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	older, younger := r.create(), r.create()
 	r.verify(older)

@@ -17,6 +17,7 @@ import (
 )
 
 func TestTriagePinsTheLawOnce(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	for _, c := range []struct{ country, area, pack, region, assumed string }{
 		{"DE", "", "eu", "", ""},
@@ -46,6 +47,7 @@ func TestTriagePinsTheLawOnce(t *testing.T) {
 }
 
 func TestTriageFindsTheOldestOpenRequest(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	closed, oldest, middle := r.create(), r.create(), r.create()
 	erasure := r.create(func(o *casefile.Opening) { o.Right = dsar.Erasure })
@@ -61,6 +63,7 @@ func TestTriageFindsTheOldestOpenRequest(t *testing.T) {
 }
 
 func TestAStaleGenerationIsSuperseded(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	c := r.create()
 	r.register("shop")
@@ -78,6 +81,7 @@ func TestAStaleGenerationIsSuperseded(t *testing.T) {
 }
 
 func TestAcknowledgementIsSentOnce(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	c := r.create()
 	r.next("Triage", c, step.Proceed)
@@ -98,6 +102,7 @@ func TestAcknowledgementIsSentOnce(t *testing.T) {
 }
 
 func TestAnOptOutInCaliforniaNeedsNoProof(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	c := r.create(func(o *casefile.Opening) {
 		o.Right, o.Country, o.Person.Region = dsar.OptOut, "US", redact.NewText("California")
@@ -116,6 +121,7 @@ func TestAnOptOutInCaliforniaNeedsNoProof(t *testing.T) {
 }
 
 func TestCodesLockAndANewOneHelps(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	c := r.create()
 	r.next("Triage", c, step.Proceed)
@@ -146,6 +152,7 @@ func TestCodesLockAndANewOneHelps(t *testing.T) {
 }
 
 func TestACodeThatComesAfterTheEndVerifiesNobody(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	for name, stop := range map[string]func(f *casefile.File) error{
 		"expired":   func(f *casefile.File) error { f.Case.Verification.Expired = true; return nil },
@@ -164,6 +171,7 @@ func TestACodeThatComesAfterTheEndVerifiesNobody(t *testing.T) {
 }
 
 func TestDuplicatesAreJoinedAfterVerificationOnly(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	older, younger := r.create(), r.create()
 	r.next("Triage", older, step.Proceed)
@@ -202,6 +210,7 @@ func TestDuplicatesAreJoinedAfterVerificationOnly(t *testing.T) {
 }
 
 func TestWaitingStepsNeedATokenAndKeepTheNewest(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	c := r.create()
 	if _, err := r.try("VerifyIdentity", c); err == nil {
@@ -219,6 +228,7 @@ func TestWaitingStepsNeedATokenAndKeepTheNewest(t *testing.T) {
 }
 
 func TestOnlyTheGivenAddressIsProven(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	other, err := subject.New(subject.CustomerID, "77")
 	r.ok(err)

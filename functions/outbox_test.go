@@ -49,6 +49,7 @@ func (r *rig) state(c casefile.Case) mail.State {
 }
 
 func TestRowsAreCarriedOutAgainWithoutASecondEffect(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	c := r.create()
 	r.next("Triage", c, step.Proceed)
@@ -89,6 +90,7 @@ func TestRowsAreCarriedOutAgainWithoutASecondEffect(t *testing.T) {
 }
 
 func TestATakeOverStopsTheOlderExecution(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	c := r.create()
 	r.drain()
@@ -103,6 +105,7 @@ func TestATakeOverStopsTheOlderExecution(t *testing.T) {
 }
 
 func TestMailThatTheNextHopTookIsSent(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	c := r.create()
 	r.next("Triage", c, step.Proceed)
@@ -126,6 +129,7 @@ func TestMailThatTheNextHopTookIsSent(t *testing.T) {
 
 // A next hop like SMTP cannot be asked what it took: whatever happens, nothing is handed over twice.
 func TestMailOverAHopThatCannotTell(t *testing.T) {
+	t.Parallel()
 	crash := fault.New(fault.Unavailable, "the process was killed")
 	for name, tc := range map[string]struct {
 		answers []func() (mail.State, error) // of each hand-over
@@ -188,6 +192,7 @@ func TestMailOverAHopThatCannotTell(t *testing.T) {
 }
 
 func TestASenderThatTookNothingWithoutSayingWhyIsAskedAgain(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	c := r.create()
 	r.next("Triage", c, step.Proceed)
@@ -200,6 +205,7 @@ func TestASenderThatTookNothingWithoutSayingWhyIsAskedAgain(t *testing.T) {
 }
 
 func TestADecisionIsNotLostWhetherEarlyOrLate(t *testing.T) {
+	t.Parallel()
 	verify := func(r *rig, c casefile.Case) {
 		r.next("Acknowledge", c, step.Proceed)
 		r.enter(c, "")
@@ -231,6 +237,7 @@ func TestADecisionIsNotLostWhetherEarlyOrLate(t *testing.T) {
 }
 
 func TestTokensOfNobodyArePutAway(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	c := r.create()
 	r.next("VerifyIdentity", c, step.Again, with("token", "unknown to the engine"))
@@ -248,6 +255,7 @@ func TestTokensOfNobodyArePutAway(t *testing.T) {
 }
 
 func TestAnswersToWaitingStates(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	c := r.create()
 	file := func(edit func(c *casefile.Case)) *casefile.File {
@@ -305,6 +313,7 @@ func TestAnswersToWaitingStates(t *testing.T) {
 }
 
 func TestAWithdrawalEndsACaseInFrontOfAnOperator(t *testing.T) {
+	t.Parallel()
 	for name, early := range map[string]bool{"early": true, "late": false} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t)
@@ -335,6 +344,7 @@ func TestAWithdrawalEndsACaseInFrontOfAnOperator(t *testing.T) {
 }
 
 func TestAnOperatorLetsACaseGoOn(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	c := r.create()
 	r.verify(c)

@@ -28,6 +28,7 @@ func (r *rig) sweep(d time.Duration) int {
 }
 
 func TestTheSweeperLooksAtWhatIsDueOnly(t *testing.T) {
+	t.Parallel()
 	counted := &counting{}
 	r := newRig(t, func(p *functions.Ports) { counted.Store = p.Table; p.Table = counted })
 	for range 40 {
@@ -87,6 +88,7 @@ func (c *counting) Transact(ctx context.Context, w ...table.Write) error {
 }
 
 func TestUnverifiedRequestsExpire(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	c := r.create()
 	r.next("Triage", c, step.Proceed)
@@ -116,6 +118,7 @@ func TestUnverifiedRequestsExpire(t *testing.T) {
 }
 
 func TestTasksThatWaitAreDecidedBeforeTheDeadline(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.register("shop")
 	r.register("crm")
@@ -151,6 +154,7 @@ func TestTasksThatWaitAreDecidedBeforeTheDeadline(t *testing.T) {
 }
 
 func TestALostExecutionIsReplacedThreeTimesAndThenAPersonIsAsked(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	c := r.create()
 	r.verify(c)
@@ -182,6 +186,7 @@ func TestALostExecutionIsReplacedThreeTimesAndThenAPersonIsAsked(t *testing.T) {
 }
 
 func TestALiveExecutionIsASignOfLife(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	c := r.create()
 	r.drain()
@@ -194,6 +199,7 @@ func TestALiveExecutionIsASignOfLife(t *testing.T) {
 
 // The execution of a joined request may be lost before it told the person.
 func TestAJoinedRequestIsToldEvenIfItsExecutionIsLost(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	older := r.create()
 	r.verify(older)
@@ -221,6 +227,7 @@ func TestAJoinedRequestIsToldEvenIfItsExecutionIsLost(t *testing.T) {
 }
 
 func TestOneBrokenCaseHoldsUpNoOther(t *testing.T) {
+	t.Parallel()
 	broken := ""
 	failing := &counting{}
 	r := newRig(t, func(p *functions.Ports) { failing.Store = p.Table; p.Table = failing })
@@ -254,6 +261,7 @@ func TestOneBrokenCaseHoldsUpNoOther(t *testing.T) {
 }
 
 func TestTheSweeperWaitsForTheEngine(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	c := r.create()
 	r.drain()

@@ -31,6 +31,7 @@ func (r *rig) task(c casefile.Case, system string, action dsar.Action) *casefile
 
 // rounds plays the systems: each round finds one identifier more, for ever.
 func TestLocatingEndsAfterFourRounds(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.register("shop")
 	r.register("files", func(s *registry.System) { s.Dataset = strings.ReplaceAll(s.Dataset, ", identity: customer_id", "") })
@@ -68,6 +69,7 @@ func TestLocatingEndsAfterFourRounds(t *testing.T) {
 }
 
 func TestIdentifiersFoundBySystemsOpenTheNextRound(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.register("shop")
 	r.person("c-1", ada, "Ada")
@@ -86,6 +88,7 @@ func TestIdentifiersFoundBySystemsOpenTheNextRound(t *testing.T) {
 }
 
 func TestATaskThatIsLostThreeTimesGoesToAPerson(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.register("shop")
 	r.person("c-1", ada, "Ada")
@@ -125,6 +128,7 @@ func TestATaskThatIsLostThreeTimesGoesToAPerson(t *testing.T) {
 }
 
 func TestAPartThatTookATurnIsNotLost(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.register("shop")
 	c := r.create()
@@ -140,6 +144,7 @@ func TestAPartThatTookATurnIsNotLost(t *testing.T) {
 }
 
 func TestASystemThatIsAwayIsWaitedForLongerAndLonger(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.register("shop")
 	r.person("c-1", ada, "Ada")
@@ -167,6 +172,7 @@ func TestASystemThatIsAwayIsWaitedForLongerAndLonger(t *testing.T) {
 }
 
 func TestASystemThatIsSetUpWronglyAsksAPerson(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.register("shop")
 	c := r.create()
@@ -184,6 +190,7 @@ func TestASystemThatIsSetUpWronglyAsksAPerson(t *testing.T) {
 }
 
 func TestWhatSeveralPeopleMayBeMeantByIsNotDisclosed(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.register("shop")
 	r.person("c-1", ada, "Ada")
@@ -218,6 +225,7 @@ func (r *rig) decide(c casefile.Case, id, outcome string) {
 }
 
 func TestDecisionsAreCarriedOut(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.register("shop", func(s *registry.System) { s.Rights = []dsar.Right{dsar.Erasure} })
 	r.person("c-1", ada, "Ada")
@@ -265,6 +273,7 @@ func TestDecisionsAreCarriedOut(t *testing.T) {
 }
 
 func TestARetryForgetsWhatTheFailedAttemptRead(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.register("shop")
 	r.person("c-1", ada, "Ada")
@@ -285,6 +294,7 @@ func TestARetryForgetsWhatTheFailedAttemptRead(t *testing.T) {
 }
 
 func TestPlansForEveryRight(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.register("shop", func(s *registry.System) { s.Rights = []dsar.Right{dsar.Access, dsar.Erasure} })
 	r.register("crm", func(s *registry.System) { s.Rights = []dsar.Right{dsar.Erasure} })
@@ -317,6 +327,7 @@ func TestPlansForEveryRight(t *testing.T) {
 }
 
 func TestPlanOfWhatIsNotHeldOrWasLeftOut(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.register("shop")
 	r.register("crm")
@@ -343,6 +354,7 @@ func TestPlanOfWhatIsNotHeldOrWasLeftOut(t *testing.T) {
 
 // A system that was searched and then taken out of the registry must not vanish from the answer.
 func TestASystemThatWasTakenAwayIsInThePlan(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.register("shop")
 	r.person("c-1", ada, "Ada")
@@ -360,6 +372,7 @@ func TestASystemThatWasTakenAwayIsInThePlan(t *testing.T) {
 }
 
 func TestAStoppedCaseRunsNoTask(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.register("shop")
 	c := r.create()
@@ -380,6 +393,7 @@ func TestAStoppedCaseRunsNoTask(t *testing.T) {
 }
 
 func TestAwaitSystemLeavesATokenUntilTheTaskIsSettled(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.register("shop")
 	c := r.create()
