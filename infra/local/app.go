@@ -55,6 +55,7 @@ type App struct {
 	dispatcher *Dispatcher
 	outbox     *fileoutbox.Outbox
 	metrics    *metrics
+	moving     sync.Mutex
 	stop       context.CancelFunc
 	done       sync.WaitGroup
 }
@@ -239,6 +240,8 @@ func (a *App) Advance(ctx context.Context, t time.Time) error {
 	if a.Clock == nil {
 		return fault.New(fault.NotFound, "the clock cannot be moved here")
 	}
+	a.moving.Lock() // of two who move it the second goes on from where the first has left it
+	defer a.moving.Unlock()
 	for {
 		if err := a.settle(ctx); err != nil {
 			return err

@@ -38,11 +38,17 @@ func OpenManualClock(path string, first time.Time) (*ManualClock, error) {
 	return &ManualClock{workflow.NewManualClock(now), path}, nil
 }
 
+// lastYear is the last that RFC 3339 can write: the clock is read back from its file.
+const lastYear = 9999
+
 // Move sets the clock to t; a clock never goes back (fault.Invalid), since what was done cannot be undone.
 func (c *ManualClock) Move(t time.Time) error {
 	t = t.UTC().Truncate(time.Millisecond)
 	if t.Before(c.Now()) {
 		return fault.New(fault.Invalid, "the clock only moves forward")
+	}
+	if t.Year() > lastYear {
+		return fault.New(fault.Invalid, "the clock ends with the year 9999")
 	}
 	if err := c.save(t); err != nil {
 		return err

@@ -122,8 +122,18 @@ func (d *Dispatcher) work(ctx context.Context, l lane) {
 	}
 }
 
+// safely keeps one row that makes the handler panic from ending the process, now and again at every start.
+func (d *Dispatcher) safely(ctx context.Context, r casefile.OutboxRow) (err error) {
+	defer func() {
+		if recover() != nil { // what it says may quote anything: the stack of a test tells more
+			err = fault.New(fault.Internal, "carrying out an outbox row panicked")
+		}
+	}()
+	return d.handle(ctx, r)
+}
+
 func (d *Dispatcher) carryOut(ctx context.Context, r casefile.OutboxRow) {
-	err := d.handle(ctx, r)
+	err := d.safely(ctx, r)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	k := rowKey{r.CaseID, r.N}
