@@ -64,7 +64,7 @@ func TestWrongAnswersAreAskedForAgain(t *testing.T) {
 		"a long text":     form("step", "check", "send", "1", "right", "access", "email", ada, "details", strings.Repeat("x", 4001)),
 		"a bad character": form("step", "check", "send", "1", "right", "access", "email", ada, "region", "<b>"),
 	} {
-		if a := r.send(call{method: "POST", path: at, body: body}); a.StatusCode != 400 || !strings.Contains(a.body, `name="email"`) {
+		if a := r.send(call{method: "POST", path: at, body: body}); a.StatusCode != http.StatusBadRequest || !strings.Contains(a.body, `name="email"`) {
 			t.Errorf("%s: %d", name, a.StatusCode)
 		}
 	}
@@ -78,9 +78,11 @@ func TestAnyLanguageHeaderWillDo(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	for _, header := range []string{"", "*", "x-klingon", "en-x-a-very-long-private-use-subtag-that-goes-on", "zz-ZZ", ";q=", strings.Repeat("en,", 500), "\x00", "i-default"} {
-		a := r.send(call{method: "POST", path: "/t/" + home + "/request", header: http.Header{"Accept-Language": {header}},
-			body: form("step", "check", "send", "1", "right", "access", "email", ada)})
-		if a.StatusCode != 303 {
+		a := r.send(call{
+			method: "POST", path: "/t/" + home + "/request", header: http.Header{"Accept-Language": {header}},
+			body: form("step", "check", "send", "1", "right", "access", "email", ada),
+		})
+		if a.StatusCode != http.StatusSeeOther {
 			t.Errorf("%.20q: %d", header, a.StatusCode)
 		}
 	}
@@ -98,11 +100,11 @@ func FuzzForm(f *testing.F) {
 		r.t = t
 		a := r.send(call{method: "POST", path: "/t/" + home + "/request", body: body, header: http.Header{"Accept-Language": {header}}})
 		switch a.StatusCode {
-		case 200, 400, 303:
+		case http.StatusOK, http.StatusBadRequest, http.StatusSeeOther:
 		default:
 			t.Fatalf("%q answers %d", body, a.StatusCode)
 		}
-		if u, err := url.Parse(a.Header.Get("Location")); a.StatusCode == 303 && (err != nil || u.Host != "") {
+		if u, err := url.Parse(a.Header.Get("Location")); a.StatusCode == http.StatusSeeOther && (err != nil || u.Host != "") {
 			t.Fatalf("%q leads to %q", body, a.Header.Get("Location"))
 		}
 	})

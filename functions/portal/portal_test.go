@@ -117,7 +117,7 @@ func TestEveryRouteForEveryCaller(t *testing.T) {
 			}
 		}
 		a := r.send(reach(route.Pattern, "nobodys", mine.Reference, "x"))
-		if a.StatusCode != 404 {
+		if a.StatusCode != http.StatusNotFound {
 			t.Errorf("%s of an unknown tenant: %d", route.Pattern, a.StatusCode)
 		}
 	}
@@ -416,11 +416,21 @@ func TestMethodsAndPlaces(t *testing.T) {
 		want         int
 		allow        string
 	}{
-		{"DELETE", "/t/" + home + "/", 405, "GET, HEAD"}, {"PUT", "/t/" + home + "/request", 405, "GET, HEAD, POST"}, {"GET", page(c) + "/resend", 405, "POST"},
-		{"POST", page(c) + "/evidence", 405, "GET, HEAD"}, {"GET", "/t/" + home + "/api/v1/requests", 405, "POST"}, {"PATCH", api(c), 405, "GET, HEAD"},
-		{"GET", api(c) + "/withdrawal", 405, "POST"}, {"GET", "/t/" + home + "/nowhere", 404, ""}, {"POST", "/t/" + home + "/nowhere", 404, ""},
-		{"GET", "/t/" + home + "/api/v2/requests", 404, ""}, {"GET", "/t/" + home + "/api", 307, ""}, {"GET", "/t/", 404, ""}, {"GET", "/t/" + home, 307, ""},
-		{"GET", "/t/" + strings.ToUpper(home) + "/", 404, ""}, {"GET", "/t/" + home + "/requests/not-one/code", 404, ""},
+		{"DELETE", "/t/" + home + "/", 405, "GET, HEAD"},
+		{"PUT", "/t/" + home + "/request", 405, "GET, HEAD, POST"},
+		{"GET", page(c) + "/resend", 405, "POST"},
+		{"POST", page(c) + "/evidence", 405, "GET, HEAD"},
+		{"GET", "/t/" + home + "/api/v1/requests", 405, "POST"},
+		{"PATCH", api(c), 405, "GET, HEAD"},
+		{"GET", api(c) + "/withdrawal", 405, "POST"},
+		{"GET", "/t/" + home + "/nowhere", 404, ""},
+		{"POST", "/t/" + home + "/nowhere", 404, ""},
+		{"GET", "/t/" + home + "/api/v2/requests", 404, ""},
+		{"GET", "/t/" + home + "/api", 307, ""},
+		{"GET", "/t/", 404, ""},
+		{"GET", "/t/" + home, 307, ""},
+		{"GET", "/t/" + strings.ToUpper(home) + "/", 404, ""},
+		{"GET", "/t/" + home + "/requests/not-one/code", 404, ""},
 	} {
 		a := r.send(call{method: tc.method, path: tc.path})
 		if a.StatusCode != tc.want || a.Header.Get("Allow") != tc.allow {
@@ -435,7 +445,7 @@ func TestBodiesAreBounded(t *testing.T) {
 	big := strings.Repeat("x", web.MaxBody)
 	r.want(r.send(call{method: "POST", path: "/t/" + home + "/api/v1/requests", body: `{"email":"` + big + `"}`}), 400)
 	a := r.send(call{method: "POST", path: "/t/" + home + "/request", body: form("step", "check", "send", "1", "right", "access", "email", ada, "details", big)})
-	if a.StatusCode >= 500 || a.StatusCode == 303 {
+	if a.StatusCode >= 500 || a.StatusCode == http.StatusSeeOther {
 		t.Errorf("a form that is too long: %d", a.StatusCode)
 	}
 	if ids, err := r.set.Cases.ByIdentifier(t.Context(), home, mustEmail(t, ada), 10); err != nil || len(ids) != 0 {
@@ -451,7 +461,7 @@ func TestOtherSitesCannotActForThePerson(t *testing.T) {
 	for name, h := range map[string]http.Header{
 		"cross-site": {"Sec-Fetch-Site": {"cross-site"}}, "another origin": {"Origin": {"https://evil.example.com"}}, "no origin": {"Origin": {"null"}},
 	} {
-		if a := r.send(call{method: "POST", path: page(c) + "/withdraw", cookie: token, body: form(), header: h}); a.StatusCode != 403 {
+		if a := r.send(call{method: "POST", path: page(c) + "/withdraw", cookie: token, body: form(), header: h}); a.StatusCode != http.StatusForbidden {
 			t.Errorf("%s: %d", name, a.StatusCode)
 		}
 	}

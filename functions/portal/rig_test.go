@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -112,9 +113,7 @@ func (r *rig) send(c call) answer {
 	r.t.Helper()
 	req := httptest.NewRequestWithContext(r.t.Context(), c.method, base+c.path, strings.NewReader(c.body))
 	req.RemoteAddr = "198.51.100.7:4711"
-	for k, v := range c.header {
-		req.Header[k] = v
-	}
+	maps.Copy(req.Header, c.header)
 	switch {
 	case c.body == "":
 	case strings.HasPrefix(c.body, "{"):
@@ -268,16 +267,6 @@ func (r *rig) download(c casefile.Case, token string) string {
 	var v struct{ URL string }
 	r.ok(json.Unmarshal([]byte(a.body), &v))
 	return strings.TrimPrefix(v.URL, base)
-}
-
-// entries counts the evidence of a case.
-func (r *rig) entries(c casefile.Case) (n int) {
-	r.t.Helper()
-	for _, err := range evidence.Read(r.t.Context(), r.table, c.Tenant, c.ID) {
-		r.ok(err)
-		n++
-	}
-	return n
 }
 
 // stored prints every row of the tables that a request may change, to see whether it did.

@@ -107,8 +107,10 @@ func TestMovingTheClock(t *testing.T) {
 		body string
 		want time.Time
 	}{
-		{`{"advance":"PT30M"}`, start.Add(30 * time.Minute)}, {`{"advance":"P1M"}`, start.Add(30 * time.Minute).AddDate(0, 1, 0)},
-		{`{"set":"2027-01-31T09:00:00+01:00"}`, time.Date(2027, 1, 31, 8, 0, 0, 0, time.UTC)}, {`{"advance":"PT0S"}`, time.Date(2027, 1, 31, 8, 0, 0, 0, time.UTC)},
+		{`{"advance":"PT30M"}`, start.Add(30 * time.Minute)},
+		{`{"advance":"P1M"}`, start.Add(30*time.Minute).AddDate(0, 1, 0)},
+		{`{"set":"2027-01-31T09:00:00+01:00"}`, time.Date(2027, 1, 31, 8, 0, 0, 0, time.UTC)},
+		{`{"advance":"PT0S"}`, time.Date(2027, 1, 31, 8, 0, 0, 0, time.UTC)},
 	} {
 		status, text := send(t, srv, "POST", "/dev/clock", "application/json", tc.body)
 		var v struct{ Now time.Time }
