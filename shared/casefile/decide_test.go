@@ -309,8 +309,10 @@ func TestMailIsClaimedThenSettledOnce(t *testing.T) {
 	r.ok(loser.SettleMail(m, mail.Unknown, fault.Unavailable, row))
 	r.change(c, func(f *casefile.File) { r.ok(f.SettleMail(m, mail.Sent, "", row)) })
 	r.want(r.cases.Commit(t.Context(), loser), fault.Conflict)
-	if there, err := r.cases.Pending(t.Context(), row); err != nil || there {
-		t.Errorf("the row of a settled mail is there: %t %v", there, err)
+	for _, left := range r.outbox(c) {
+		if left.N == row.N {
+			t.Error("the row of a settled mail is there")
+		}
 	}
 	ms, ls, err := r.cases.Letters(t.Context(), tenant, c.ID, 10)
 	r.ok(err)

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/habeas-dsar/habeas/shared/dsar"
 	"github.com/habeas-dsar/habeas/shared/fault"
 	"github.com/habeas-dsar/habeas/shared/keys"
 	"github.com/habeas-dsar/habeas/shared/mail"
@@ -60,36 +59,6 @@ func (s *Store) ByIdentifier(ctx context.Context, tenant string, i subject.Ident
 		ids = append(ids, it.SK)
 	}
 	return ids, nil
-}
-
-// Listing selects cases of one tenant.
-type Listing struct {
-	Tenant    string
-	Status    dsar.Status // required unless ByReceipt
-	ByReceipt bool        // newest first, over every status
-	DueBefore time.Time   // with Status
-	Limit     int
-	Cursor    string
-}
-
-// List returns case ids: by status in order of their due instant, or over all in order of receipt, newest first. The index
-// may lag; callers read the cases they show.
-func (s *Store) List(ctx context.Context, l Listing) (ids []string, next string, err error) {
-	q := table.Query{Table: table.Cases, Index: true, PK: ipkReceived(l.Tenant), Descending: true, Limit: l.Limit, Cursor: l.Cursor}
-	if !l.ByReceipt {
-		q.PK, q.Descending = ipkStatus(l.Tenant, l.Status), false
-		if !l.DueBefore.IsZero() {
-			q.To = stamp(l.DueBefore)
-		}
-	}
-	page, err := s.table.Query(ctx, q)
-	if err != nil {
-		return nil, "", fmt.Errorf("listing cases: %w", err)
-	}
-	for _, it := range page.Items {
-		ids = append(ids, caseOf(it.PK))
-	}
-	return ids, page.Next, nil
 }
 
 func caseOf(pk string) string { return pk[strings.LastIndexByte(pk, '#')+1:] }
@@ -179,18 +148,6 @@ func (s *Store) Outbox(ctx context.Context, shard uint32, limit int, cursor stri
 		rows = append(rows, r)
 	}
 	return rows, page.Next, nil
-}
-
-// Pending reports whether the row is still there (strongly consistent).
-func (s *Store) Pending(ctx context.Context, r OutboxRow) (bool, error) {
-	_, err := s.table.Get(ctx, r.Key())
-	if fault.Has(err, fault.NotFound) {
-		return false, nil
-	}
-	if err != nil {
-		return false, fmt.Errorf("reading outbox row: %w", err)
-	}
-	return true, nil
 }
 
 // Done removes an outbox row that was carried out. Idempotent.

@@ -278,11 +278,8 @@ func TestSignalIsPromisedOncePerCommit(t *testing.T) {
 	for range 2 {
 		r.ok(r.cases.Done(t.Context(), rows[2]))
 	}
-	if there, err := r.cases.Pending(t.Context(), rows[2]); err != nil || there {
-		t.Errorf("a row that was carried out is pending: %t %v", there, err)
-	}
-	if there, err := r.cases.Pending(t.Context(), rows[0]); err != nil || !there {
-		t.Errorf("a row that was not carried out is not pending: %t %v", there, err)
+	if left := r.outbox(c); len(left) != 2 || left[1].N != 2 {
+		t.Errorf("afterwards rows are %+v", left)
 	}
 }
 
@@ -290,9 +287,7 @@ func TestListsFollowTheCase(t *testing.T) {
 	r := newRig(t)
 	c := r.create()
 	listed := func(s dsar.Status) bool {
-		ids, _, err := r.cases.List(t.Context(), casefile.Listing{Tenant: tenant, Status: s})
-		r.ok(err)
-		return slices.Contains(ids, c.ID)
+		return slices.Contains(r.seek(casefile.Seek{Tenant: tenant, Status: s}), c.ID)
 	}
 	due := func() (at time.Time) {
 		at, err := r.cases.NextDue(t.Context(), time.Time{})
@@ -319,9 +314,8 @@ func TestListsFollowTheCase(t *testing.T) {
 	if d := cmp.Diff([]casefile.TaskRef{{CaseID: c.ID, TaskID: id}}, tasks()); d != "" {
 		t.Errorf("tasks for people (-want +got):\n%s", d)
 	}
-	ids, _, err := r.cases.List(t.Context(), casefile.Listing{Tenant: tenant, Status: dsar.InProgress, DueBefore: r.now.Add(time.Hour)})
-	if err != nil || len(ids) != 0 {
-		t.Errorf("due within the hour: %q %v", ids, err)
+	if ids := r.seek(casefile.Seek{Tenant: tenant, Status: dsar.InProgress, DueBefore: r.now.Add(time.Hour)}); len(ids) != 0 {
+		t.Errorf("due within the hour: %q", ids)
 	}
 	r.change(c, func(f *casefile.File) {
 		r.ok(f.Case.Become(dsar.Withdrawn))
@@ -330,8 +324,53 @@ func TestListsFollowTheCase(t *testing.T) {
 	if listed(dsar.InProgress) || !listed(dsar.Withdrawn) || !due().IsZero() || len(tasks()) != 0 {
 		t.Errorf("closed: in progress %t, withdrawn %t, due %s, tasks %v", listed(dsar.InProgress), listed(dsar.Withdrawn), due(), tasks())
 	}
-	if ids, _, err := r.cases.List(t.Context(), casefile.Listing{Tenant: tenant, ByReceipt: true}); err != nil || !slices.Equal(ids, []string{c.ID}) {
-		t.Errorf("by receipt: %q %v", ids, err)
+	if ids := r.seek(casefile.Seek{Tenant: tenant, Descending: true}); !slices.Equal(ids, []string{c.ID}) {
+		t.Errorf("by receipt: %q", ids)
+	}
+}
+
+// seek lists all cases of a list, in pages of two.
+func (r *rig) seek(k casefile.Seek) []string {
+	r.t.Helper()
+	var ids []string
+	for k.Limit = 2; ; {
+		page, err := r.cases.Seek(r.t.Context(), k)
+		r.ok(err)
+		for _, l := range page {
+			ids, k.After = append(ids, l.CaseID), l.Position
+		}
+		if len(page) < k.Limit {
+			return ids
+		}
+	}
+}
+
+func TestListsArePagedInOrder(t *testing.T) {
+	r := newRig(t)
+	var want []string
+	for n := range 7 {
+		r.now = r.now.Add(time.Minute)
+		c := r.create()
+		r.change(c, func(f *casefile.File) { f.Case.Due.At = r.now.Add(time.Duration(10-n) * 24 * time.Hour) })
+		want = append(want, c.ID)
+	}
+	if got := r.seek(casefile.Seek{Tenant: tenant}); !slices.Equal(got, want) {
+		t.Errorf("by receipt: %q", got)
+	}
+	byDue := slices.Clone(want)
+	slices.Reverse(byDue) // the last received is due first
+	if got := r.seek(casefile.Seek{Tenant: tenant, Status: dsar.Received}); !slices.Equal(got, byDue) {
+		t.Errorf("by due instant: %q", got)
+	}
+	if got := r.seek(casefile.Seek{Tenant: tenant, Status: dsar.Received, Descending: true}); !slices.Equal(got, want) {
+		t.Errorf("by due instant, the last first: %q", got)
+	}
+	slices.Reverse(want)
+	if got := r.seek(casefile.Seek{Tenant: tenant, Descending: true}); !slices.Equal(got, want) {
+		t.Errorf("the newest first: %q", got)
+	}
+	if got := r.seek(casefile.Seek{Tenant: "birch"}); len(got) != 0 {
+		t.Errorf("another tenant sees %q", got)
 	}
 }
 
