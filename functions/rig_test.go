@@ -61,6 +61,7 @@ type rig struct {
 	now     time.Time
 	table   *sqlitetable.Store
 	set     *functions.Set
+	access  *listed
 	engine  *engine
 	mail    *sender
 	system  *memory.System
@@ -86,8 +87,9 @@ func newRig(t testing.TB, edit ...func(*functions.Ports)) *rig {
 	box, err := fileoutbox.Open(filepath.Join(dir, "outbox"))
 	r.ok(err)
 	r.mail = &sender{Sender: box, box: box, seen: map[string]int{}}
+	r.access = &listed{Store: r.table, t: t, mu: &sync.Mutex{}, used: map[string]bool{}}
 	r.ports = functions.Ports{
-		Table: r.table, Keeper: keeper, Blobs: objects, Mail: r.mail, Workflow: r.engine, Connectors: []connector.Factory{memory.Factory(r.system)},
+		Table: r.access, Keeper: keeper, Blobs: objects, Mail: r.mail, Workflow: r.engine, Connectors: []connector.Factory{memory.Factory(r.system)},
 		Secret: func(string) (redact.Text, error) { return redact.Text{}, nil }, Now: now,
 		Sleep: func(context.Context, time.Duration) error { return nil }, Poke: r.poke,
 		Publish: func(_ context.Context, e events.Event) { r.events = append(r.events, e) },
