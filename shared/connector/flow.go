@@ -18,6 +18,44 @@ type Progress struct {
 	Cursor      Cursor
 	Finished    bool
 	Collections []CollectionResult // counts of this call only; the engine adds the calls up
+	// Wait is how long the system needs before the cursor leads any further, for systems that prepare an answer. The cursor may
+	// then be the one the call came with. 0 = go on at once.
+	Wait time.Duration
+	// Callback says that the system tells CallbackURL when it is ready; Wait is then how long to wait for that at most.
+	Callback bool
+}
+
+// Pending is the error of an Apply step whose system took the change and carries it out later. The effects that come with it
+// are those of the changes before the ones it is about. The engine asks the connector's Resumer, with the same job.
+type Pending struct {
+	Job      string        // names the work in the system's terms; at most 1 KiB, no personal data
+	Wait     time.Duration // how long to leave the system alone, or to wait for its callback at most
+	Callback bool          // the system tells CallbackURL when it is done
+}
+
+// Error implements error.
+func (*Pending) Error() string { return "the system carries the change out later" }
+
+// Resumer is implemented by connectors whose Apply steps may return a Pending.
+type Resumer interface {
+	// Resume asks what became of a job. batch is what the Apply step of the right was called with, without the changes whose
+	// effects it gave. It returns their effects, or the same Pending again. A job that the system does not know any more is
+	// fault.NotFound: the batch is then applied anew.
+	Resume(ctx context.Context, right Right, job string, batch []Change) ([]Effect, error)
+}
+
+type callbackKey struct{}
+
+// WithCallback returns a context whose calls may ask the system to report at url when it is done.
+func WithCallback(ctx context.Context, url string) context.Context {
+	return context.WithValue(ctx, callbackKey{}, url)
+}
+
+// CallbackURL returns where the system may report that it is done, or "". The URL is a bearer secret of one task: whoever has
+// it can make Habeas ask the system again, and nothing else. It goes to the system alone.
+func CallbackURL(ctx context.Context) string {
+	url, _ := ctx.Value(callbackKey{}).(string)
+	return url
 }
 
 // CollectionResult says what became of one collection. It holds no personal data.

@@ -109,6 +109,9 @@ func (t *task) paused(ctx context.Context, sp spoolSaver, failure error) (Turn, 
 	if failure != nil {
 		return t.failed(failure)
 	}
+	if t.pause > 0 {
+		return t.later(t.pause, t.callback), nil
+	}
 	return Turn{Status: More, State: t.st.write(), Collections: t.st.Collections}, nil
 }
 
@@ -137,7 +140,7 @@ func (t *task) took(p connector.Progress, err error, arrived map[string]int) err
 		return bySystem(errors.Join(fault.New(fault.Internal, "the connector answered neither finished nor with a cursor"), err))
 	case len(p.Cursor) > 4096:
 		return bySystem(fault.New(fault.Internal, "the connector's cursor is too long"))
-	case !p.Finished && err == nil && p.Cursor == t.st.Cursor:
+	case !p.Finished && err == nil && p.Cursor == t.st.Cursor && p.Wait <= 0:
 		return bySystem(fault.New(fault.Internal, "the connector's cursor does not move"))
 	}
 	if t.st.Since.IsZero() {
@@ -149,6 +152,7 @@ func (t *task) took(p connector.Progress, err error, arrived map[string]int) err
 	}
 	t.stamp(all)
 	t.st.Collections, t.st.Cursor = all, p.Cursor
+	t.pause, t.callback = p.Wait, p.Callback
 	if err == nil {
 		t.st.Waits = 0
 	}

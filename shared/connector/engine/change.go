@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -154,7 +155,7 @@ func (t *task) growthLimit() int {
 
 // apply walks the list from the first line that is not settled.
 func (t *task) apply(ctx context.Context, s steps) (Turn, error) {
-	b := batcher{limit: t.limits.BatchChange, do: func(batch []connector.Change) (string, error) { return t.applyBatch(ctx, s, batch) }}
+	b := batcher{limit: t.limits.BatchChange, first: t.st.JobLines, do: func(batch []connector.Change) (string, error) { return t.applyBatch(ctx, s, batch) }}
 	stopped, err := t.walkList(ctx, t.st.List, &b)
 	if err != nil {
 		return Turn{}, err
@@ -179,11 +180,7 @@ func (t *task) applyBatch(ctx context.Context, s steps, batch []connector.Change
 		if held, err := t.batchHeld(ctx, batch); held || err != nil {
 			return "a legal hold was placed after the plan was approved", err
 		}
-		var effects []connector.Effect
-		err := t.request(ctx, func(ctx context.Context) (err error) {
-			effects, err = s.apply(ctx, batch)
-			return err
-		})
+		effects, err := t.act(ctx, s, batch)
 		if len(effects) > len(batch) || (err == nil && len(effects) != len(batch)) {
 			return "", bySystem(fault.New(fault.Internal, "the connector did not say what became of every change"))
 		}
@@ -210,6 +207,33 @@ func (t *task) applyBatch(ctx context.Context, s steps, batch []connector.Change
 		return budgetUsed, nil
 	}
 	return "", nil
+}
+
+// maxJob bounds what a connector may remember of a job.
+const maxJob = 1024
+
+// act carries out a batch, or asks what became of the job that does.
+func (t *task) act(ctx context.Context, s steps, batch []connector.Change) (effects []connector.Effect, err error) {
+	resumer, _ := t.ins.Connector.(connector.Resumer)
+	err = t.request(ctx, func(ctx context.Context) (err error) {
+		if t.st.Job != "" && resumer != nil {
+			if effects, err = resumer.Resume(ctx, s.right, t.st.Job, batch); !fault.Has(err, fault.NotFound) {
+				return err
+			}
+		}
+		effects, err = s.apply(ctx, batch)
+		return err
+	})
+	pending, ok := errors.AsType[*connector.Pending](err)
+	switch {
+	case ok && (resumer == nil || pending.Job == "" || len(pending.Job) > maxJob || len(effects) >= len(batch)):
+		return nil, fault.New(fault.Internal, "the connector cannot say what became of a change that it left to the system")
+	case ok:
+		t.st.Job, t.st.JobLines = pending.Job, len(batch)-len(effects)
+	case err == nil:
+		t.st.Job, t.st.JobLines = "", 0
+	}
+	return effects, err
 }
 
 // batchHeld asks before each destructive batch, whatever was true when the plan was made.
@@ -286,12 +310,13 @@ const budgetUsed = "budget"
 // batcher collects lines of one collection and action.
 type batcher struct {
 	limit   int
+	first   int // size of the first batch, when a job is under way for it; otherwise 0
 	pending []connector.Change
 	do      func([]connector.Change) (string, error)
 }
 
 func (b *batcher) put(c connector.Change) (string, error) {
-	if n := len(b.pending); n > 0 && (n == b.limit || b.pending[0].Collection != c.Collection || b.pending[0].Action != c.Action) {
+	if n := len(b.pending); n > 0 && (n == b.limit || n == b.first || b.pending[0].Collection != c.Collection || b.pending[0].Action != c.Action) {
 		if stop, err := b.flush(); stop != "" || err != nil {
 			return stop, err
 		}
@@ -305,7 +330,7 @@ func (b *batcher) flush() (string, error) {
 		return "", nil
 	}
 	stop, err := b.do(b.pending)
-	b.pending = b.pending[:0]
+	b.pending, b.first = b.pending[:0], 0
 	return stop, err
 }
 

@@ -66,6 +66,8 @@ type Instruction struct {
 	GrowthLimit int
 	// State is Turn.State of the turn before; empty for the first.
 	State State
+	// Callback is where the system may report that it is done; see connector.CallbackURL. Empty = it cannot.
+	Callback string
 }
 
 // Correction asks for a value in every field that Field names.
@@ -85,14 +87,14 @@ const (
 	Finished Status = "finished" // settled; Outcome is final
 	More     Status = "more"     // run the next turn at once
 	Waiting  Status = "waiting"  // run the next turn after WaitSeconds
-	System   Status = "system"   // the system answers later, by callback
+	System   Status = "system"   // the system answers later, by callback; ask it anyway after WaitSeconds
 	Person   Status = "person"   // a person must decide; Reason says what
 )
 
 // Turn is the answer of one turn. Everything but Identifiers may be stored and logged.
 type Turn struct {
 	Status      Status
-	WaitSeconds int // 1..900 for Waiting, otherwise 0
+	WaitSeconds int // 1..900 for Waiting, 1..86,400 for System, otherwise 0
 	State       State
 	// Outcome of the task; valid when Status is Finished, and for Person when it is known (ambiguous, not_done).
 	Outcome dsar.Outcome

@@ -55,9 +55,15 @@ func (e *Engine) Turn(ctx context.Context, ins Instruction) (Turn, error) {
 	if err != nil {
 		return Turn{}, err
 	}
+	if ins.Callback != "" {
+		ctx = connector.WithCallback(ctx, ins.Callback)
+	}
 	turn, err := t.run(ctx)
 	if err == nil {
 		return turn, nil
+	}
+	if pending, ok := errors.AsType[*connector.Pending](err); ok && ctx.Err() == nil {
+		return t.later(pending.Wait, pending.Callback), nil
 	}
 	var failed *systemFailure
 	if ctx.Err() != nil || !errors.As(err, &failed) {
@@ -74,6 +80,9 @@ type task struct {
 	limits connector.Limits
 	st     state
 	start  time.Time
+	// what the last call said of the system's readiness
+	pause    time.Duration
+	callback bool
 }
 
 var segment = regexp.MustCompile(`^[A-Za-z0-9._-]{1,128}$`)
@@ -131,6 +140,8 @@ type state struct {
 	List        PlanRef                      `json:"list,omitzero"`        // what is being applied
 	Line        int                          `json:"line,omitempty"`       // lines of the list that are settled
 	Recovered   int                          `json:"recovered,omitempty"`
+	Job         string                       `json:"job,omitempty"` // the system is carrying out JobLines lines from Line on
+	JobLines    int                          `json:"jobLines,omitempty"`
 	Open        int                          `json:"open,omitempty"` // verify: records not in their end state
 	Collections []connector.CollectionResult `json:"collections,omitempty"`
 }
@@ -180,8 +191,9 @@ func bySystem(err error) error {
 
 // Waits between turns while a system is throttled or unavailable.
 const (
-	firstWait = 5
-	maxWait   = 900
+	firstWait   = 5
+	maxWait     = 900
+	maxCallback = 86_400 // a system that reports by itself is asked anyway after a day
 )
 
 // failed turns a failure of the system into a wait or a question to a person. State and progress are those at hand.
@@ -201,6 +213,18 @@ func (t *task) failed(err error) (Turn, error) {
 	t.st.Waits++
 	turn.State = t.st.write()
 	return turn, nil
+}
+
+// later ends a turn because the system needs time, which is no failure.
+func (t *task) later(wait time.Duration, callback bool) Turn {
+	turn := Turn{Status: Waiting, Collections: t.st.Collections, Leftover: t.st.Spooled || t.st.Leftover, Reason: "the system is still working on it"}
+	most := maxWait
+	if callback && t.ins.Callback != "" {
+		turn.Status, most = System, maxCallback
+	}
+	turn.WaitSeconds = min(max(int((wait+time.Second-1)/time.Second), 1), most)
+	turn.State = t.st.write()
+	return turn
 }
 
 func reasons(c fault.Class) string {
