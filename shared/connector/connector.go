@@ -58,6 +58,9 @@ type Descriptor struct {
 	BackupHorizon    time.Duration   // how long the system's own backups keep what was erased; 0 = none are made
 	SettingsSchema   json.RawMessage // JSON Schema (2020-12) of the settings, without secrets
 	HasCollections   bool            // whether it needs a Dataset
+	// ByPerson says that no machine acts on the system: its owner is asked by mail and answers through a task link. Such a
+	// connector serves no right, and searching it is fault.Invalid; the workflow opens a task for the owner instead.
+	ByPerson bool
 }
 
 // Supports reports whether the right is listed.
@@ -153,6 +156,7 @@ type Factory struct {
 	SettingsSchema json.RawMessage // JSON Schema (2020-12); validated before Open
 	SecretNames    []string        // names a system of the kind must or may give secrets for
 	HasCollections bool            // whether OpenInput.Dataset is required
+	ByPerson       bool            // see Descriptor.ByPerson
 	// Open makes a connector without reaching the system further than needed to learn what the data map leaves open (types,
 	// keys). Wrong settings or a data map the system cannot serve are fault.Misconfigured and name what is wrong.
 	Open func(ctx context.Context, in OpenInput) (Connector, error)

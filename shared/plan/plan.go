@@ -44,7 +44,8 @@ type By string
 // Who carries it out.
 const (
 	Machine By = "machine"
-	Person  By = "person"
+	Person  By = "person" // somebody of the privacy team
+	Owner   By = "owner"  // whoever is responsible for the system, through a task link
 )
 
 // DefaultGrowthLimit is how much a planned list may have grown when it is carried out: 5 %, at least MinGrowth rows.

@@ -74,6 +74,7 @@ type System struct {
 	// What registration found out by opening it.
 	Identifiers []subject.Kind `json:"identifiers,omitempty"` // kinds it can be searched by
 	Collections []string       `json:"collections,omitempty"`
+	ByPerson    bool           `json:"byPerson,omitempty"` // its owner acts, see connector.Descriptor
 	CheckedAt   time.Time      `json:"checkedAt,omitzero"`
 	Problem     string         `json:"problem,omitempty"` // empty when the last check was well
 

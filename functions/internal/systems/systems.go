@@ -302,7 +302,7 @@ func (p *Pool) probe(ctx context.Context, sys registry.System) (registry.System,
 	}
 	defer func() { _ = c.Close() }() // it served this check alone
 	desc := c.Describe()
-	sys.Identifiers, sys.Collections = desc.Identifiers, nil
+	sys.Identifiers, sys.Collections, sys.ByPerson = desc.Identifiers, nil, desc.ByPerson
 	if d != nil {
 		for _, col := range d.Collections {
 			sys.Collections = append(sys.Collections, col.Name)
