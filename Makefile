@@ -68,13 +68,14 @@ $(TOOLS)/node_modules/axe-core/axe.min.js: Makefile $(TOOLS)/system
 	npm install --prefix $(TOOLS) --no-save --no-package-lock --no-audit --no-fund $(AXE)
 	touch $@
 
-# A browser, a C compiler and npm come from Debian: installed when this runs as root and they are missing.
+# A browser, a C compiler, npm and PostgreSQL come from Debian: installed when this runs as root and they are missing.
 $(TOOLS)/system: Makefile
 	@mkdir -p $(TOOLS)
 	@missing=(); \
 	command -v chromium >/dev/null || missing+=(chromium); \
 	command -v gcc >/dev/null || missing+=(gcc libc6-dev); \
 	command -v npm >/dev/null || missing+=(npm); \
+	command -v initdb >/dev/null || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || missing+=(postgresql); \
 	if (($${#missing[@]})); then \
 		if [[ $$(id -u) != 0 ]] || ! command -v apt-get >/dev/null; then \
 			echo "please install: $${missing[*]}" >&2; exit 1; \
