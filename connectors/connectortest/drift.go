@@ -5,6 +5,7 @@ import (
 
 	"github.com/habeas-dsar/habeas/shared/connector"
 	"github.com/habeas-dsar/habeas/shared/connector/engine"
+	"github.com/habeas-dsar/habeas/shared/redact"
 )
 
 func driftCases() []Case {
@@ -108,9 +109,7 @@ func changesOwner(r *rig) {
 func holdInPlan(r *rig) {
 	one := person{n: 1}
 	r.seed(town(r, one, person{n: 2}))
-	r.held = func(q engine.HoldQuery) (bool, error) {
-		return len(q.Keys) == 1 && q.Keys[0].Reveal() == "matter-1", nil
-	}
+	r.gate = holding(engine.Hold{Collection: "customer", Keys: []redact.Text{redact.NewText("matter-1")}})
 	before := r.state()
 	plan := r.plan(connector.Erasure, one)
 	found := false
@@ -129,13 +128,17 @@ func holdInPlan(r *rig) {
 	r.changedTo(before, want)
 }
 
+func holding(h ...engine.Hold) func() engine.Gate {
+	return func() engine.Gate { return engine.Gate{Holds: h} }
+}
+
 func holdAfterApproval(r *rig) {
 	one := person{n: 1}
 	r.seed(town(r, one, person{n: 2}))
 	plan := r.plan(connector.Erasure, one)
-	r.held = func(q engine.HoldQuery) (bool, error) { return len(q.Keys) > 0, nil }
+	r.gate = holding(engine.Hold{Keys: []redact.Text{redact.NewText("matter-1")}})
 	r.drifts(one, plan)
-	r.held = func(q engine.HoldQuery) (bool, error) { return len(q.Keys) == 0, nil } // on the whole case
+	r.gate = holding(engine.Hold{}) // on everything
 	r.drifts(one, plan)
 }
 
@@ -145,11 +148,11 @@ func holdBetweenBatches(r *rig) {
 	plan := r.plan(connector.Erasure, one)
 	before := r.state()
 	asked := 0
-	r.held = func(q engine.HoldQuery) (bool, error) {
-		if len(q.Keys) == 0 {
-			asked++
+	r.gate = func() engine.Gate {
+		if asked++; asked > 3 { // planning asks once
+			return engine.Gate{Holds: []engine.Hold{{}}}
 		}
-		return asked > 2, nil
+		return engine.Gate{}
 	}
 	t := r.erase(one, plan)
 	if t.Status != engine.Person {
@@ -159,7 +162,7 @@ func holdBetweenBatches(r *rig) {
 	if len(after) >= len(before) || len(after) <= len(before)-len(r.owned(one)) {
 		r.Errorf("%d of %d records are there after a hold between batches", len(after), len(before))
 	}
-	r.held = nil
+	r.gate = nil
 	ins := r.instruct(erase, one)
 	ins.Plan = plan.Plan
 	r.wants(r.done(ins), connector.Erased)

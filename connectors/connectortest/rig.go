@@ -26,8 +26,8 @@ type rig struct {
 	conn  connector.Connector
 	world World
 	tasks int
-	held  func(engine.HoldQuery) (bool, error)
-	turns []engine.Turn // every turn of the case, for the canary
+	gate  func() engine.Gate // nil = open, no holds
+	turns []engine.Turn      // every turn of the case, for the canary
 }
 
 func newRig(tb testing.TB, h Harness) *rig {
@@ -40,12 +40,6 @@ func newRig(tb testing.TB, h Harness) *rig {
 func (r *rig) engine(change func(*engine.Config)) {
 	r.Helper()
 	r.kit = enginetest.New(r, func(cfg *engine.Config) {
-		cfg.Held = func(_ context.Context, q engine.HoldQuery) (bool, error) {
-			if r.held == nil {
-				return false, nil
-			}
-			return r.held(q)
-		}
 		if change != nil {
 			change(cfg)
 		}
@@ -68,6 +62,12 @@ func (r *rig) instruct(action engineAction, p person) engine.Instruction {
 		Tenant: "acme", CaseID: "case-1", TaskID: fmt.Sprintf("task-%d", r.tasks), System: "target", Action: action,
 		Connector: r.conn, Dataset: r.world.Dataset, Keys: r.kit.Keys, Proven: []subject.Identifier{p.identifier(r)},
 		Found: []subject.Identifier{identifier(r, subject.CustomerID, fmt.Sprint(p.id()))},
+		Gate: func(context.Context) (engine.Gate, error) {
+			if r.gate == nil {
+				return engine.Gate{}, nil
+			}
+			return r.gate(), nil
+		},
 	}
 }
 

@@ -96,13 +96,11 @@ func endsWhileErasing(r *rig) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	batches := 0
-	r.held = func(q engine.HoldQuery) (bool, error) {
-		if len(q.Keys) == 0 {
-			if batches++; batches == 2 {
-				cancel()
-			}
+	r.gate = func() engine.Gate {
+		if batches++; batches == 3 { // planning asks once
+			cancel()
 		}
-		return false, nil
+		return engine.Gate{}
 	}
 	ins := r.instruct(erase, one)
 	ins.Plan = plan.Plan
@@ -120,7 +118,7 @@ func endsWhileErasing(r *rig) {
 	if largest := 3; gone > largest { // order items and tickets are the largest batches, three records each
 		r.Errorf("%d records are gone though the context ended before the second batch", gone)
 	}
-	r.held = nil
+	r.gate = nil
 	ins = r.instruct(erase, one)
 	ins.Plan = plan.Plan
 	r.wants(r.done(ins), connector.Erased)

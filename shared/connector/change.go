@@ -39,7 +39,9 @@ type Change struct {
 	// Via is why the record is this person's: fields and the values they had when the plan was made. A record that no longer
 	// has them belongs to somebody else and is not touched. A field that stands here twice may hold either value (the plan
 	// itself is going to change it). Empty for records that only a key leads to.
-	Via     []Field
+	Via []Field
+	// Before is what the fields of a set hold now, for the proof of a correction. Nothing acts on it.
+	Before  []Field
 	HoldKey Value           // value of the collection's hold_key field; null when there is none
 	Because RetainedBecause // for keep
 	Reason  string          // for keep: the data map's words; no record value

@@ -163,6 +163,8 @@ func (t *task) apply(ctx context.Context, s steps) (Turn, error) {
 	switch {
 	case stopped == budgetUsed:
 		return t.paused(ctx, nil, nil)
+	case stopped == gateClosed:
+		return t.partial(ctx, s)
 	case stopped != "":
 		return t.drifted(stopped), nil
 	}
@@ -177,8 +179,14 @@ func (t *task) apply(ctx context.Context, s steps) (Turn, error) {
 // applyBatch carries out one batch and settles its lines in the state. A reason stops the walk.
 func (t *task) applyBatch(ctx context.Context, s steps, batch []connector.Change) (string, error) {
 	if batch[0].Action != connector.ActKeep {
-		if held, err := t.batchHeld(ctx, batch); held || err != nil {
-			return "a legal hold was placed after the plan was approved", err
+		gate, err := t.gate(ctx)
+		switch {
+		case err != nil:
+			return "", err
+		case gate.Stop:
+			return gateClosed, nil
+		case slices.ContainsFunc(batch, func(c connector.Change) bool { return held(gate.Holds, &c) }):
+			return "a legal hold was placed after the plan was approved", nil
 		}
 		effects, err := t.act(ctx, s, batch)
 		if len(effects) > len(batch) || (err == nil && len(effects) != len(batch)) {
@@ -236,23 +244,6 @@ func (t *task) act(ctx context.Context, s steps, batch []connector.Change) (effe
 	return effects, err
 }
 
-// batchHeld asks before each destructive batch, whatever was true when the plan was made.
-func (t *task) batchHeld(ctx context.Context, batch []connector.Change) (bool, error) {
-	if held, err := t.heldBy(ctx, "", nil); held || err != nil {
-		return held, err
-	}
-	var values []connector.Value
-	for _, c := range batch {
-		if !c.HoldKey.IsEmpty() {
-			values = append(values, c.HoldKey)
-		}
-	}
-	if len(values) == 0 {
-		return false, nil
-	}
-	return t.heldBy(ctx, batch[0].Collection, values)
-}
-
 // settle writes the results of a change that is through: what the list did, and what planning said of the collections that
 // are not in the list.
 func (t *task) settle(s steps) error {
@@ -304,8 +295,39 @@ func (t *task) concerned(s steps) (func(collection string) bool, error) {
 	}, nil
 }
 
-// budgetUsed is not a drift: the next turn goes on.
-const budgetUsed = "budget"
+// What stops a walk without being a drift: the next turn goes on; or no turn does.
+const (
+	budgetUsed = "budget"
+	gateClosed = "stop"
+)
+
+// partial settles a change that was stopped between two batches: it says what was done and what was not. The same state can
+// be gone on with later.
+func (t *task) partial(ctx context.Context, s steps) (Turn, error) {
+	at := 0
+	var list []connector.CollectionResult
+	for line, err := range t.readList(ctx, t.st.List) {
+		if err != nil {
+			return Turn{}, err
+		}
+		c, err := readLine(line)
+		if err != nil {
+			return Turn{}, err
+		}
+		r := connector.CollectionResult{Collection: c.Collection, Outcome: s.done, Records: 1}
+		switch at++; {
+		case c.Action == connector.ActKeep:
+			r.Outcome, r.Because, r.Note = dsar.Retained, c.Because, c.Reason
+		case at > t.st.Line:
+			r.Outcome = dsar.NotDone
+		}
+		list = merge(list, []connector.CollectionResult{r})
+	}
+	t.stamp(list)
+	turn, err := t.finishedAs(dsar.NotDone, t.ins.Plan)
+	turn.Collections, turn.Plan, turn.Reason = list, t.st.List, "stopped between two batches"
+	return turn, err
+}
 
 // batcher collects lines of one collection and action.
 type batcher struct {

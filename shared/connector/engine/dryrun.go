@@ -97,7 +97,11 @@ func (t *task) retainedOf(ref PlanRef) {
 
 // planStep runs one call of the planning step into the set planned. done is false when turn is the answer.
 func (t *task) planStep(ctx context.Context, s steps, sp *spool.Spool) (turn Turn, done bool, err error) {
-	sink := &changeSink{t: t, sp: sp, held: map[connector.Value]bool{}}
+	gate, err := t.gate(ctx)
+	if err != nil {
+		return Turn{}, false, err
+	}
+	sink := &changeSink{t: t, sp: sp, holds: gate.Holds}
 	call := t.call(sp, nil, sink)
 	if s.right == dsar.Correction {
 		if call.Corrections, err = t.corrections(); err != nil {
@@ -126,7 +130,7 @@ func (t *task) planStep(ctx context.Context, s steps, sp *spool.Spool) (turn Tur
 type changeSink struct {
 	t     *task
 	sp    connector.Spool
-	held  map[connector.Value]bool
+	holds []Hold
 	taken int
 	buf   []byte
 	err   error
@@ -137,14 +141,11 @@ func (s *changeSink) Put(ctx context.Context, c connector.Change) error {
 	if err := complete(&c); err != nil {
 		return err
 	}
-	if c.Action != connector.ActKeep && !c.HoldKey.IsEmpty() && s.t.e.cfg.Held != nil {
-		held, err := s.underHold(ctx, &c)
-		if err != nil {
-			s.err = err
-			return err
-		}
-		if held {
-			c.Action, c.Fields, c.Because, c.Reason = connector.ActKeep, nil, connector.BecauseHold, "a legal hold"
+	if c.Action != connector.ActKeep {
+		if held(s.holds, &c) {
+			retain(&c, connector.BecauseHold, "a legal hold")
+		} else if x, ok := s.t.exempt(c.Collection); ok {
+			retain(&c, connector.BecauseExemption, x.Reason)
 		}
 	}
 	s.taken++
@@ -164,34 +165,55 @@ func complete(c *connector.Change) error {
 	return nil
 }
 
-func (s *changeSink) underHold(ctx context.Context, c *connector.Change) (bool, error) {
-	if held, asked := s.held[c.HoldKey]; asked {
-		return held, nil
+// retain turns a change into a record that stays.
+func retain(c *connector.Change, because connector.RetainedBecause, reason string) {
+	c.Action, c.Fields, c.Before, c.Because, c.Reason = connector.ActKeep, nil, nil, because, reason
+}
+
+// exempt returns the exemption that covers a collection.
+func (t *task) exempt(collection string) (Exemption, bool) {
+	for _, x := range t.ins.Exempt {
+		if x.Collection == "" || x.Collection == collection {
+			return x, true
+		}
 	}
-	held, err := s.t.heldBy(ctx, c.Collection, []connector.Value{c.HoldKey})
-	if err == nil && len(s.held) < 10_000 {
-		s.held[c.HoldKey] = held
-	}
-	return held, err
+	return Exemption{}, false
 }
 
 // Full implements connector.Sink.
 func (s *changeSink) Full() bool { return s.taken >= s.t.e.cfg.TurnRecords || s.t.late() }
 
-// heldBy asks whether a hold covers the values, or the case when there are none.
-func (t *task) heldBy(ctx context.Context, collection string, values []connector.Value) (bool, error) {
-	if t.e.cfg.Held == nil {
-		return false, nil
+// gate asks what holds right now.
+func (t *task) gate(ctx context.Context) (Gate, error) {
+	if t.ins.Gate == nil {
+		return Gate{}, nil
 	}
-	q := HoldQuery{Tenant: t.ins.Tenant, CaseID: t.ins.CaseID, System: t.ins.System, Collection: collection}
-	for _, v := range values {
-		q.Keys = append(q.Keys, redact.NewText(v.RevealText()))
-	}
-	held, err := t.e.cfg.Held(ctx, q)
+	g, err := t.ins.Gate(ctx)
 	if err != nil {
-		return false, fmt.Errorf("asking for legal holds: %w", err)
+		return Gate{}, fmt.Errorf("asking whether a change may go on: %w", err)
 	}
-	return held, nil
+	return g, nil
+}
+
+// held reports whether one of the holds covers the record of a change.
+func held(holds []Hold, c *connector.Change) bool {
+	for _, h := range holds {
+		if h.Collection != "" && h.Collection != c.Collection {
+			continue
+		}
+		if len(h.Keys) == 0 {
+			return true
+		}
+		by := c.HoldKey
+		if by.IsEmpty() && len(c.Key) == 1 {
+			by = c.Key[0]
+		}
+		text := redact.NewText(by.RevealText())
+		if slices.Contains(h.Keys, text) {
+			return true
+		}
+	}
+	return false
 }
 
 // corrections says which fields the words of the request mean.

@@ -24,10 +24,7 @@ type Config struct {
 	Blobs blobs.Store
 	Now   func() time.Time
 	// Sleep waits d or until ctx ends, whose error it then returns.
-	Sleep func(ctx context.Context, d time.Duration) error
-	// Held reports whether a legal hold covers any of the records. nil = there are no holds.
-	Held func(ctx context.Context, q HoldQuery) (bool, error)
-
+	Sleep       func(ctx context.Context, d time.Duration) error
 	TurnTime    time.Duration // a turn asks connectors to stop after it; default 30 s
 	TurnRecords int           // or after so many records; default 500,000
 	TurnBytes   int64         // or after so many bytes of records; default 256 MiB
@@ -36,11 +33,24 @@ type Config struct {
 	GrowthLimit int           // per cent of the approved records that may come on top; default 5, see Instruction
 }
 
-// HoldQuery asks about legal holds. Keys are the values of the hold_key fields of the records about to change; empty asks
-// about the case as a whole.
-type HoldQuery struct {
-	Tenant, CaseID, System, Collection string
-	Keys                               []redact.Text
+// Hold is a legal hold that concerns the person and the system of a task.
+type Hold struct {
+	ID         string
+	Collection string // empty = every collection
+	// Keys are values of the collection's hold_key field or, where it has none, of its key. Empty = every record.
+	Keys []redact.Text
+}
+
+// Gate says what holds right now.
+type Gate struct {
+	Stop  bool // the case was withdrawn, paused or taken over: no further batch
+	Holds []Hold
+}
+
+// Exemption keeps the records of a collection out of a change, for a reason that people may read.
+type Exemption struct {
+	Collection string // empty = every collection of the system
+	Reason     string // with its citation
 }
 
 // Instruction is one authorised task: who, where, what. Identity, exemptions and approval were decided before.
@@ -64,6 +74,10 @@ type Instruction struct {
 	Plan PlanRef
 	// GrowthLimit is the approved growth in per cent; 0 = the engine's. At least 20 records may always come on top.
 	GrowthLimit int
+	// Exempt is what the law lets stay as it is. It must be the same for the dry run and everything that follows from it.
+	Exempt []Exemption
+	// Gate is asked before planning and before each batch of changes, whatever was true before. nil = open, no holds.
+	Gate func(ctx context.Context) (Gate, error)
 	// State is Turn.State of the turn before; empty for the first.
 	State State
 	// Callback is where the system may report that it is done; see connector.CallbackURL. Empty = it cannot.
@@ -135,6 +149,10 @@ type PlanCount struct {
 	Records    int                       `json:"records"`
 	Because    connector.RetainedBecause `json:"because,omitempty"` // for keep
 	Reason     string                    `json:"reason,omitempty"`  // for keep
+	// For set: salted digests over the values that were replaced and those that replaced them, lower-case hex SHA-256. Whoever
+	// has the list can prove both; nobody else learns anything.
+	Before string `json:"before,omitempty"`
+	After  string `json:"after,omitempty"`
 }
 
 // PartRef names one sealed object of records and says what is in it. It is no personal data.

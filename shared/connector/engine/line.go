@@ -22,13 +22,13 @@ func recordID(dst []byte, c *connector.Change) []byte {
 	return connector.AppendKey(dst, c.Key)
 }
 
-const lineTail = 5 // values behind the identifying four
+const lineTail = 6 // values behind the identifying four
 
 // appendLine appends the whole line.
 func appendLine(dst []byte, c *connector.Change) []byte {
 	return connector.AppendKey(lineID(dst, c), []connector.Value{
 		connector.Bytes(appendFields(nil, c.Fields)), connector.Bytes(appendFields(nil, c.Via)),
-		c.HoldKey, connector.Text(string(c.Because)), connector.Text(c.Reason),
+		c.HoldKey, connector.Text(string(c.Because)), connector.Text(c.Reason), connector.Bytes(appendFields(nil, c.Before)),
 	})
 }
 
@@ -60,7 +60,10 @@ func readLine(line []byte) (connector.Change, error) {
 	if c.Fields, err = readFields(v[4]); err != nil {
 		return connector.Change{}, err
 	}
-	c.Via, err = readFields(v[5])
+	if c.Via, err = readFields(v[5]); err != nil {
+		return connector.Change{}, err
+	}
+	c.Before, err = readFields(v[9])
 	return c, err
 }
 

@@ -48,7 +48,7 @@ func (t *task) writeList(ctx context.Context, name string, lines iter.Seq2[[]byt
 		return PlanRef{}, err
 	}
 	ref := PlanRef{Name: name}
-	digest := newListHash(head.Salt)
+	digest, sets := newListHash(head.Salt), setDigests{salt: head.Salt}
 	var chunk []byte
 	flush := func() error {
 		if len(chunk) == 0 {
@@ -68,6 +68,7 @@ func (t *task) writeList(ctx context.Context, name string, lines iter.Seq2[[]byt
 			return PlanRef{}, err
 		}
 		ref.count(&c)
+		sets.add(&c)
 		addLine(digest, line)
 		chunk = append(binary.AppendUvarint(chunk, uint64(len(line))), line...)
 		if len(chunk) >= chunkBytes {
@@ -80,7 +81,41 @@ func (t *task) writeList(ctx context.Context, name string, lines iter.Seq2[[]byt
 		return PlanRef{}, err
 	}
 	ref.Hash = hex.EncodeToString(digest.Sum(nil))
+	sets.put(ref.Counts)
 	return ref, nil
+}
+
+// setDigests are running digests over the values before and after a correction, one pair per collection.
+type setDigests struct {
+	salt []byte
+	by   map[string]*[2]hash.Hash
+}
+
+func (d *setDigests) add(c *connector.Change) {
+	if c.Action != connector.ActSet {
+		return
+	}
+	if d.by == nil {
+		d.by = map[string]*[2]hash.Hash{}
+	}
+	pair := d.by[c.Collection]
+	if pair == nil {
+		pair = &[2]hash.Hash{newListHash(d.salt), newListHash(d.salt)}
+		d.by[c.Collection] = pair
+	}
+	id := recordID(nil, c)
+	for i, fields := range [][]connector.Field{c.Before, c.Fields} {
+		addLine(pair[i], id)
+		addLine(pair[i], appendFields(nil, fields))
+	}
+}
+
+func (d *setDigests) put(counts []PlanCount) {
+	for i := range counts {
+		if pair := d.by[counts[i].Collection]; pair != nil && counts[i].Action == connector.ActSet {
+			counts[i].Before, counts[i].After = hex.EncodeToString(pair[0].Sum(nil)), hex.EncodeToString(pair[1].Sum(nil))
+		}
+	}
 }
 
 func newListHash(salt []byte) hash.Hash {
@@ -176,6 +211,23 @@ func (t *task) readList(ctx context.Context, ref PlanRef) iter.Seq2[[]byte, erro
 		}
 		if hex.EncodeToString(digest.Sum(nil)) != ref.Hash {
 			yield(nil, fault.New(fault.Internal, "a stored plan is not the one that was approved"))
+		}
+	}
+}
+
+// List yields the changes of a sealed list, for whoever shows samples of a plan or keeps its proof. The values in them are
+// personal. The end compares the hash: a list that is not the one named ends in an error.
+func (e *Engine) List(ctx context.Context, keys Keys, ref PlanRef) iter.Seq2[connector.Change, error] {
+	t := &task{e: e, ins: Instruction{Keys: keys}}
+	return func(yield func(connector.Change, error) bool) {
+		for line, err := range t.readList(ctx, ref) {
+			var c connector.Change
+			if err == nil {
+				c, err = readLine(line)
+			}
+			if !yield(c, err) || err != nil {
+				return
+			}
 		}
 	}
 }

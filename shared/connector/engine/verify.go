@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/habeas-dsar/habeas/shared/connector"
+	"github.com/habeas-dsar/habeas/shared/connector/spool"
 	"github.com/habeas-dsar/habeas/shared/dsar"
 	"github.com/habeas-dsar/habeas/shared/fault"
 )
@@ -78,6 +79,39 @@ func (t *task) checkBatch(ctx context.Context, s steps, batch []connector.Change
 	return "", nil
 }
 
+// outside counts what a fresh plan would change, without the records that the list keeps: a hold may be released meanwhile.
+func (t *task) outside(ctx context.Context, sp *spool.Spool) (n int, err error) {
+	for line, err := range t.readList(ctx, t.ins.Plan) {
+		if err != nil {
+			return 0, err
+		}
+		c, err := readLine(line)
+		if err == nil && c.Action == connector.ActKeep {
+			_, err = sp.Add(ctx, records, recordID(nil, &c))
+		}
+		if err != nil {
+			return 0, err
+		}
+	}
+	for line, err := range sp.Scan(ctx, planned, nil) {
+		if err != nil {
+			return 0, err
+		}
+		c, err := readLine(line)
+		if err != nil {
+			return 0, err
+		}
+		kept, err := sp.Has(ctx, records, recordID(nil, &c))
+		if err != nil {
+			return 0, err
+		}
+		if c.Action != connector.ActKeep && !kept {
+			n++
+		}
+	}
+	return n, nil
+}
+
 // search plans once more and counts what is not in its end state.
 func (t *task) search(ctx context.Context, s steps) (Turn, error) {
 	outside := 0
@@ -90,17 +124,8 @@ func (t *task) search(ctx context.Context, s steps) (Turn, error) {
 		if !done || err != nil {
 			return turn, err
 		}
-		for line, err := range sp.Scan(ctx, planned, nil) {
-			if err != nil {
-				return Turn{}, err
-			}
-			c, err := readLine(line)
-			if err != nil {
-				return Turn{}, err
-			}
-			if c.Action != connector.ActKeep {
-				outside++
-			}
+		if outside, err = t.outside(ctx, sp); err != nil {
+			return Turn{}, err
 		}
 		t.leaveSpool(sp)
 	}

@@ -110,6 +110,9 @@ func (p *planning) put(ctx context.Context, f *facts, rec *connector.Record, e *
 			continue
 		}
 		ch.Rank, ch.Collection, ch.Key, ch.Via = p.w.graph.EraseRank(e.Collection), f.name, rec.Key, via
+		if ch.Action == connector.ActSet {
+			ch.Before = heldNow(rec, ch.Fields)
+		}
 		if f.holdKey != "" {
 			ch.HoldKey, _ = rec.Get(f.holdKey)
 		}
@@ -118,6 +121,17 @@ func (p *planning) put(ctx context.Context, f *facts, rec *connector.Record, e *
 		}
 	}
 	return nil
+}
+
+// heldNow returns what the record holds in the fields.
+func heldNow(rec *connector.Record, fields []connector.Field) []connector.Field {
+	out := make([]connector.Field, 0, len(fields))
+	for _, f := range fields {
+		if v, ok := rec.Value(f.Name); ok {
+			out = append(out, connector.Field{Name: f.Name, Value: v})
+		}
+	}
+	return out
 }
 
 // viaOf returns what makes the record this person's, with the values that the plan itself is going to put there.
