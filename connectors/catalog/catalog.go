@@ -4,6 +4,8 @@ package catalog
 import (
 	"slices"
 
+	"github.com/habeas-dsar/habeas/connectors/person"
+	"github.com/habeas-dsar/habeas/connectors/recipientmail"
 	"github.com/habeas-dsar/habeas/connectors/sql"
 	"github.com/habeas-dsar/habeas/shared/connector"
 )
@@ -11,7 +13,7 @@ import (
 // Factories returns the factory of every kind, in a fresh slice sorted by kind. The memory connector is not among them: it
 // is the reference of the suite and reaches nothing.
 func Factories() []connector.Factory {
-	return []connector.Factory{sql.SQLite()}
+	return []connector.Factory{person.Factory(), recipientmail.Factory(), sql.SQLite()}
 }
 
 // Find returns the factory of a kind.

@@ -54,7 +54,12 @@ func agreesWithInterfaces(r *rig) {
 			r.Errorf("the identifier kind %q is not well formed", k)
 		}
 	}
-	if len(d.Identifiers) == 0 || !slices.IsSorted(d.Identifiers) {
+	switch {
+	case d.ByPerson != r.h.Factory.ByPerson:
+		r.Error("descriptor and factory disagree on who acts")
+	case d.ByPerson:
+		actsNowhere(r, d)
+	case len(d.Identifiers) == 0 || !slices.IsSorted(d.Identifiers):
 		r.Errorf("the identifier kinds are %v; want some, sorted", d.Identifiers)
 	}
 	if fmt.Sprintf("%+v", r.conn.Describe()) != fmt.Sprintf("%+v", d) {

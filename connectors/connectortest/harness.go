@@ -124,6 +124,9 @@ func Run(t *testing.T, open func(tb testing.TB) Harness) {
 // it; failures go to tb.
 func (c Case) Exec(tb testing.TB, h Harness) (skipped string) {
 	defer h.Close(tb)
+	if reason := c.notByMachine(h); reason != "" {
+		return reason
+	}
 	if c.Fault != "" {
 		if reason := h.Cannot[c.Fault]; reason != "" {
 			return "a system of this kind cannot be " + string(c.Fault) + ": " + reason
