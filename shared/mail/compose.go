@@ -15,6 +15,7 @@ import (
 // Limits of a message.
 const (
 	MaxMessageID = 200     // characters
+	MaxTenant    = 200     // bytes
 	MaxSubject   = 300     // bytes
 	MaxHeader    = 900     // bytes of an extra header's value; RFC 5322 allows 998 in a line
 	MaxBody      = 1 << 20 // bytes of Text and of HTML
@@ -39,6 +40,8 @@ func (m Message) Check() error {
 		return fault.InvalidField("/text", "the text is empty, or a body is larger than 1 MiB")
 	case m.Date.IsZero():
 		return fault.InvalidField("/date", "the message has no date")
+	case len(m.Tenant) > MaxTenant || hasControl(m.Tenant):
+		return fault.InvalidField("/tenant", "the tenant's name is too long or holds a control character")
 	}
 	for name, value := range m.Headers {
 		if !isHeaderName(name) || value == "" || len(value) > MaxHeader || hasControl(value) {

@@ -1,6 +1,6 @@
 // Package mail is the contract for sending mail. Nothing is sent before the record says so: a caller first commits the
-// message as claimed, then calls Send, then records sent or unknown. Drivers: fileoutbox (development), smtpmail. Both pass
-// mailtest.
+// message as claimed, then calls Send, then records sent or unknown. Drivers: fileoutbox (development), smtpmail,
+// sendgridmail. All pass mailtest.
 package mail
 
 import (
@@ -19,6 +19,7 @@ const (
 	Sent    State = "sent"    // the next hop took it
 	Unknown State = "unknown" // it may or may not have been taken: never sent again by itself, a person or an event settles it
 	Failed  State = "failed"  // the next hop refused it for good
+	Bounced State = "bounced" // the next hop took it, and reported later that it could not be delivered; no driver returns it
 )
 
 // Message is one mail to one person. MessageID is deterministic: the same mail has the same id however often it is tried
@@ -26,6 +27,7 @@ const (
 // guarded types.
 type Message struct {
 	MessageID string // without angle brackets
+	Tenant    string // whose mail it is; a driver whose next hop reports back gives it along, no other shows it
 	From      string // the tenant's address, with or without a name
 	To        redact.Text
 	ReplyTo   string
@@ -46,6 +48,13 @@ type Sender interface {
 	// Lookup settles a mail that was claimed by a process that died: Sent or Claimed (certainly not sent) when the driver can
 	// tell, Unknown when it cannot.
 	Lookup(ctx context.Context, messageID string) (State, error)
+}
+
+// Eraser is a Sender whose next hop keeps copies of what it carried and can be asked to erase them (GDPR Art. 17, 19 and 28).
+type Eraser interface {
+	// EraseRecipient asks for the erasure of everything kept about mail to the address. nil: the next hop took the order;
+	// repeating it is harmless. Errors: invalid (it refuses this address for good), misconfigured, throttled, unavailable.
+	EraseRecipient(ctx context.Context, address redact.Text) error
 }
 
 // Received is a mail as kept by a driver that keeps what it sent.

@@ -114,6 +114,10 @@ func arrives(t *testing.T, h Harness) {
 	if err != nil || subject != m.Subject {
 		t.Errorf("subject %q (%v)", subject, err)
 	}
+	// Nobody leaves a list by a letter about their own request, and a receiver trusts no mail with two of a kind (RFC 5322, 3.6).
+	if len(header["Date"]) != 1 || header["List-Unsubscribe"] != nil {
+		t.Errorf("%d dates, List-Unsubscribe %q", len(header["Date"]), header["List-Unsubscribe"])
+	}
 	if date, err := header.Date(); err != nil || !date.Equal(m.Date) {
 		t.Errorf("date %s (%v), want %s", date, err, m.Date)
 	}
