@@ -2,6 +2,7 @@ package keys
 
 import (
 	"context"
+	"crypto/cipher"
 	"crypto/ed25519"
 	"crypto/hmac"
 	"crypto/rand"
@@ -134,3 +135,33 @@ func (TenantKeys) LogValue() slog.Value { return slog.StringValue(redact.Mask) }
 
 // MarshalJSON always fails with redact.ErrMarshal.
 func (TenantKeys) MarshalJSON() ([]byte, error) { return nil, redact.ErrMarshal }
+
+// SealDoc seals a small document of the tenant that belongs to no case (whom a legal hold is about), bound to label. Its key is
+// derived from the session key of the tenant and lives as long as that.
+func (k *TenantKeys) SealDoc(label string, plain []byte) ([]byte, error) {
+	aead, err := k.documents()
+	if err != nil {
+		return nil, err
+	}
+	return aead.Seal([]byte{sealVersion}, nil, plain, Binding("habeas/keys/document/v1", k.tenant, label)), nil
+}
+
+// OpenDoc opens what SealDoc sealed under the same tenant and label; anything else is fault.Internal.
+func (k *TenantKeys) OpenDoc(label string, sealed []byte) (redact.Bytes, error) {
+	aead, err := k.documents()
+	if err != nil {
+		return redact.Bytes{}, err
+	}
+	if len(sealed) == 0 || sealed[0] != sealVersion {
+		return redact.Bytes{}, fault.New(fault.Internal, "the sealed document has an unknown form")
+	}
+	plain, err := aead.Open(nil, nil, sealed[1:], Binding("habeas/keys/document/v1", k.tenant, label))
+	if err != nil {
+		return redact.Bytes{}, fault.New(fault.Internal, "the sealed document does not open: changed, or sealed for something else")
+	}
+	return redact.NewBytes(plain), nil
+}
+
+func (k *TenantKeys) documents() (cipher.AEAD, error) {
+	return NewAEAD(keyed(k.mac, "habeas/keys/documents/v1", k.tenant))
+}

@@ -39,7 +39,10 @@ type Policy struct {
 	VerifyWithinDays int  `json:"verifyWithinDays,omitempty"` // unverified requests expire after; default 14
 	CodeMinutes      int  `json:"codeMinutes,omitempty"`      // life of a code; default 30
 	PackageDays      int  `json:"packageDays,omitempty"`      // how long a package can be fetched; default 30
-	ReviewAlways     bool `json:"reviewAlways,omitempty"`     // a person looks at every response before it leaves
+	ReviewAlways     bool `json:"reviewAlways,omitempty"`     // a person looks at every plan and response, autopilot or not
+	// GraceDays is how long an approved erasure waits, with a link in the person's mailbox that calls it off; default 0: at once.
+	GraceDays   int `json:"graceDays,omitempty"`
+	GrowthLimit int `json:"growthLimit,omitempty"` // per cent of the approved records that may come on top; default 5
 }
 
 // Effective returns the policy with its defaults filled in.
@@ -52,6 +55,7 @@ func (p Policy) Effective() Policy {
 	set(&p.VerifyWithinDays, 14)
 	set(&p.CodeMinutes, 30)
 	set(&p.PackageDays, 30)
+	set(&p.GrowthLimit, 5)
 	return p
 }
 
@@ -69,6 +73,7 @@ type System struct {
 	Recipients []string          `json:"recipients,omitempty"`
 	Rights     []dsar.Right      `json:"rights,omitempty"` // rights it serves by machine
 	Autopilot  bool              `json:"autopilot,omitempty"`
+	Exemptions []Exemption       `json:"exemptions,omitempty"`
 	Facts      SystemFacts       `json:"facts,omitzero"`
 
 	// What registration found out by opening it.
@@ -79,6 +84,24 @@ type System struct {
 	Problem     string         `json:"problem,omitempty"` // empty when the last check was well
 
 	Version int64 `json:"-"`
+}
+
+// Exemption is a lawful ground to leave the data of a collection as it is although its change is asked for, such as a duty to
+// keep invoices (GDPR Art. 17(3)(b)). The rest is still changed.
+type Exemption struct {
+	Collection string       `json:"collection,omitempty" yaml:"collection"` // empty = the whole system
+	Citation   string       `json:"citation" yaml:"citation"`               // the law
+	Reason     string       `json:"reason" yaml:"reason"`                   // in words a person understands
+	Rights     []dsar.Right `json:"rights,omitempty" yaml:"rights"`         // empty = erasure
+	ReviewBy   string       `json:"reviewBy,omitempty" yaml:"reviewBy"`     // YYYY-MM-DD: when somebody should ask whether it still holds
+}
+
+// Covers reports whether the exemption is from the right.
+func (x Exemption) Covers(r dsar.Right) bool {
+	if len(x.Rights) == 0 {
+		return r == dsar.Erasure
+	}
+	return slices.Contains(x.Rights, r)
 }
 
 // SystemFacts are what an answer states for one system.
