@@ -119,6 +119,7 @@ type EraseRule struct {
 type MaskRule struct {
 	Strategy MaskStrategy
 	Value    string // for string_rewrite
+	Suffix   string // stays at the end of what is written, whatever the length of the field cuts off
 }
 
 // MaskStrategy is a way to mask. The names are those of the dataset format.

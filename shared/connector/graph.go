@@ -85,7 +85,19 @@ func (e *InvalidDataset) Unwrap() error { return fault.New(fault.Misconfigured, 
 // NewGraph builds the graph of one dataset. others are the datasets of the tenant's other systems: references from and to
 // them become exports and entries. The error is an *InvalidDataset.
 func NewGraph(own *Dataset, others ...*Dataset) (*Graph, error) {
-	b := builder{
+	b := build(own, others)
+	if len(b.problems) > 0 {
+		return nil, &InvalidDataset{b.problems}
+	}
+	return &b.Graph, nil
+}
+
+// MapWarnings returns the warnings of a data map (see Graph.Warnings) whether or not it can be served as it stands: a live
+// schema may complete it.
+func MapWarnings(own *Dataset, others ...*Dataset) []Problem { return build(own, others).warnings }
+
+func build(own *Dataset, others []*Dataset) *builder {
+	b := &builder{
 		Graph:  Graph{dataset: own, edges: map[*Collection][]*Edge{}, exports: map[*Collection][]Export{}},
 		others: others,
 	}
@@ -104,12 +116,9 @@ func NewGraph(own *Dataset, others ...*Dataset) (*Graph, error) {
 	}
 	b.reach()
 	b.check()
-	if len(b.problems) > 0 {
-		return nil, &InvalidDataset{b.problems}
-	}
 	b.orderWalk()
 	b.orderErase()
-	return &b.Graph, nil
+	return b
 }
 
 // Dataset returns the data map the graph was built from.

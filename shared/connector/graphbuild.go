@@ -97,6 +97,10 @@ func (b *builder) target(c *Collection, f *DataField, ref Reference) (*Collectio
 		b.problem(c, f, ref.Line, "refers to the field %q, which the collection %q does not have", ref.Field, ref.Collection)
 		return nil, nil
 	case target.Skip:
+		b.warnings = append(b.warnings, Problem{
+			Collection: c.Name, Field: f.Path, Line: ref.Line,
+			Text: fmt.Sprintf("refers to the collection %q, which is skipped: nothing is found through it", ref.Collection),
+		})
 		return nil, nil
 	case target == c && !ref.Self:
 		b.problem(c, f, ref.Line, "refers to its own collection; say self_reference: true when that is meant")
@@ -299,12 +303,13 @@ func (b *builder) reach() {
 // check looks for what makes a data map useless or dangerous.
 func (b *builder) check() {
 	if !slices.ContainsFunc(b.entries, func(e *Entry) bool { return e.Identity != "" || len(e.refs) > 0 }) {
-		b.problems = append(b.problems, Problem{Text: "no field has an identity: nobody can be found"})
+		b.problems = append(b.problems, Problem{Text: "no field has an identity: nobody can be found; say identity: email, or what else the field holds, below fides_meta of a field that says who somebody is"})
 	}
 	for _, c := range b.dataset.Collections {
 		if c.Skip {
 			continue
 		}
+		b.checkOrder(c)
 		if !b.reached[c] {
 			if c.Disclosed() {
 				b.warnings = append(b.warnings, Problem{Collection: c.Name, Line: c.Line, Text: "holds personal data, and no identity and no reference leads to it"})
@@ -312,7 +317,7 @@ func (b *builder) check() {
 			continue
 		}
 		if len(c.Key()) == 0 {
-			b.problem(c, nil, 0, "has no primary_key: its records cannot be told apart")
+			b.problem(c, nil, 0, "has no primary_key: its records cannot be told apart; say primary_key: true below fides_meta of the field, or of each of the fields, that do")
 		}
 		for _, w := range c.Where {
 			if c.Field(w.Field) == nil {

@@ -36,7 +36,9 @@ func (l *loader) fieldOf(n *node, parent string) *connector.DataField {
 	var nested *node
 	var declared fieldMeta
 	meta := func(v *node) { l.fieldMeta(f, &declared, v) }
-	l.keys(n, false, fieldIgnores+" description name", map[string]func(*node){
+	l.keys(n, fieldTop, map[string]func(*node){
+		"name":            func(*node) {},
+		"description":     func(*node) {}, // for people who read the file
 		"data_categories": func(v *node) { f.Categories = l.texts(v) },
 		"fides_meta":      meta,
 		"fidesops_meta":   meta,
@@ -59,7 +61,7 @@ type fieldMeta struct {
 }
 
 func (l *loader) fieldMeta(f *connector.DataField, d *fieldMeta, n *node) {
-	l.keys(n, false, "custom_request_field redact", map[string]func(*node){
+	l.keys(n, fieldMetaPlace, map[string]func(*node){
 		"primary_key": func(v *node) { f.PrimaryKey = l.truth(v) },
 		"identity": func(v *node) {
 			if f.Identity = identityKind(l.text(v)); !f.Identity.Valid() || connector.IsReference(f.Identity) {
@@ -81,12 +83,12 @@ func (l *loader) fieldMeta(f *connector.DataField, d *fieldMeta, n *node) {
 		},
 		"return_all_elements":       func(v *node) { f.ReturnAll, d.returnAll = l.truth(v), true },
 		"read_only":                 func(v *node) { f.ReadOnly = l.truth(v) },
-		"masking_strategy_override": func(v *node) { f.Mask = l.mask(v) },
+		"masking_strategy_override": func(v *node) { f.Mask = l.mask(v, "") },
 	})
 }
 
 func (l *loader) fieldHabeas(f *connector.DataField, d *fieldMeta, n *node) {
-	l.keys(n, true, "", map[string]func(*node){
+	l.keys(n, habeasMeta, map[string]func(*node){
 		"match": func(v *node) {
 			d.matchLine = v.line
 			switch f.Match = connector.Match(l.text(v)); f.Match {
@@ -139,12 +141,8 @@ func (l *loader) dataType(f *connector.DataField, n *node) {
 
 func (l *loader) reference(n *node) connector.Reference {
 	r := connector.Reference{Line: n.line}
-	l.keys(n, false, "", map[string]func(*node){
-		"dataset": func(v *node) {
-			if r.Dataset = l.text(v); !fidesKey.MatchString(r.Dataset) {
-				l.problem(v.line, "a reference names its dataset by fides_key")
-			}
-		},
+	l.keys(n, referenceTop, map[string]func(*node){
+		"dataset": func(v *node) { r.Dataset = l.key(v) },
 		"field": func(v *node) {
 			var ok bool
 			if r.Collection, r.Field, ok = strings.Cut(l.text(v), "."); !ok || r.Collection == "" || r.Field == "" {

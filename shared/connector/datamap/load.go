@@ -24,11 +24,12 @@ func Load(src []byte) (Loaded, error) {
 	if err != nil {
 		return Loaded{}, &connector.InvalidDataset{Problems: []connector.Problem{{Text: err.Error()}}}
 	}
-	l := loader{}
+	l := loader{noted: map[string]int{}}
 	l.file(root)
 	if len(l.problems) > 0 {
 		return Loaded{}, &connector.InvalidDataset{Problems: l.problems}
 	}
+	l.countNotes()
 	return l.out, nil
 }
 
@@ -37,6 +38,7 @@ type loader struct {
 	problems   []connector.Problem
 	collection string
 	field      string
+	noted      map[string]int // notes already given, by key and text: how often
 }
 
 func (l *loader) problem(line int, text string, args ...any) {
@@ -47,11 +49,12 @@ func (l *loader) warn(line int, text string, args ...any) {
 	l.out.Warnings = append(l.out.Warnings, connector.Problem{Collection: l.collection, Field: l.field, Line: line, Text: fmt.Sprintf(text, args...)})
 }
 
-// keys goes through a mapping: known keys are read, keys of the format that mean nothing here are passed over, unknown ones
-// are a warning, or a problem where the mapping is ours.
-func (l *loader) keys(n *node, ours bool, ignored string, known map[string]func(*node)) {
+// keys goes through a mapping. Known keys are read. Of the rest, those of the format that change nothing here are noted, those
+// that stand in the wrong place are a problem, and unknown ones are a warning, or a problem where the mapping is ours. A key
+// of the format without a value is as good as absent; files that Fides writes are full of them.
+func (l *loader) keys(n *node, in place, known map[string]func(*node)) {
 	if n.kind != mapping {
-		if n.kind != scalar || !n.value.IsNull() {
+		if !n.isNull() {
 			l.problem(n.line, "a mapping is expected here")
 		}
 		return
@@ -64,20 +67,18 @@ func (l *loader) keys(n *node, ours bool, ignored string, known map[string]func(
 		}
 		seen[p.key] = true
 		switch read := known[p.key]; {
+		case p.value.isNull() && in.name != habeasMeta.name: // absent
 		case read != nil:
 			read(p.value)
-		case slices.Contains(strings.Fields(ignored), p.key):
-		case ours:
-			l.problem(p.line, "habeas_meta has no %q here", p.key)
 		default:
-			l.warn(p.line, "%q means nothing to Habeas", p.key)
+			l.unread(p, in)
 		}
 	}
 }
 
 func (l *loader) file(root *node) {
 	found := false
-	l.keys(root, false, "", map[string]func(*node){"dataset": func(n *node) {
+	l.keys(root, fileTop, map[string]func(*node){"dataset": func(n *node) {
 		found = true
 		for _, d := range l.list(n) {
 			l.dataset(d)
@@ -122,7 +123,19 @@ func (l *loader) truth(n *node) bool {
 	return b
 }
 
-var fidesKey = regexp.MustCompile(`^[A-Za-z0-9_.<>-]{1,128}$`)
+var fidesKey = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,128}$`)
+
+// key reads a fides_key. Vendors' datasets of Fides hold placeholders where each connection puts its own key.
+func (l *loader) key(n *node) string {
+	s := l.text(n)
+	switch {
+	case strings.ContainsAny(s, "<>"):
+		l.problem(n.line, "%s is a placeholder that Fides fills in for each connection; write the key of this dataset in its place", s)
+	case !fidesKey.MatchString(s):
+		l.problem(n.line, "a fides_key has 1 to 128 letters, digits and _ . -")
+	}
+	return s
+}
 
 func (l *loader) name(n *node) string {
 	s := l.text(n)
@@ -132,23 +145,15 @@ func (l *loader) name(n *node) string {
 	return s
 }
 
-const (
-	datasetIgnores    = "organization_fides_key tags meta data_uses data_purposes data_subjects data_qualifier joint_controller retention third_country_transfers fides_meta fidesops_meta"
-	collectionIgnores = "data_uses data_purposes data_subjects data_qualifier"
-	fieldIgnores      = "data_uses data_purposes data_subjects data_qualifier retention"
-)
-
 func (l *loader) dataset(n *node) {
 	d := &connector.Dataset{}
 	var collections *node
 	var categories []string
 	l.collection, l.field = "", ""
-	l.keys(n, false, datasetIgnores, map[string]func(*node){
-		"fides_key": func(v *node) {
-			if d.Key = l.text(v); !fidesKey.MatchString(d.Key) {
-				l.problem(v.line, "a fides_key has letters, digits and _ . < > -")
-			}
-		},
+	l.keys(n, datasetTop, map[string]func(*node){
+		"fides_key":       func(v *node) { d.Key = l.key(v) },
+		"fides_meta":      func(v *node) { l.keys(v, datasetMeta, nil) },
+		"fidesops_meta":   func(v *node) { l.keys(v, datasetMeta, nil) },
 		"name":            func(v *node) { d.Name = l.text(v) },
 		"description":     func(v *node) { d.Description = l.text(v) },
 		"data_categories": func(v *node) { categories = l.texts(v) },
@@ -189,7 +194,7 @@ func (l *loader) collectionOf(n *node, categories []string) *connector.Collectio
 	}
 	var fields *node
 	meta := func(v *node) { l.collectionMeta(c, v) }
-	l.keys(n, false, collectionIgnores, map[string]func(*node){
+	l.keys(n, collectionTop, map[string]func(*node){
 		"name":            func(*node) {},
 		"description":     func(v *node) { c.Description = l.text(v) },
 		"data_categories": func(v *node) { c.Categories = l.texts(v) },
@@ -209,17 +214,20 @@ func (l *loader) collectionOf(n *node, categories []string) *connector.Collectio
 }
 
 func (l *loader) collectionMeta(c *connector.Collection, n *node) {
-	l.keys(n, false, "redact", map[string]func(*node){
+	l.keys(n, collectionMeta, map[string]func(*node){
 		"after":                     func(v *node) { c.After = l.texts(v) },
 		"erase_after":               func(v *node) { c.EraseAfter = l.texts(v) },
 		"skip_processing":           func(v *node) { c.Skip = l.truth(v) },
-		"masking_strategy_override": func(v *node) { c.Mask = l.mask(v) },
-		"partitioning":              func(v *node) { c.Partition = toJSON(v) },
+		"masking_strategy_override": func(v *node) { l.collectionMask(c, v) },
+		"partitioning": func(v *node) {
+			c.Partition = toJSON(v)
+			l.note(v.line, "partitioning", "is kept and not used: every partition is searched")
+		},
 	})
 }
 
 func (l *loader) collectionHabeas(c *connector.Collection, n *node) {
-	l.keys(n, true, "", map[string]func(*node){
+	l.keys(n, habeasMeta, map[string]func(*node){
 		"where": func(v *node) { c.Where = l.where(v) },
 		"on_erase": func(v *node) {
 			c.OnErase = l.onErase(v, connector.ActDelete, connector.ActNull, connector.ActMask, connector.ActKeep)
@@ -241,6 +249,7 @@ func (l *loader) checkCollection(c *connector.Collection) {
 		}
 	}
 	l.field = ""
+	l.checkMasks(c)
 }
 
 func (l *loader) where(n *node) []connector.Condition {
@@ -282,7 +291,7 @@ func (l *loader) onErase(n *node, allowed ...connector.ChangeAction) connector.E
 		}
 	}
 	if n.kind == mapping {
-		l.keys(n, true, "", map[string]func(*node){"action": action, "reason": func(v *node) { rule.Reason = l.text(v) }})
+		l.keys(n, habeasMeta, map[string]func(*node){"action": action, "reason": func(v *node) { rule.Reason = l.text(v) }})
 		if rule.Action == "" {
 			l.problem(n.line, "on_erase needs an action")
 		}
@@ -291,24 +300,6 @@ func (l *loader) onErase(n *node, allowed ...connector.ChangeAction) connector.E
 	}
 	if rule.Action == connector.ActKeep && rule.Reason == "" {
 		l.problem(n.line, "what is kept needs a reason: on_erase: {action: keep, reason: ...}")
-	}
-	return rule
-}
-
-func (l *loader) mask(n *node) connector.MaskRule {
-	var rule connector.MaskRule
-	l.keys(n, false, "", map[string]func(*node){
-		"strategy": func(v *node) { rule.Strategy = connector.MaskStrategy(l.text(v)) },
-		"configuration": func(v *node) {
-			if w := v.get("rewrite_value"); w != nil {
-				rule.Value = l.text(w)
-			}
-		},
-	})
-	switch rule.Strategy {
-	case connector.MaskNull, connector.MaskRewrite, connector.MaskRandom:
-	default:
-		l.problem(n.line, "the masking strategy %q is not one that Habeas carries out: null_rewrite, string_rewrite, random_string_rewrite", rule.Strategy)
 	}
 	return rule
 }

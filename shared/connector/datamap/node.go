@@ -41,6 +41,8 @@ const (
 	mapping
 )
 
+func (n *node) isNull() bool { return n.kind == scalar && n.value.IsNull() }
+
 func (n *node) get(key string) *node {
 	for _, p := range n.pairs {
 		if p.key == key {

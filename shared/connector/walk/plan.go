@@ -361,10 +361,11 @@ func mask(c *connector.Collection, f *connector.DataField, key connector.Key, v 
 		rule = c.Mask
 	}
 	cut := func(s string) connector.Value {
-		if f.Length > 0 && len(s) > f.Length {
-			s = s[:f.Length]
+		body, room := []rune(s), max(f.Length-len([]rune(rule.Suffix)), 0)
+		if f.Length > 0 && len(body) > room {
+			body = body[:room]
 		}
-		return connector.Text(s)
+		return connector.Text(string(body) + rule.Suffix)
 	}
 	switch rule.Strategy {
 	case connector.MaskNull:
