@@ -79,8 +79,8 @@ func (t *task) checkBatch(ctx context.Context, s steps, batch []connector.Change
 	return "", nil
 }
 
-// outside counts what a fresh plan would change, without the records that the list keeps: a hold may be released meanwhile.
-func (t *task) outside(ctx context.Context, sp *spool.Spool) (n int, err error) {
+// unplanned counts what a fresh plan would change, without the records that the list keeps: a hold may be released meanwhile.
+func (t *task) unplanned(ctx context.Context, sp *spool.Spool) (n int, err error) {
 	for line, err := range t.readList(ctx, t.ins.Plan) {
 		if err != nil {
 			return 0, err
@@ -124,7 +124,7 @@ func (t *task) search(ctx context.Context, s steps) (Turn, error) {
 		if !done || err != nil {
 			return turn, err
 		}
-		if outside, err = t.outside(ctx, sp); err != nil {
+		if outside, err = t.unplanned(ctx, sp); err != nil {
 			return Turn{}, err
 		}
 		t.leaveSpool(sp)
