@@ -165,6 +165,11 @@ func (s *Store) WriteBundle(ctx context.Context, w io.Writer, tenant, id string)
 			heads[evidence.TaskChain(t.ID)] = t.Head
 		}
 	}
+	notices, err := f.Notices(ctx)
+	if err != nil {
+		return err
+	}
+	noticeHeads(heads, notices)
 	return evidence.WriteBundle(ctx, w, evidence.BundleInput{
 		Tenant: tenant, Case: id, Reference: f.Case.Reference, ExportedAt: s.now().UTC().Truncate(time.Millisecond),
 		Entries: evidence.Read(ctx, s.table, tenant, id), Heads: heads, Signer: k,

@@ -39,6 +39,9 @@ type File struct {
 	awaits  bool     // a token was left with this change
 	drop    []string // sks to delete
 	joined  []*File
+
+	notices     []*Notice
+	noticesRead bool
 }
 
 // Now is the instant at which the file was read; every change in it carries this time.
@@ -90,19 +93,28 @@ func appendEntry(h evidence.Head, c *Case, chain, kind, actor string, facts any,
 	return e, head, nil
 }
 
-// SettleTasks carries the chain of every task that ended into the case's chain.
-func (f *File) SettleTasks() error {
+// Batch is how many tasks one commit changes at most: a transaction takes table.MaxTransactionItems writes, and a task may need
+// one for itself and one for its entry.
+const Batch = 40
+
+// SettleTasks carries the chain of tasks that ended into the case's chain; more says that there are others left for the next
+// commit.
+func (f *File) SettleTasks() (more bool, err error) {
+	settled := 0
 	for _, t := range f.Tasks {
 		if t.Status != TaskDone || t.Chained == t.Head.Seq {
 			continue
 		}
+		if settled++; settled > Batch {
+			return true, nil
+		}
 		d := evidence.TaskEnded(f.Case.Tenant, f.Case.ID, t.ID, t.Head, f.now)
 		if err := f.Entry(d.Kind, d.Actor, d.Facts); err != nil {
-			return err
+			return false, err
 		}
 		t.Chained = t.Head.Seq
 	}
-	return nil
+	return false, nil
 }
 
 // Task returns the task with the id, or nil.
@@ -139,7 +151,15 @@ type Letter struct {
 	Subject string
 	Text    redact.Text
 	HTML    redact.Text
+	Party   string // to whom it goes: empty = the person whose request it is; ToOwner, ToRecipient
+	TaskID  string // of a letter to an owner; id of the notice that a letter to a recipient carries
 }
+
+// ToOwner marks a letter that goes to whoever is responsible for a system, or to a vendor, and not to the person.
+const ToOwner = "owner"
+
+// ToRecipient marks a letter that carries a notice to a recipient of data.
+const ToRecipient = "recipient"
 
 type sealedLetter struct {
 	To      string `json:"to"`
@@ -161,14 +181,18 @@ func (f *File) Send(l Letter) error {
 	m := Mail{
 		N: n, Kind: l.Kind, MessageID: fmt.Sprintf("%s.%s.%d@%s", f.Case.ID, strings.ReplaceAll(l.Kind, "_", "-"), n, f.store.mailDomain),
 		State: mail.Claimed, SHA256: hex.EncodeToString(sum[:]), QueuedAt: f.now,
-		Content: f.Keys.SealDoc(fmt.Sprintf("%s%d", labelMail, n), plain),
+		Content: f.Keys.SealDoc(fmt.Sprintf("%s%d", labelMail, n), plain), Party: l.Party, TaskID: l.TaskID,
 	}
 	body, err := json.Marshal(m)
 	if err != nil {
 		return fmt.Errorf("encoding mail: %w", err)
 	}
 	f.extra = append(f.extra, table.Write{Op: table.Put, If: table.Absent, Item: table.Item{Key: f.key(fmt.Sprintf("%s%06d", skMail, n)), Body: body}})
-	if err := f.Entry("letter_claimed", "system", map[string]any{"kind": l.Kind, "n": n, "sha256": m.SHA256}); err != nil {
+	facts := map[string]any{"kind": l.Kind, "n": n, "sha256": m.SHA256}
+	if l.Party != "" {
+		facts["to"] = l.Party
+	}
+	if err := f.Entry("letter_claimed", "system", facts); err != nil {
 		return err
 	}
 	f.out(OutboxRow{Kind: OutMail, Mail: n})
@@ -210,8 +234,10 @@ func (f *File) Publish(event string) { f.out(OutboxRow{Kind: OutEvent, Event: ev
 // TakeOver raises the generation and starts the case anew at its phase. The older generation's steps are superseded.
 func (f *File) TakeOver(actor, why string) error {
 	f.Case.Generation++
-	for _, w := range f.Waits {
-		f.dropWait(w)
+	for n, w := range f.Waits {
+		if n < Batch { // the others are put away as those of an older generation
+			f.dropWait(w)
+		}
 	}
 	f.Waits = nil
 	f.Start()

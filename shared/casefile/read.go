@@ -79,8 +79,8 @@ func (s *Store) PersonTasks(ctx context.Context, tenant string, limit int, curso
 	return out, page.Next, nil
 }
 
-// DueRef names a case that the sweeper must look at.
-type DueRef struct{ Tenant, CaseID string }
+// DueRef names a case that the sweeper must look at, or its notice to a recipient.
+type DueRef struct{ Tenant, CaseID, Recipient string }
 
 // DueCases returns a page of the cases of one shard whose next look is due, earliest first. The index may lag: it may still show
 // cases that were looked at, and not yet show others.
@@ -91,8 +91,8 @@ func (s *Store) DueCases(ctx context.Context, shard uint32, until time.Time, lim
 	}
 	var out []DueRef
 	for _, it := range page.Items {
-		if p := strings.Split(it.ISK, "#"); len(p) == 3 {
-			out = append(out, DueRef{p[1], p[2]})
+		if p := strings.Split(it.ISK+"#", "#"); len(p) >= 4 {
+			out = append(out, DueRef{p[1], p[2], p[3]})
 		}
 	}
 	return out, page.Next, nil
@@ -189,7 +189,9 @@ func openMail(k *keys.CaseKeys, it table.Item) (Mail, Letter, error) {
 	if json.Unmarshal(plain.Reveal(), &l) != nil {
 		return Mail{}, Letter{}, errDecode("letter")
 	}
-	return m, Letter{m.Kind, redact.NewText(l.To), l.Subject, redact.NewText(l.Text), redact.NewText(l.HTML)}, nil
+	return m, Letter{
+		Kind: m.Kind, To: redact.NewText(l.To), Subject: l.Subject, Text: redact.NewText(l.Text), HTML: redact.NewText(l.HTML), Party: m.Party, TaskID: m.TaskID,
+	}, nil
 }
 
 // Letters returns the case's letters in order, content opened; at most limit.
@@ -259,6 +261,9 @@ func (f *File) SettleMail(m Mail, state mail.State, class fault.Class, r OutboxR
 		return err
 	}
 	f.With(w, r.Remove())
+	if m.Party == ToRecipient {
+		f.out(OutboxRow{Kind: OutWake, Notice: m.TaskID})
+	}
 	facts := map[string]any{"kind": m.Kind, "n": m.N}
 	if class != "" {
 		facts["fault"] = class

@@ -74,6 +74,8 @@ const (
 	OutSignal OutboxKind = "signal" // look at the waiting tokens
 	OutMail   OutboxKind = "mail"   // send a claimed mail
 	OutEvent  OutboxKind = "event"  // tell the bus
+	OutNotify OutboxKind = "notify" // start the execution of a notice to a recipient
+	OutWake   OutboxKind = "wake"   // make the execution of a notice look again
 )
 
 // OutboxRow is one promise made in a transaction, kept after it. Rows are carried out at least once.
@@ -85,7 +87,8 @@ type OutboxRow struct {
 	Generation int        `json:"generation,omitempty"`
 	ResumeAt   dsar.Phase `json:"resumeAt,omitempty"`
 	Mail       int        `json:"mail,omitempty"`
-	Event      string     `json:"event,omitempty"` // event type, see package events
+	Event      string     `json:"event,omitempty"`  // event type, see package events
+	Notice     string     `json:"notice,omitempty"` // id; for notify, Generation is the notice's run
 	At         time.Time  `json:"at"`
 }
 
@@ -106,6 +109,8 @@ type Mail struct {
 	SettledAt time.Time  `json:"settledAt,omitzero"`
 	Fault     string     `json:"fault,omitempty"`
 	Content   []byte     `json:"content"`
+	Party     string     `json:"party,omitempty"`  // as in Letter
+	TaskID    string     `json:"taskId,omitempty"` // as in Letter
 
 	version int64
 }

@@ -144,6 +144,9 @@ func (f *File) writes() ([]table.Write, error) {
 			ws = append(ws, table.Write{Op: table.Delete, Item: table.Item{Key: f.key(sk)}, If: it.Version})
 		}
 	}
+	if err := f.putNotices(&ws); err != nil {
+		return nil, err
+	}
 	before := len(ws)
 	if err := f.putCase(&ws); err != nil {
 		return nil, err
@@ -249,7 +252,9 @@ func (f *File) put(ws *[]table.Write, sk string, v any, index [2]string) error {
 		return fmt.Errorf("encoding case item: %w", err)
 	}
 	old := f.read[sk]
-	if old.Version > 0 && bytes.Equal(body, old.Body) && old.IPK == index[0] && old.ISK == index[1] {
+	// Where an item stands in its list follows with its next change: a deadline that moves does not write every task.
+	sameIndex := old.IPK == index[0] && (sk != skCase || old.ISK == index[1])
+	if old.Version > 0 && bytes.Equal(body, old.Body) && sameIndex {
 		return nil
 	}
 	it := table.Item{Key: f.key(sk), IPK: index[0], ISK: index[1], Body: body}

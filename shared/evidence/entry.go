@@ -37,6 +37,9 @@ const (
 // Staff returns the actor for a member of staff.
 func Staff(id string) string { return "staff:" + id }
 
+// Recipient returns the actor for a recipient of data, by its name in the registry.
+func Recipient(name string) string { return "recipient:" + name }
+
 // Owner returns the actor for the owner of a system, who answers through a task link.
 func Owner(id string) string { return "owner:" + id }
 
@@ -112,6 +115,16 @@ func TaskEnded(tenant, caseID, taskID string, head Head, at time.Time) Draft {
 	}
 }
 
+// endedTask returns the head of a task that an entry of the case's chain names; false for every other entry.
+func (e Entry) endedTask() (taskEnded, bool) {
+	var t taskEnded
+	if e.Chain != CaseChain || e.Kind != kindTaskEnded {
+		return t, false
+	}
+	err := json.Unmarshal(e.Facts, &t)
+	return t, err == nil && isName(t.Task) && t.Head.Seq >= 1 && isHash(t.Head.Hash)
+}
+
 // encode returns the canonical JSON of the entry, as stored and exported.
 func (e Entry) encode() ([]byte, error) { return canonical(e) }
 
@@ -151,7 +164,7 @@ func (e Entry) check() error {
 	case !isKind(e.Kind):
 		return fault.New(fault.Invalid, "the kind of an entry is 1 to 64 lower-case letters, digits and underscores")
 	case !isActor(e.Actor):
-		return fault.New(fault.Invalid, `an actor is "system", "subject", "staff:" or "owner:" with an id`)
+		return fault.New(fault.Invalid, `an actor is "system", "subject", "staff:", "owner:" or "recipient:" with an id`)
 	case e.At.IsZero() || e.At.Year() > 9999:
 		return fault.New(fault.Invalid, "an entry has a time")
 	case len(e.Facts) > MaxFactsBytes || len(e.Facts) == 0 || e.Facts[0] != '{':
@@ -262,5 +275,5 @@ func isActor(s string) bool {
 		return true
 	}
 	who, id, _ := strings.Cut(s, ":")
-	return (who == "staff" || who == "owner") && isName(id)
+	return (who == "staff" || who == "owner" || who == "recipient") && isName(id)
 }
