@@ -42,7 +42,8 @@ type Case struct {
 	Noticed     bool     `json:"noticed,omitempty"`     // the person was told that it was joined
 
 	Verification Verification `json:"verification"`
-	Round        int          `json:"round"` // rounds of locating done or under way; at most MaxRounds
+	Round        int          `json:"round"`             // rounds of locating done or under way; at most MaxRounds
+	Opening      []string     `json:"opening,omitempty"` // systems whose task of this round is still to be opened
 	Plan         *plan.Plan   `json:"plan,omitempty"`
 	PlanDecision *Decision    `json:"planDecision,omitempty"`
 	Unidentified bool         `json:"unidentified,omitempty"` // a person decided that the subject cannot be told from others
@@ -56,6 +57,10 @@ type Case struct {
 	Assembly  Assembly      `json:"assembly,omitzero"` // while the package is built
 	Package   *Package      `json:"package,omitempty"`
 	Answer    dsar.Outcome  `json:"answer,omitempty"`   // outcome of the case as a whole, once known
+
+	Undelivered []Undelivered `json:"undelivered,omitempty"` // letters that did not reach the person, oldest first
+	MailCopies  *MailCopies   `json:"mailCopies,omitempty"`  // of an erasure, once it is closed
+
 	LettersNo int           `json:"lettersNo"`          // mails queued so far; makes Message-IDs deterministic
 	RowsNo    int           `json:"rowsNo"`             // outbox rows written so far
 	Restarts  int           `json:"restarts,omitempty"` // by the sweeper, since the last sign of life
@@ -197,6 +202,7 @@ type Task struct {
 	Fault       string          `json:"fault,omitempty"`   // class of the last failure
 	Asked       *Asked          `json:"asked,omitempty"`   // what a person must decide
 	Decision    *Decision       `json:"decision,omitempty"`
+	Owner       *OwnerWork      `json:"owner,omitempty"` // for a system that its owner acts on
 	StartedAt   time.Time       `json:"startedAt,omitzero"`
 	EndedAt     time.Time       `json:"endedAt,omitzero"`
 	Head        evidence.Head   `json:"head"`
@@ -236,7 +242,7 @@ type Collection struct {
 
 // Asked is a question to a person about a task.
 type Asked struct {
-	Why     string    `json:"why"` // ambiguous, misconfigured, lost, manual
+	Why     string    `json:"why"` // ambiguous, misconfigured, lost, manual, owner, owner_late, owner_cannot
 	Text    string    `json:"text"`
 	Since   time.Time `json:"since"`
 	DueAt   time.Time `json:"dueAt,omitzero"`

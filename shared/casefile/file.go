@@ -31,6 +31,7 @@ type File struct {
 	now     time.Time
 	read    map[string]table.Item // by sk, as read
 	due     time.Time             // NextDue as read
+	asked   time.Time             // askedSince as read
 	person  *Person
 	entries []evidence.Entry
 	outbox  []OutboxRow
@@ -196,6 +197,10 @@ func (f *File) Send(l Letter) error {
 		return err
 	}
 	f.out(OutboxRow{Kind: OutMail, Mail: n})
+	f.replaced(l.Kind)
+	if f.Case.MailCopies != nil {
+		f.KeepCopiesUntil(f.now.Add(CopiesAfter)) // this letter leaves a copy too
+	}
 	return nil
 }
 

@@ -26,6 +26,8 @@ const (
 	skReceived = "P#RECEIVED"
 	skDue      = "P#DUE"
 
+	skUndelivered = "P#MAIL"
+
 	labelPerson  = "person"
 	labelFound   = "found#"
 	labelWait    = "wait#"
@@ -61,6 +63,8 @@ func ipkReceived(tenant string) string { return "T#" + tenant + "#RECEIVED" }
 
 func ipkPerson(tenant string) string { return "T#" + tenant + "#TASKS" }
 
+func ipkUndelivered(tenant string) string { return "T#" + tenant + "#UNDELIVERED" }
+
 func ipkDue(n uint32) string { return fmt.Sprintf("DUE#%d", n) }
 
 func ipkOutbox(n uint32) string { return fmt.Sprintf("OUT#%d", n) }
@@ -74,6 +78,7 @@ const (
 	OutSignal OutboxKind = "signal" // look at the waiting tokens
 	OutMail   OutboxKind = "mail"   // send a claimed mail
 	OutEvent  OutboxKind = "event"  // tell the bus
+	OutCopies OutboxKind = "copies" // have the provider of our mail erase its copies
 	OutNotify OutboxKind = "notify" // start the execution of a notice to a recipient
 	OutWake   OutboxKind = "wake"   // make the execution of a notice look again
 )

@@ -58,14 +58,14 @@ func (r *rig) grant(g session.Grant) string {
 }
 
 func kinds() []session.Kind {
-	return []session.Kind{session.Subject, session.Staff, session.API, session.Download}
+	return []session.Kind{session.Subject, session.Staff, session.API, session.Download, session.Owner}
 }
 
 func TestAGrantIsFoundByItsTokenAndKindAlone(t *testing.T) {
 	r := newRig(t)
 	seen := map[string]bool{}
 	for _, kind := range kinds() {
-		token := r.grant(session.Grant{Kind: kind, Tenant: "alder", CaseID: "c", StaffID: "s", Name: "n", ExpiresAt: r.now.Add(time.Hour)})
+		token := r.grant(session.Grant{Kind: kind, Tenant: "alder", CaseID: "c", TaskID: "t", Holder: 2, StaffID: "s", Name: "n", ExpiresAt: r.now.Add(time.Hour)})
 		if len(token) < 43 || strings.Trim(token, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") != "" || seen[token] {
 			t.Errorf("a token of %d characters", len(token))
 		}
@@ -78,7 +78,7 @@ func TestAGrantIsFoundByItsTokenAndKindAlone(t *testing.T) {
 				}
 				continue
 			}
-			if err != nil || g.Tenant != "alder" || g.CaseID != "c" || g.StaffID != "s" || g.Name != "n" || !g.At.Equal(r.now) {
+			if err != nil || g.Tenant != "alder" || g.CaseID != "c" || g.TaskID != "t" || g.Holder != 2 || g.StaffID != "s" || g.Name != "n" || !g.At.Equal(r.now) {
 				t.Errorf("%s: %+v %v", kind, g, err)
 			}
 		}
