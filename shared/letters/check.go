@@ -52,6 +52,8 @@ func needs(kind Kind, f Facts) []need {
 	reasons := need{"/reasons", len(f.Reasons) > 0 && !slices.ContainsFunc(f.Reasons, func(r Reason) bool { return r.Text.IsZero() })}
 	message := need{"/message", strings.TrimSpace(f.Message.Reveal()) != ""}
 	switch kind {
+	case OwnerTask, OwnerReminder, OwnerPassed, VendorTask, VendorReminder:
+		return ownerNeeds(kind, f)
 	case Code, CodeAgain:
 		return []need{code, link, validFor}
 	case DownloadCode:

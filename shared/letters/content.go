@@ -30,6 +30,9 @@ func (b *builder) link(label, url string) {
 // write builds the letter: greeting, body, where to complain, who writes.
 func (b *builder) write() {
 	greeting := b.say("greeting")
+	if b.kind.toVendor() {
+		greeting = b.say("greeting_formal")
+	}
 	if name := oneLine(b.facts.Name.Reveal()); b.kind.afterVerification() && name != "" {
 		greeting = b.say("greeting_name", "Name", name)
 	}
@@ -47,6 +50,10 @@ func (b *builder) write() {
 
 func (b *builder) body() {
 	switch b.kind {
+	case OwnerTask, OwnerReminder, OwnerPassed:
+		b.owner()
+	case VendorTask, VendorReminder:
+		b.vendor()
 	case Code, CodeAgain, DownloadCode:
 		b.code()
 	case Acknowledgement:

@@ -39,7 +39,7 @@ const (
 
 // Kinds lists every letter.
 func Kinds() []Kind {
-	return []Kind{Code, CodeAgain, DownloadCode, Acknowledgement, ResponseReady, NothingHeld, Done, NotIdentifiable, Withdrawn, Expired, Refused, Locked, Duplicate, Extension, CannotDetermine, Message, NewLink}
+	return append(OwnerKinds(), Code, CodeAgain, DownloadCode, Acknowledgement, ResponseReady, NothingHeld, Done, NotIdentifiable, Withdrawn, Expired, Refused, Locked, Duplicate, Extension, CannotDetermine, Message, NewLink)
 }
 
 // Valid reports whether k is one of Kinds.
@@ -91,6 +91,7 @@ type Facts struct {
 	On         civil.Date // day of the event the letter is about
 	Assumption string     // sentence of policy.Choose
 
+	Task            Task   // of letters to owners
 	ExtensionReason string // code out of the pack's extension.reasons
 	Reasons         []Reason
 	Systems         []System

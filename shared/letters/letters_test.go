@@ -80,6 +80,7 @@ func facts(t testing.TB, k letters.Kind, id policy.ID, right dsar.Right) letters
 		VerifyBy: day(t, "2026-12-05"), Until: day(t, "2027-01-20"), On: day(t, "2026-12-05"),
 		Reasons: []letters.Reason{{Text: redact.NewText("The invoices of your orders must be kept for ten years."), Citation: "GDPR Art. 17(3)(b)"}},
 		Systems: []letters.System{{"Shop", dsar.Found, 1041}, {"Newsletter", dsar.NothingHeld, 0}, {"Support", dsar.NotDone, 0}},
+		Task:    letters.Task{System: "Paper <archive>", Action: dsar.ReadOut, Passed: true, To: redact.NewText("bob@example.com")},
 		Volumes: 2, Other: "2ABCD-3EFGH", Message: redact.NewText("We found two accounts.\n\nWhich one is <yours>?\u202e"), OptOutURL: "https://shop.example.com/opt-out",
 	}
 	if k == letters.Extension && in.Rule.Extension != nil {
@@ -218,6 +219,9 @@ func TestNothingRemoteNothingPersonalOutside(t *testing.T) {
 			t.Errorf("%s: subject %q", s.file, got.Subject)
 		}
 		before := map[letters.Kind]bool{letters.Code: true, letters.CodeAgain: true, letters.Acknowledgement: true, letters.Expired: true, letters.Locked: true, letters.Duplicate: true, letters.Withdrawn: true}
+		for _, k := range letters.OwnerKinds() {
+			before[k] = true // an owner learns behind the link who it is about
+		}
 		if strings.Contains(got.Text.Reveal(), "Ada") == before[s.kind] {
 			t.Errorf("%s: the name must be in letters after verification and in no other", s.file)
 		}
@@ -296,6 +300,11 @@ func TestLettersRefuseToBeIncomplete(t *testing.T) {
 		{"an extension without a reason of the law", letters.Extension, "eu", func(f *letters.Facts) { f.ExtensionReason = "busy" }, fault.Invalid},
 		{"blank message", letters.Message, "eu", func(f *letters.Facts) { f.Message = redact.NewText(" \n") }, fault.Invalid},
 		{"no reference", letters.Message, "eu", func(f *letters.Facts) { f.Reference = "x" }, fault.Invalid},
+		{"a task without a system", letters.OwnerTask, "eu", func(f *letters.Facts) { f.Task.System = "" }, fault.Invalid},
+		{"a task without an action", letters.VendorTask, "eu", func(f *letters.Facts) { f.Task.Action = dsar.Locate }, fault.Invalid},
+		{"a task without a link", letters.OwnerReminder, "eu", func(f *letters.Facts) { f.Link = redact.Text{} }, fault.Invalid},
+		{"a task without a date", letters.VendorReminder, "eu", func(f *letters.Facts) { f.Until = civil.Date{} }, fault.Invalid},
+		{"passed on to nobody", letters.OwnerPassed, "eu", func(f *letters.Facts) { f.Task.To = redact.Text{} }, fault.Invalid},
 		{"no such letter", "other", "eu", func(*letters.Facts) {}, fault.Invalid},
 	} {
 		right := dsar.Access
@@ -356,6 +365,15 @@ func TestEveryWordHasAPlace(t *testing.T) {
 	for _, right := range dsar.Rights() {
 		if _, err := c.Render(letters.Expired, "en", factsFor(t, letters.Expired, "eu", right)); err != nil {
 			t.Errorf("%s: %v", right, err)
+		}
+	}
+	for _, kind := range []letters.Kind{letters.OwnerTask, letters.VendorTask} {
+		for _, a := range []dsar.Action{dsar.ReadOut, dsar.Correct, dsar.Erase, dsar.Restrict} {
+			f := factsFor(t, kind, "eu", dsar.Access)
+			f.Task.Action = a
+			if _, err := c.Render(kind, "en", f); err != nil {
+				t.Errorf("%s to %s: %v", kind, a, err)
+			}
 		}
 	}
 	for _, o := range dsar.Outcomes() {
