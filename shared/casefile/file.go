@@ -198,7 +198,7 @@ func (f *File) Send(l Letter) error {
 	}
 	f.out(OutboxRow{Kind: OutMail, Mail: n})
 	f.replaced(l.Kind)
-	if f.Case.MailCopies != nil {
+	if f.Case.MailCopies != nil && l.Party == "" && !f.Case.Open() {
 		f.KeepCopiesUntil(f.now.Add(CopiesAfter)) // this letter leaves a copy too
 	}
 	return nil

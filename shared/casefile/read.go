@@ -264,6 +264,7 @@ func (f *File) SettleMail(m Mail, state mail.State, class fault.Class, r OutboxR
 	if m.Party == ToRecipient {
 		f.out(OutboxRow{Kind: OutWake, Notice: m.TaskID})
 	}
+	f.missed(m, string(class))
 	facts := map[string]any{"kind": m.Kind, "n": m.N}
 	if class != "" {
 		facts["fault"] = class
