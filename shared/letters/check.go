@@ -54,6 +54,8 @@ func needs(kind Kind, f Facts) []need {
 	switch kind {
 	case OwnerTask, OwnerReminder, OwnerPassed, VendorTask, VendorReminder:
 		return ownerNeeds(kind, f)
+	case RecipientNotice, RecipientReminder:
+		return recipientNeeds(kind, f)
 	case Code, CodeAgain:
 		return []need{code, link, validFor}
 	case DownloadCode:

@@ -30,7 +30,7 @@ func (b *builder) link(label, url string) {
 // write builds the letter: greeting, body, where to complain, who writes.
 func (b *builder) write() {
 	greeting := b.say("greeting")
-	if b.kind.toVendor() {
+	if b.kind.toVendor() || b.kind.toRecipient() {
 		greeting = b.say("greeting_formal")
 	}
 	if name := oneLine(b.facts.Name.Reveal()); b.kind.afterVerification() && name != "" {
@@ -54,6 +54,8 @@ func (b *builder) body() {
 		b.owner()
 	case VendorTask, VendorReminder:
 		b.vendor()
+	case RecipientNotice, RecipientReminder:
+		b.recipient()
 	case Code, CodeAgain, DownloadCode:
 		b.code()
 	case Acknowledgement:

@@ -39,7 +39,7 @@ const (
 
 // Kinds lists every letter.
 func Kinds() []Kind {
-	return append(OwnerKinds(), Code, CodeAgain, DownloadCode, Acknowledgement, ResponseReady, NothingHeld, Done, NotIdentifiable, Withdrawn, Expired, Refused, Locked, Duplicate, Extension, CannotDetermine, Message, NewLink)
+	return append(append(OwnerKinds(), RecipientKinds()...), Code, CodeAgain, DownloadCode, Acknowledgement, ResponseReady, NothingHeld, Done, NotIdentifiable, Withdrawn, Expired, Refused, Locked, Duplicate, Extension, CannotDetermine, Message, NewLink)
 }
 
 // Valid reports whether k is one of Kinds.
@@ -91,8 +91,9 @@ type Facts struct {
 	On         civil.Date // day of the event the letter is about
 	Assumption string     // sentence of policy.Choose
 
-	Task            Task   // of letters to owners
-	ExtensionReason string // code out of the pack's extension.reasons
+	Task            Task           // of letters to owners
+	Told            []dsar.Outcome // what a recipient is told of: erased, corrected, restricted
+	ExtensionReason string         // code out of the pack's extension.reasons
 	Reasons         []Reason
 	Systems         []System
 	Volumes         int         // files of the download; 0 and 1 are one

@@ -80,6 +80,7 @@ func facts(t testing.TB, k letters.Kind, id policy.ID, right dsar.Right) letters
 		VerifyBy: day(t, "2026-12-05"), Until: day(t, "2027-01-20"), On: day(t, "2026-12-05"),
 		Reasons: []letters.Reason{{Text: redact.NewText("The invoices of your orders must be kept for ten years."), Citation: "GDPR Art. 17(3)(b)"}},
 		Systems: []letters.System{{"Shop", dsar.Found, 1041}, {"Newsletter", dsar.NothingHeld, 0}, {"Support", dsar.NotDone, 0}},
+		Told:    []dsar.Outcome{dsar.Restricted, dsar.Erased, dsar.Corrected},
 		Task:    letters.Task{System: "Paper <archive>", Action: dsar.ReadOut, Passed: true, To: redact.NewText("bob@example.com")},
 		Volumes: 2, Other: "2ABCD-3EFGH", Message: redact.NewText("We found two accounts.\n\nWhich one is <yours>?\u202e"), OptOutURL: "https://shop.example.com/opt-out",
 	}
@@ -222,6 +223,9 @@ func TestNothingRemoteNothingPersonalOutside(t *testing.T) {
 		for _, k := range letters.OwnerKinds() {
 			before[k] = true // an owner learns behind the link who it is about
 		}
+		for _, k := range letters.RecipientKinds() {
+			before[k] = true // and so does a recipient
+		}
 		if strings.Contains(got.Text.Reveal(), "Ada") == before[s.kind] {
 			t.Errorf("%s: the name must be in letters after verification and in no other", s.file)
 		}
@@ -300,6 +304,10 @@ func TestLettersRefuseToBeIncomplete(t *testing.T) {
 		{"an extension without a reason of the law", letters.Extension, "eu", func(f *letters.Facts) { f.ExtensionReason = "busy" }, fault.Invalid},
 		{"blank message", letters.Message, "eu", func(f *letters.Facts) { f.Message = redact.NewText(" \n") }, fault.Invalid},
 		{"no reference", letters.Message, "eu", func(f *letters.Facts) { f.Reference = "x" }, fault.Invalid},
+		{"a notice of nothing", letters.RecipientNotice, "eu", func(f *letters.Facts) { f.Told = nil }, fault.Invalid},
+		{"a notice of a copy", letters.RecipientNotice, "eu", func(f *letters.Facts) { f.Told = []dsar.Outcome{dsar.Found} }, fault.Invalid},
+		{"a notice without a link", letters.RecipientNotice, "eu", func(f *letters.Facts) { f.Link = redact.Text{} }, fault.Invalid},
+		{"a reminder without a day", letters.RecipientReminder, "eu", func(f *letters.Facts) { f.On = civil.Date{} }, fault.Invalid},
 		{"a task without a system", letters.OwnerTask, "eu", func(f *letters.Facts) { f.Task.System = "" }, fault.Invalid},
 		{"a task without an action", letters.VendorTask, "eu", func(f *letters.Facts) { f.Task.Action = dsar.Locate }, fault.Invalid},
 		{"a task without a link", letters.OwnerReminder, "eu", func(f *letters.Facts) { f.Link = redact.Text{} }, fault.Invalid},

@@ -14,6 +14,7 @@ import (
 	"github.com/habeas-dsar/habeas/shared/dsar"
 	"github.com/habeas-dsar/habeas/shared/letters"
 	"github.com/habeas-dsar/habeas/shared/policy"
+	"github.com/habeas-dsar/habeas/shared/redact"
 	"github.com/habeas-dsar/habeas/shared/registry"
 )
 
@@ -36,8 +37,32 @@ type Facts struct {
 // Day is the civil day of an instant in the tenant's zone.
 func (f Facts) Day(t time.Time) civil.Date { return civil.In(t, f.Zone) }
 
-// Send renders the letter from the case and what edit adds, and queues it under the commit of f. edit may be nil.
+// Send renders the letter from the case and what edit adds, and queues it to the person under the commit of f. edit may be nil.
 func (w *Writer) Send(ctx context.Context, f *casefile.File, kind letters.Kind, edit func(Facts)) error {
+	p, err := f.Person()
+	if err != nil {
+		return err
+	}
+	return w.send(ctx, f, kind, addressee{to: p.Email.Value, locale: f.Case.Locale}, edit)
+}
+
+// SendOwner is Send to whoever holds the task of an owner. It is written in the language of the tenant.
+func (w *Writer) SendOwner(ctx context.Context, f *casefile.File, kind letters.Kind, t *casefile.Task, to redact.Text, edit func(Facts)) error {
+	return w.send(ctx, f, kind, addressee{to: to, party: casefile.ToOwner, taskID: t.ID}, edit)
+}
+
+// SendRecipient is Send to a recipient of data, for a notice. It is written in the language of the tenant.
+func (w *Writer) SendRecipient(ctx context.Context, f *casefile.File, kind letters.Kind, n *casefile.Notice, to redact.Text, edit func(Facts)) error {
+	return w.send(ctx, f, kind, addressee{to: to, party: casefile.ToRecipient, taskID: n.ID}, edit)
+}
+
+// addressee is to whom a letter goes; no locale is that of the tenant.
+type addressee struct {
+	to                    redact.Text
+	locale, party, taskID string
+}
+
+func (w *Writer) send(ctx context.Context, f *casefile.File, kind letters.Kind, a addressee, edit func(Facts)) error {
 	c := &f.Case
 	tenant, err := w.Registry.Tenant(ctx, c.Tenant)
 	if err != nil {
@@ -74,15 +99,14 @@ func (w *Writer) Send(ctx context.Context, f *casefile.File, kind letters.Kind, 
 	if edit != nil {
 		edit(Facts{&facts, tenant.Policy.Effective(), zone, below})
 	}
-	locale := c.Locale
-	if locale == "" {
-		locale = tenant.Locale
+	if a.locale == "" {
+		a.locale = tenant.Locale
 	}
-	r, err := w.Catalogue.Render(kind, locale, facts)
+	r, err := w.Catalogue.Render(kind, a.locale, facts)
 	if err != nil {
 		return err
 	}
-	return f.Send(casefile.Letter{Kind: string(kind), To: p.Email.Value, Subject: r.Subject, Text: r.Text, HTML: r.HTML})
+	return f.Send(casefile.Letter{Kind: string(kind), To: a.to, Subject: r.Subject, Text: r.Text, HTML: r.HTML, Party: a.party, TaskID: a.taskID})
 }
 
 // systems lists what each system said, by its title.
