@@ -132,7 +132,19 @@ type Recipient struct {
 	Country string `json:"country,omitempty"`
 	Purpose string `json:"purpose,omitempty"`
 	Email   string `json:"email,omitempty"`
-	Webhook string `json:"webhook,omitempty"`
+	Webhook string `json:"webhook,omitempty"` // goes before Email when both are there
+
+	Secret       string         `json:"secret,omitempty"`       // env:NAME or file:PATH: signs the webhook and its callback
+	AllowPrivate bool           `json:"allowPrivate,omitempty"` // the webhook may resolve to a private or loopback address
+	Identifiers  []subject.Kind `json:"identifiers,omitempty"`  // kinds by which it knows people; none = email
+}
+
+// KnowsBy returns the kinds of identifiers by which the recipient finds a person.
+func (r Recipient) KnowsBy() []subject.Kind {
+	if len(r.Identifiers) == 0 {
+		return []subject.Kind{subject.Email}
+	}
+	return slices.Clone(r.Identifiers)
 }
 
 // Role is what a member of staff may do. One permission table (Permissions) maps roles to acts.

@@ -186,6 +186,20 @@ func (s *Store) Recipients(ctx context.Context, tenant string) ([]Recipient, err
 	return slices.Clone(all), err
 }
 
+// Recipient returns one recipient; fault.NotFound when there is none of the name.
+func (s *Store) Recipient(ctx context.Context, tenant, name string) (Recipient, error) {
+	all, err := s.Recipients(ctx, tenant)
+	if err != nil {
+		return Recipient{}, err
+	}
+	for _, r := range all {
+		if r.Name == name {
+			return r, nil
+		}
+	}
+	return Recipient{}, fault.New(fault.NotFound, "there is no such recipient")
+}
+
 // PutRecipient adds or replaces a recipient.
 func (s *Store) PutRecipient(ctx context.Context, r Recipient) error {
 	if err := CheckName("/name", r.Name); err != nil {
