@@ -30,6 +30,7 @@ type systemBody struct {
 	Rights     []dsar.Right         `json:"rights,omitempty"`
 	Autopilot  bool                 `json:"autopilot,omitempty"`
 	Facts      registry.SystemFacts `json:"facts,omitzero"`
+	Horizon    string               `json:"backupHorizon,omitempty"`
 }
 
 // systemView is a system as the API shows it: what was said, and what registration found out.
@@ -43,7 +44,7 @@ type systemView struct {
 
 func systemOf(s registry.System) systemView {
 	v := systemView{
-		systemBody:  systemBody{s.Name, s.Title, s.Kind, s.Owner, s.Settings, s.Secrets, s.Dataset, s.Recipients, s.Rights, s.Autopilot, s.Facts},
+		systemBody:  systemBody{s.Name, s.Title, s.Kind, s.Owner, s.Settings, s.Secrets, s.Dataset, s.Recipients, s.Rights, s.Autopilot, s.Facts, s.BackupHorizon},
 		Identifiers: s.Identifiers, Collections: s.Collections, CheckedAt: s.CheckedAt, Problem: s.Problem,
 	}
 	if v.Identifiers == nil {
@@ -108,6 +109,9 @@ func (b systemBody) check(name string) error {
 	if slices.ContainsFunc(b.Recipients, func(n string) bool { return registry.CheckName("", n) != nil }) {
 		bad.Add("/recipients", "name recipients as they are registered")
 	}
+	if _, err := registry.ParseHorizon(b.Horizon); b.Horizon != "" && err != nil {
+		bad.Add("/backupHorizon", "say how long backups are kept in days or weeks, such as P90D or P13W, ten years at most")
+	}
 	return bad.Err()
 }
 
@@ -144,7 +148,7 @@ func (h *Handler) apiPutSystem(w http.ResponseWriter, r *http.Request, c *caller
 	found, list, err := h.Systems.Apply(r.Context(), registry.System{
 		Tenant: c.tenant.Name, Name: name, Title: in.Title, Kind: in.Kind, Owner: in.Owner, Settings: in.Settings, Secrets: in.Secrets,
 		Dataset: in.Dataset, BaseDir: old.BaseDir, Recipients: in.Recipients, Rights: in.Rights, Autopilot: in.Autopilot, Facts: in.Facts,
-		Version: old.Version,
+		BackupHorizon: in.Horizon, Version: old.Version,
 	})
 	switch {
 	case len(list) > 0:

@@ -45,6 +45,7 @@ type systemBody struct {
 	Rights     []dsar.Right         `json:"rights,omitempty"`
 	Autopilot  bool                 `json:"autopilot,omitempty"`
 	Facts      registry.SystemFacts `json:"facts,omitzero"`
+	Horizon    string               `json:"backupHorizon,omitempty"`
 }
 
 // change is what applying does to one system.
@@ -131,7 +132,7 @@ func bodyOf(cmd *cobra.Command, e registry.SystemEntry, dir string) (systemBody,
 	}
 	b := systemBody{
 		Title: e.Title, Kind: e.Kind, Owner: e.Owner, Settings: e.Settings, Secrets: e.Secrets, Recipients: e.Recipients, Rights: e.Rights,
-		Autopilot: e.Autopilot, Facts: registry.SystemFacts{Purposes: e.Facts.Purposes, Source: e.Facts.Source, Retention: e.Facts.Retention},
+		Autopilot: e.Autopilot, Horizon: e.Horizon, Facts: registry.SystemFacts{Purposes: e.Facts.Purposes, Source: e.Facts.Source, Retention: e.Facts.Retention},
 	}
 	for _, name := range []string{"path", "file"} { // in every kind these name files
 		if p, ok := b.Settings[name].(string); ok {

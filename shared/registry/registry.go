@@ -43,6 +43,11 @@ type Policy struct {
 	// GraceDays is how long an approved erasure waits, with a link in the person's mailbox that calls it off; default 0: at once.
 	GraceDays   int `json:"graceDays,omitempty"`
 	GrowthLimit int `json:"growthLimit,omitempty"` // per cent of the approved records that may come on top; default 5
+	// RetentionDays is how long a closed case is kept before its keys are destroyed; default 1095. Three years is when a claim for
+	// damages (GDPR Art. 82) or a fine is time-barred in most of the Union, such as under BGB s. 195 and OWiG s. 31(2) no. 1, and
+	// covers the 24 months of 11 CCR 7101. The open part of the case and its evidence, which hold no personal data, stay.
+	RetentionDays int `json:"retentionDays,omitempty"`
+	BackupDays    int `json:"backupDays,omitempty"` // how long backups of wrapped case keys are kept at most; default 30
 }
 
 // Effective returns the policy with its defaults filled in.
@@ -56,6 +61,8 @@ func (p Policy) Effective() Policy {
 	set(&p.CodeMinutes, 30)
 	set(&p.PackageDays, 30)
 	set(&p.GrowthLimit, 5)
+	set(&p.RetentionDays, 1095)
+	set(&p.BackupDays, 30)
 	return p
 }
 
@@ -75,6 +82,9 @@ type System struct {
 	Autopilot  bool              `json:"autopilot,omitempty"`
 	Exemptions []Exemption       `json:"exemptions,omitempty"`
 	Facts      SystemFacts       `json:"facts,omitzero"`
+	// BackupHorizon is how long the system's own backups keep what was erased, as an ISO 8601 duration in days or weeks (P90D);
+	// see Horizon.
+	BackupHorizon string `json:"backupHorizon,omitempty"`
 
 	// What registration found out by opening it.
 	Identifiers []subject.Kind `json:"identifiers,omitempty"` // kinds it can be searched by

@@ -43,6 +43,7 @@ type SystemEntry struct {
 	Recipients []string          `yaml:"recipients"`
 	Rights     []dsar.Right      `yaml:"rights"`
 	Autopilot  bool              `yaml:"autopilot"`
+	Horizon    string            `yaml:"backupHorizon"` // see ParseHorizon
 	Exemptions []Exemption       `yaml:"exemptions"`
 	Facts      struct {
 		Purposes  []string `yaml:"purposes"`
