@@ -41,13 +41,15 @@ type Signer interface {
 
 // BundleInput is what a bundle is made of. Entries come in the order of Read. Heads are the heads that the case's record
 // holds, by chain: the entries must end there, so that a ledger whose tail was cut off is never signed. A chain not named
-// in Heads is taken as it is found.
+// in Heads is taken as it is found. Receipt, when there is one, is that of the same case, and its head is one of the case's
+// chain.
 type BundleInput struct {
 	Tenant, Case, Reference string
 	ExportedAt              time.Time
 	Entries                 iter.Seq2[Entry, error]
 	Heads                   map[string]Head
 	Signer                  Signer
+	Receipt                 *Receipt
 }
 
 // bundle is bundle.json.
@@ -60,6 +62,12 @@ type bundle struct {
 	KeyName       string      `json:"keyName"`
 	Heads         []chainHead `json:"heads"` // in order of chain
 	Counts        counts      `json:"counts"`
+	Files         []fileHash  `json:"files,omitempty"` // besides entries, checkpoint and key, in order of name
+}
+
+type fileHash struct {
+	Name   string `json:"name"`
+	SHA256 string `json:"sha256"`
 }
 
 type chainHead struct {
@@ -70,7 +78,7 @@ type chainHead struct {
 type counts struct {
 	Chains   int   `json:"chains"`
 	Entries  int64 `json:"entries"`
-	Unsealed int64 `json:"unsealed"` // entries that no Merkle checkpoint covers yet
+	Unsealed int64 `json:"unsealed"` // entries that the receipt does not cover: all of them when there is none
 }
 
 // PublicKey returns a tenant's evidence key in the form that key.pub and VerifyOptions.Key have: that of signed notes,
@@ -86,7 +94,9 @@ func PublicKey(tenant string, public ed25519.PublicKey) (string, error) {
 	return key, nil
 }
 
-func keyName(tenant string) string { return "habeas/" + tenant }
+const keyPrefix = "habeas/"
+
+func keyName(tenant string) string { return keyPrefix + tenant }
 
 // WriteBundle writes the bundle of a case as a zip to w, streaming. Entries that do not form whole chains, or do not end at
 // the given heads, are fault.Internal: the ledger is damaged, and a signature would vouch for it. What was written to w
@@ -99,14 +109,21 @@ func WriteBundle(ctx context.Context, w io.Writer, in BundleInput) error {
 	if !isName(in.Case) || in.ExportedAt.IsZero() || len(in.Reference) > 64 {
 		return fault.New(fault.Invalid, "a bundle names a case, a reference of at most 64 bytes and the time of its export")
 	}
+	receipt, err := receiptFiles(in, key)
+	if err != nil {
+		return err
+	}
 	zw := zip.NewWriter(w)
-	heads, err := writeEntries(ctx, zw, in)
+	heads, sealed, err := writeEntries(ctx, zw, in)
 	if err != nil {
 		return err
 	}
 	b := bundle{
 		SchemaVersion: 1, Tenant: in.Tenant, Case: in.Case, Reference: in.Reference, KeyName: keyName(in.Tenant),
-		ExportedAt: in.ExportedAt.UTC().Truncate(time.Millisecond), Heads: heads, Counts: count(heads),
+		ExportedAt: in.ExportedAt.UTC().Truncate(time.Millisecond), Heads: heads, Counts: count(heads, sealed),
+	}
+	for _, f := range receipt {
+		b.Files = append(b.Files, fileHash{f.name, hash([]byte(f.text))})
 	}
 	raw, err := json.MarshalIndent(b, "", "  ")
 	if err != nil {
@@ -117,9 +134,7 @@ func WriteBundle(ctx context.Context, w io.Writer, in BundleInput) error {
 	if err != nil {
 		return err
 	}
-	for _, f := range []struct{ name, text string }{
-		{fileBundle, string(raw)}, {fileCheckpoint, checkpoint}, {fileKey, key + "\n"},
-	} {
+	for _, f := range append([]file{{fileBundle, string(raw)}, {fileCheckpoint, checkpoint}, {fileKey, key + "\n"}}, receipt...) {
 		member, err := create(zw, f.name, b.ExportedAt)
 		if err == nil {
 			_, err = io.WriteString(member, f.text)
@@ -134,41 +149,48 @@ func WriteBundle(ctx context.Context, w io.Writer, in BundleInput) error {
 	return nil
 }
 
-// writeEntries writes one file per chain and returns where the chains end.
-func writeEntries(ctx context.Context, zw *zip.Writer, in BundleInput) ([]chainHead, error) {
+// file is a member of a bundle that is written whole.
+type file struct{ name, text string }
+
+// writeEntries writes one file per chain and returns where the chains end, and how far the receipt covers each.
+func writeEntries(ctx context.Context, zw *zip.Writer, in BundleInput) ([]chainHead, coverage, error) {
 	damaged := fault.New(fault.Internal, "the evidence of the case is damaged and was not signed")
-	heads := []chainHead{}
+	heads, sealed := []chainHead{}, newCoverage(in.Receipt)
 	var member io.Writer
 	for e, err := range in.Entries {
 		if err = firstError(err, ctx.Err()); err != nil {
-			return nil, fmt.Errorf("reading evidence: %w", err)
+			return nil, sealed, fmt.Errorf("reading evidence: %w", err)
 		}
 		if len(heads) == 0 || heads[len(heads)-1].Chain != e.Chain {
 			if len(heads) > 0 && heads[len(heads)-1].Chain >= e.Chain {
-				return nil, fault.Wrap(fault.Internal, damaged, "ordering chains")
+				return nil, sealed, fault.Wrap(fault.Internal, damaged, "ordering chains")
 			}
 			heads = append(heads, chainHead{Chain: e.Chain})
 			if member, err = create(zw, entriesPrefix+e.Chain+entriesSuffix, in.ExportedAt); err != nil {
-				return nil, fmt.Errorf("writing bundle: %w", err)
+				return nil, sealed, fmt.Errorf("writing bundle: %w", err)
 			}
 		}
 		last := &heads[len(heads)-1]
 		line, err := e.encode()
 		if err != nil || e.Tenant != in.Tenant || e.Case != in.Case || !follows(e, last.Head) {
-			return nil, fault.Wrap(fault.Internal, damaged, "linking entries")
+			return nil, sealed, fault.Wrap(fault.Internal, damaged, "linking entries")
 		}
 		if _, err := member.Write(append(line, '\n')); err != nil {
-			return nil, fmt.Errorf("writing bundle: %w", err)
+			return nil, sealed, fmt.Errorf("writing bundle: %w", err)
 		}
 		last.Head = Head{Seq: e.Seq, Hash: e.Hash}
+		sealed.see(e)
 	}
 	for chain, want := range in.Heads {
 		i := slices.IndexFunc(heads, func(h chainHead) bool { return h.Chain == chain })
 		if (i < 0 && want != Head{}) || (i >= 0 && heads[i].Head != want) {
-			return nil, fault.Wrap(fault.Internal, damaged, "comparing heads")
+			return nil, sealed, fault.Wrap(fault.Internal, damaged, "comparing heads")
 		}
 	}
-	return heads, nil
+	if !sealed.onChain {
+		return nil, sealed, fault.Wrap(fault.Internal, damaged, "finding the sealed head")
+	}
+	return heads, sealed, nil
 }
 
 // follows reports whether e is the entry after h, unchanged since it was written.
@@ -194,12 +216,12 @@ func create(zw *zip.Writer, name string, at time.Time) (io.Writer, error) {
 	return zw.CreateHeader(&zip.FileHeader{Name: name, Method: zip.Deflate, Modified: at.UTC()})
 }
 
-func count(heads []chainHead) counts {
+func count(heads []chainHead, sealed coverage) counts {
 	c := counts{Chains: len(heads)}
 	for _, h := range heads {
 		c.Entries += h.Seq
+		c.Unsealed += h.Seq - min(h.Seq, sealed.upTo[h.Chain])
 	}
-	c.Unsealed = c.Entries
 	return c
 }
 

@@ -3,7 +3,6 @@ package evidence
 import (
 	"archive/zip"
 	"bufio"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -45,7 +44,7 @@ func (v *verification) checkChain(chain string, want Head) {
 		c.finish(want)
 	}
 	v.report.Entries += c.lines
-	v.report.Unsealed += c.lines
+	v.report.Unsealed += c.lines - min(c.lines, v.sealed.upTo[chain])
 }
 
 // read goes through the file. False when it could not be read to its end.
@@ -111,6 +110,7 @@ func (c *chainCheck) entry(n int64, line []byte) {
 	if c.chain == CaseChain && e.Kind == kindTaskEnded {
 		c.taskEnded(e)
 	}
+	c.v.sealed.see(e)
 	c.place(e)
 }
 
@@ -179,8 +179,8 @@ func (c *chainCheck) finish(want Head) {
 
 // taskEnded remembers the head of a task that an entry of the case's chain names.
 func (c *chainCheck) taskEnded(e Entry) {
-	var t taskEnded
-	if err := json.Unmarshal(e.Facts, &t); err != nil || !isName(t.Task) || t.Head.Seq < 1 || !isHash(t.Head.Hash) {
+	t, ok := e.endedTask()
+	if !ok {
 		c.v.report.find(TaskHead, c.file, e.Seq, "the entry does not name the head of a task")
 		return
 	}

@@ -40,6 +40,11 @@ const (
 	UnknownFile  = "unknown_file"  // a file that no bundle has, or one that is there twice
 	TooLarge     = "too_large"     // beyond the bounds of the verifier; not read to the end
 	Unreadable   = "unreadable"    // not a zip, or a file whose content cannot be understood
+
+	BadCheckpoint = "bad_checkpoint" // the checkpoint of a receipt, or the one given, is not one that the key signed
+	BadProof      = "bad_proof"      // the log of the receipt's checkpoint does not hold what the receipt says
+	SealedHead    = "sealed_head"    // what was sealed is not on the chain of the case
+	LogRewritten  = "log_rewritten"  // of the receipt's log and the one given, neither only added to the other
 )
 
 // Finding is one thing that is wrong with a bundle. File and Seq (the place of an entry) may be empty.
@@ -61,10 +66,20 @@ type Report struct {
 	KeyGiven   bool      `json:"keyGiven"` // the signature was checked against a key from elsewhere
 	Chains     int       `json:"chains"`   // chains read
 	Entries    int64     `json:"entries"`  // entries read
-	Unsealed   int64     `json:"unsealed"` // entries that no Merkle checkpoint covers: in this version all of them
-	Checks     []string  `json:"checks"`   // what was checked, for people
-	Findings   []Finding `json:"findings"` // empty when nothing is wrong
-	More       int       `json:"more"`     // findings beyond the first 10,000, not listed
+	Unsealed   int64     `json:"unsealed"` // entries that no valid receipt covers
+	Sealed     *Sealed   `json:"sealed,omitempty"`
+	Since      *TreeHead `json:"since,omitempty"` // the checkpoint that the receipt's was compared with
+	Checks     []string  `json:"checks"`          // what was checked, for people
+	Findings   []Finding `json:"findings"`        // empty when nothing is wrong
+	More       int       `json:"more"`            // findings beyond the first 10,000, not listed
+}
+
+// Sealed is what the receipt of a bundle proves: which entry of the case's chain is in the log of the tenant, and where.
+type Sealed struct {
+	Seq  int64 `json:"seq"`
+	Leaf int64 `json:"leaf"`
+	TreeHead
+	SealedAt time.Time `json:"sealedAt"`
 }
 
 // OK reports whether nothing is wrong.
@@ -79,8 +94,14 @@ func (r *Report) find(kind, file string, seq int64, text string) {
 }
 
 // VerifyOptions are choices of VerifyBundle. Key is the tenant's evidence key from a trusted place, in the form of
-// PublicKey; empty: the key in the bundle is used, and the report says so.
-type VerifyOptions struct{ Key string }
+// PublicKey; empty: the key in the bundle is used, and the report says so. Since is a signed checkpoint of the tenant's log from
+// another time, which somebody kept: the log of the receipt must have grown out of that one, or into it. When they differ in
+// size, Prove is asked for the proof: the JSON of a Consistency, from anywhere; its failure is that of VerifyBundle.
+type VerifyOptions struct {
+	Key   string
+	Since string
+	Prove func(from, to int64) ([]byte, error)
+}
 
 // VerifyBundle checks a bundle and reports everything that is wrong with it. The error is for what is not the bundle's fault:
 // r cannot be read, or the key given is no key (fault.Invalid). Nothing of the bundle is trusted; memory grows with the number
@@ -92,36 +113,45 @@ func VerifyBundle(r io.ReaderAt, size int64, opts VerifyOptions) (Report, error)
 		}
 	}
 	src := &sourceAt{r: r}
-	v := &verification{budget: maxBundleBytes, report: Report{Findings: []Finding{}, KeyGiven: opts.Key != ""}}
+	v := &verification{budget: maxBundleBytes, opts: opts, report: Report{Findings: []Finding{}, KeyGiven: opts.Key != ""}}
 	v.report.Checks = []string{
 		"the files are those of a bundle, each once",
 		"the checkpoint is signed by the key and covers bundle.json and the head of every chain",
 		"every entry has the content its hash says and belongs to this tenant, case and chain",
 		"every chain is whole, in order, and ends at its head",
 		"every task's head in the chain of the case is in the chain of the task",
+		"the receipt, if there is one, proves that a signed checkpoint of the tenant's log holds this case's chain",
+	}
+	if opts.Since != "" {
+		v.report.Checks = append(v.report.Checks, "the log of the receipt and that of the checkpoint given grew out of each other")
 	}
 	if zr, err := zip.NewReader(src, size); err != nil || len(zr.File) > maxFiles {
 		v.report.find(Unreadable, "", 0, "this is not a zip file")
 	} else {
 		v.run(zr, strings.TrimSpace(opts.Key))
 	}
-	if src.err != nil {
-		return Report{}, fmt.Errorf("reading bundle: %w", src.err)
+	if err := firstError(src.err, v.err); err != nil {
+		return Report{}, fmt.Errorf("reading bundle: %w", err)
 	}
 	return v.report, nil
 }
 
 // verification is one run over one bundle.
 type verification struct {
+	opts   VerifyOptions
+	err    error // of opts.Prove
 	report Report
 	files  map[string]*zip.File
 	bundle bundle
 	budget int64             // bytes that may still be unpacked
 	ended  map[string][]Head // by chain of a task: the heads that the chain of the case names
+	key    string            // that signatures are checked with; empty when there is none that can be read
+	sealed coverage          // by a receipt that holds
+	broken bool              // there is a receipt, and it does not hold
 }
 
 func (v *verification) run(zr *zip.Reader, givenKey string) {
-	v.files, v.ended = map[string]*zip.File{}, map[string][]Head{}
+	v.files, v.ended, v.sealed = map[string]*zip.File{}, map[string][]Head{}, newCoverage(nil)
 	for _, f := range zr.File {
 		if _, twice := v.files[f.Name]; twice || !isBundleFile(f.Name) {
 			v.report.find(UnknownFile, printable(f.Name), 0, "no bundle has this file, or not twice")
@@ -134,6 +164,7 @@ func (v *verification) run(zr *zip.Reader, givenKey string) {
 		return
 	}
 	v.checkSignature(raw, givenKey)
+	v.checkReceipt()
 	known := map[string]bool{}
 	for _, h := range v.bundle.Heads {
 		// bundle.json lists chains in order, so the case's chain comes first and its task heads are known in time.
@@ -150,6 +181,7 @@ func (v *verification) run(zr *zip.Reader, givenKey string) {
 			v.report.find(Missing, entriesPrefix+chain+entriesSuffix, 0, "the chain of the case names this task, and it is not there")
 		}
 	}
+	v.checkSealed()
 	slices.SortStableFunc(v.report.Findings, func(a, b Finding) int { return strings.Compare(a.File, b.File) })
 }
 
@@ -168,9 +200,6 @@ func (v *verification) readBundle(raw []byte) bool {
 	}
 	v.report.Tenant, v.report.Case, v.report.Reference = b.Tenant, b.Case, printable(b.Reference)
 	v.report.ExportedAt = b.ExportedAt
-	if b.Counts != count(b.Heads) {
-		v.report.find(Edited, fileBundle, 0, "the counts do not agree with the heads")
-	}
 	for i, h := range b.Heads {
 		_, isTask := strings.CutPrefix(h.Chain, "task/")
 		if (h.Chain != CaseChain && !isTask) || !isBundleFile(entriesPrefix+h.Chain+entriesSuffix) || h.Seq < 1 || !isHash(h.Hash) {
@@ -182,6 +211,10 @@ func (v *verification) readBundle(raw []byte) bool {
 			return false
 		}
 	}
+	if len(b.Files) > 0 && (len(b.Files) != 2 || b.Files[0].Name != fileReceipt || b.Files[1].Name != fileReceiptText) {
+		v.report.find(Unreadable, fileBundle, 0, "the files of a receipt are two, in order of name")
+		return false
+	}
 	return true
 }
 
@@ -190,6 +223,9 @@ func (v *verification) checkSignature(bundleJSON []byte, givenKey string) {
 	signed, ok1 := v.small(fileCheckpoint)
 	enclosed, ok2 := v.small(fileKey)
 	key := strings.TrimSuffix(string(enclosed), "\n")
+	if ok2 && string(enclosed) != key+"\n" {
+		v.report.find(Edited, fileKey, 0, "the key is not on a line of its own")
+	}
 	if givenKey != "" {
 		if ok2 && key != givenKey {
 			v.report.find(KeyDiffers, fileKey, 0, "the key in the bundle is not the key given")
@@ -204,7 +240,7 @@ func (v *verification) checkSignature(bundleJSON []byte, givenKey string) {
 		v.report.find(Unreadable, fileKey, 0, "this is no evidence key")
 		return
 	}
-	v.report.KeyName = verifier.Name()
+	v.report.KeyName, v.key = verifier.Name(), key
 	if verifier.Name() != v.bundle.KeyName || verifier.Name() != keyName(v.bundle.Tenant) {
 		v.report.find(BadSignature, fileCheckpoint, 0, "the key is not one of this tenant")
 	}
@@ -252,7 +288,7 @@ func (v *verification) small(name string) ([]byte, bool) {
 }
 
 func isBundleFile(name string) bool {
-	if name == fileBundle || name == fileCheckpoint || name == fileKey {
+	if name == fileBundle || name == fileCheckpoint || name == fileKey || name == fileReceipt || name == fileReceiptText {
 		return true
 	}
 	_, ok := chainOf(name)
