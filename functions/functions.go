@@ -4,6 +4,7 @@ package functions
 
 import (
 	"context"
+	"crypto/ecdsa"
 	"encoding/json"
 	"log/slog"
 	"net/http"
@@ -28,6 +29,7 @@ import (
 	"github.com/habeas-dsar/habeas/functions/plancase"
 	"github.com/habeas-dsar/habeas/functions/portal"
 	"github.com/habeas-dsar/habeas/functions/publishevents"
+	"github.com/habeas-dsar/habeas/functions/receivehook"
 	"github.com/habeas-dsar/habeas/functions/reviewplan"
 	"github.com/habeas-dsar/habeas/functions/reviewresponse"
 	"github.com/habeas-dsar/habeas/functions/runtask"
@@ -75,6 +77,8 @@ type Ports struct {
 	Rules      verification.Rules
 	Demo       bool
 	Manual     bool // the clock is set by hand
+
+	SendGridEvents *ecdsa.PublicKey // verifies the reports of SendGrid; nil = nobody reports
 }
 
 // Handler is a function as an engine invokes it: JSON in, JSON out.
@@ -94,6 +98,7 @@ type Set struct {
 	Pages    *pages.Renderer
 	Portal   *portal.Handler
 	Console  *console.Handler
+	Hooks    *receivehook.Handler
 }
 
 // worker is the name of the worker function; a kind of connector may get one of its own on AWS.
@@ -140,17 +145,19 @@ func New(p Ports) (*Set, error) {
 	}
 	s.Console = &console.Handler{
 		Cases: s.Cases, Registry: s.Registry, Sessions: s.Sessions, Blobs: p.Blobs, Packs: packs, Pages: renderer, Letters: writer,
-		Systems: s.Systems, Passwords: passwords.New(2), Log: p.Log, BaseURL: p.BaseURL, Demo: p.Demo, Manual: p.Manual, Now: p.Now,
+		Desk: desk, Systems: s.Systems, Passwords: passwords.New(2), Log: p.Log, BaseURL: p.BaseURL, Demo: p.Demo, Manual: p.Manual, Now: p.Now,
 	}
 	if len(p.Limits.TriesPerIP) > 0 {
 		s.Console.Limits = console.DefaultLimits()
 	}
+	s.Hooks = &receivehook.Handler{Cases: s.Cases, Sessions: s.Sessions, Log: p.Log, SendGrid: p.SendGridEvents}
 	s.steps(p, desk, writer, assembler, turner)
 	return s, nil
 }
 
 func (s *Set) steps(p Ports, desk *identity.Desk, writer *correspondence.Writer, assembler *disclosure.Assembler, turner *engine.Engine) {
 	cases := s.Cases
+	copies, _ := p.Mail.(mail.Eraser) // nil: what carries the mail keeps no copies, or takes no order
 	step1 := func(h func(context.Context, step.Input) (step.Answer, error)) Handler { return step.Handler(h) }
 	task := func(h func(context.Context, step.Input) (step.TaskAnswer, error)) Handler { return step.Handler(h) }
 	s.Steps = map[string]Handler{
@@ -163,22 +170,23 @@ func (s *Set) steps(p Ports, desk *identity.Desk, writer *correspondence.Writer,
 		"AssembleResponse": step1((&assembleresponse.Step{Cases: cases, Registry: s.Registry, Packs: s.Packs, DataMaps: s.Systems, Blobs: p.Blobs, Assembler: assembler}).Handle),
 		"ReviewResponse":   step1((&reviewresponse.Step{Cases: cases}).Handle),
 		"DeliverResponse":  step1((&deliverresponse.Step{Cases: cases, Letters: writer}).Handle),
-		"CloseCase":        step1((&closecase.Step{Cases: cases, Letters: writer}).Handle),
+		"CloseCase":        step1((&closecase.Step{Cases: cases, Letters: writer, Copies: copies != nil}).Handle),
 		"NeedsOperator":    step1((&needsoperator.Step{Cases: cases}).Handle),
 		worker:             task((&runtask.Step{Cases: cases, Systems: s.Systems, Engine: turner}).Handle),
 		"AwaitSystem":      task((&awaitsystem.Step{Cases: cases}).Handle),
 		"AskPerson":        task((&askperson.Step{Cases: cases}).Handle),
 	}
 	signal := &signalworkflow.Step{Cases: cases, Engine: p.Workflow}
-	publish := &publishevents.Step{Cases: cases, Registry: s.Registry, Engine: p.Workflow, Mail: p.Mail, Signal: signal.Handle, Publish: p.Publish}
+	publish := &publishevents.Step{Cases: cases, Registry: s.Registry, Engine: p.Workflow, Mail: p.Mail, Copies: copies, Signal: signal.Handle, Publish: p.Publish}
 	s.Outbox = publish.Handle
 	s.Sweep = (&sweepdeadlines.Step{Cases: cases, Engine: p.Workflow}).Handle
 }
 
-// Register adds the pages and APIs of portal and console to a mux, and what both need: the stylesheet.
+// Register adds the pages and APIs of portal and console to a mux, what both need, the stylesheet, and the callbacks of others.
 func (s *Set) Register(mux *http.ServeMux) {
 	s.Portal.Register(mux)
 	s.Console.Register(mux)
+	s.Hooks.Register(mux)
 	asset := func(mime string, name string, body []byte) {
 		mux.HandleFunc("GET "+pages.AssetPath+name, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", mime)

@@ -22,6 +22,7 @@ import (
 type Step struct {
 	Cases   *casefile.Store
 	Letters *correspondence.Writer
+	Copies  bool // mail goes through a provider that keeps copies and can be asked to erase them
 }
 
 // Handle closes the case once. A case that was joined to another one stays open until that one closes.
@@ -44,6 +45,9 @@ func (s *Step) Handle(ctx context.Context, in step.Input) (step.Answer, error) {
 		}
 		if err := end(f, status, ""); err != nil {
 			return step.Answer{}, err
+		}
+		if s.Copies && c.Right == dsar.Erasure && (status == dsar.Fulfilled || status == dsar.PartlyFulfilled) {
+			f.KeepCopiesUntil(f.Now().Add(casefile.CopiesAfter))
 		}
 		return step.To(step.Proceed), s.endJoined(ctx, f, status)
 	})

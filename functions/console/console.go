@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/habeas-dsar/habeas/functions/internal/correspondence"
+	"github.com/habeas-dsar/habeas/functions/internal/identity"
 	"github.com/habeas-dsar/habeas/functions/internal/pages"
 	"github.com/habeas-dsar/habeas/shared/blobs"
 	"github.com/habeas-dsar/habeas/shared/casefile"
@@ -54,6 +55,7 @@ type Handler struct {
 	Packs     *policy.Set
 	Pages     *pages.Renderer
 	Letters   *correspondence.Writer
+	Desk      *identity.Desk
 	Systems   Systems
 	Passwords *passwords.Hasher
 	Log       *slog.Logger

@@ -16,6 +16,7 @@ import (
 
 	"github.com/habeas-dsar/habeas/functions/console"
 	"github.com/habeas-dsar/habeas/functions/internal/correspondence"
+	"github.com/habeas-dsar/habeas/functions/internal/identity"
 	"github.com/habeas-dsar/habeas/functions/internal/pages"
 	"github.com/habeas-dsar/habeas/functions/internal/statute"
 	"github.com/habeas-dsar/habeas/functions/internal/step"
@@ -36,6 +37,7 @@ import (
 	"github.com/habeas-dsar/habeas/shared/session"
 	"github.com/habeas-dsar/habeas/shared/subject"
 	"github.com/habeas-dsar/habeas/shared/table/sqlitetable"
+	"github.com/habeas-dsar/habeas/shared/verification"
 )
 
 // The tenants of the tests; home is the first.
@@ -102,10 +104,11 @@ func newRig(t testing.TB) *rig {
 	catalogue := must[*letters.Catalogue](t)(letters.New())
 	cases := casefile.NewStore(store, keys.NewVault(store, keeper), now, "example.com", func([]casefile.OutboxRow) {})
 	reg := registry.NewStore(store, now)
+	writer := &correspondence.Writer{Registry: reg, Packs: packs, Catalogue: catalogue, BaseURL: "https://privacy.example.com"}
 	r.h = &console.Handler{
 		Cases: cases, Registry: reg, Sessions: session.NewStore(store, now), Blobs: objects, Packs: packs,
 		Pages:   must[*pages.Renderer](t)(pages.New()),
-		Letters: &correspondence.Writer{Registry: reg, Packs: packs, Catalogue: catalogue, BaseURL: "https://privacy.example.com"},
+		Letters: writer, Desk: &identity.Desk{Cases: cases, Letters: writer, Rules: verification.DefaultRules()},
 		Systems: &fakeSystems{reg: reg, health: connector.Health{Reachable: true, Rights: []connector.Right{"access"}}}, Passwords: passwords.New(2),
 		Log: slog.New(slog.DiscardHandler), BaseURL: "https://privacy.example.com", Now: now,
 	}

@@ -24,6 +24,7 @@ type Step struct {
 	Registry *registry.Store
 	Engine   workflow.Engine
 	Mail     mail.Sender
+	Copies   mail.Eraser // nil = mail leaves no copies that we could have erased
 	Signal   func(ctx context.Context, tenant, caseID string) error
 	Publish  func(ctx context.Context, e events.Event) // idempotent by id
 }
@@ -47,6 +48,8 @@ func (s *Step) Handle(ctx context.Context, r casefile.OutboxRow) error {
 		err = s.Signal(ctx, r.Tenant, r.CaseID)
 	case casefile.OutMail:
 		return s.mail(ctx, r)
+	case casefile.OutCopies:
+		return s.copies(ctx, r)
 	case casefile.OutEvent:
 		err = s.publish(ctx, r)
 	default:
@@ -117,7 +120,7 @@ func (s *Step) mail(ctx context.Context, r casefile.OutboxRow) error {
 			}
 		}
 		state, err = s.Mail.Send(ctx, mail.Message{
-			MessageID: m.MessageID, From: tenant.From, To: l.To, ReplyTo: tenant.Contact, Subject: l.Subject, Text: l.Text, HTML: l.HTML,
+			MessageID: m.MessageID, Tenant: r.Tenant, From: tenant.From, To: l.To, ReplyTo: tenant.Contact, Subject: l.Subject, Text: l.Text, HTML: l.HTML,
 			Date: m.QueuedAt, Headers: map[string]string{"Auto-Submitted": "auto-generated"},
 		})
 		if state == mail.Claimed {

@@ -65,8 +65,7 @@ func (s *Step) look(ctx context.Context, r casefile.DueRef) error {
 			return nil
 		}
 		if !c.Open() {
-			c.NextDue = time.Time{}
-			return nil
+			return s.copies(ctx, f)
 		}
 		if err := expire(f); err != nil {
 			return err

@@ -1,0 +1,5 @@
+// Package receivehook takes the callbacks of others over HTTP: mail providers, systems, recipients. One file per kind.
+//
+// Every callback is signed, timestamped, bounded and counted once; one that proves nothing gets the same answer whatever it names.
+// A callback is answered with a 2xx only when everything in it is on record, so that whoever calls repeats what was lost.
+package receivehook
