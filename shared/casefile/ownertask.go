@@ -167,6 +167,17 @@ func (f *File) OwnerMay(t *Task) error {
 	return nil
 }
 
+// OwnersNext returns when the clockwork must look at one of the tasks of owners; zero when at none.
+func (f *File) OwnersNext() time.Time {
+	var first time.Time
+	for _, t := range f.Tasks {
+		if f.OwnerMay(t) == nil && !t.Owner.Next.IsZero() && (first.IsZero() || t.Owner.Next.Before(first)) {
+			first = t.Owner.Next
+		}
+	}
+	return first
+}
+
 // HolderAddress opens the address of the n-th holder, from 1; 0 is the present one.
 func (f *File) HolderAddress(t *Task, n int) (redact.Text, error) {
 	if n == 0 {
