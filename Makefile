@@ -35,7 +35,7 @@ race: $(TOOLS)/system
 	CGO_ENABLED=1 go test -race -short -timeout 20m ./...
 
 .PHONY: test-module
-test-module: $(TOOLS)/system $(TOOLS)/node_modules/axe-core/axe.min.js
+test-module: $(TOOLS)/system $(TOOLS)/node_modules/axe-core/axe.min.js $(TOOLS)/corpora/fetched
 	cd $(MODULE) && go vet ./... && AXE="$(TOOLS)/node_modules/axe-core/axe.min.js" go test -count=1 -timeout 25m ./...
 
 .PHONY: bench
@@ -56,7 +56,7 @@ fmt: $(TOOLS)/bin/gofumpt ## gofumpt every Go file
 	$(TOOLS)/bin/gofumpt -l -w $(FOLDERS)
 
 .PHONY: tools
-tools: $(TOOLS)/bin/golangci-lint $(TOOLS)/bin/gofumpt $(TOOLS)/system $(TOOLS)/node_modules/axe-core/axe.min.js ## fetch what lint and test-all need
+tools: $(TOOLS)/bin/golangci-lint $(TOOLS)/bin/gofumpt $(TOOLS)/system $(TOOLS)/node_modules/axe-core/axe.min.js $(TOOLS)/corpora/fetched ## fetch what lint and test-all need
 
 # Both tools are built from the versions in test/tools/go.mod and again only when those change.
 $(TOOLS)/bin/golangci-lint $(TOOLS)/bin/gofumpt &: test/tools/go.mod test/tools/go.sum
@@ -66,6 +66,14 @@ $(TOOLS)/bin/golangci-lint $(TOOLS)/bin/gofumpt &: test/tools/go.mod test/tools/
 
 $(TOOLS)/node_modules/axe-core/axe.min.js: Makefile $(TOOLS)/system
 	npm install --prefix $(TOOLS) --no-save --no-package-lock --no-audit --no-fund $(AXE)
+	touch $@
+
+# Data maps of others that tests read: by exact version and hash, unpacked by nobody, and never run.
+.PHONY: corpora
+corpora: $(TOOLS)/corpora/fetched ## fetch the data maps of others that test-all reads
+
+$(TOOLS)/corpora/fetched: test/servers/fides/requirements.txt
+	python3 -m pip download --quiet --disable-pip-version-check --no-deps --require-hashes --only-binary :all: --dest $(TOOLS)/corpora -r $<
 	touch $@
 
 # A browser, a C compiler, npm and PostgreSQL come from Debian: installed when this runs as root and they are missing.
