@@ -27,6 +27,10 @@ func (f *File) Withdraw(actor string, reason redact.Text) error {
 		return fault.New(fault.Conflict, "the request is answered or closed and can no longer be withdrawn")
 	}
 	c.Withdrawal = f.decide("withdraw", actor, "", reason)
+	if c.Paused != nil { // nothing runs that could be told
+		c.Paused, c.Phase = nil, dsar.PhaseClose
+		f.Start()
+	}
 	f.Signal()
 	return f.Entry("withdrawn", actor, c.Withdrawal.facts(map[string]any{"phase": c.Phase}))
 }
@@ -76,7 +80,9 @@ func (f *File) DecideTask(t *Task, actor, decision string, reason redact.Text) e
 		return fault.New(fault.Conflict, "this task waits for no decision")
 	case !slices.Contains(t.Asked.Answers, decision):
 		return fault.InvalidField("/outcome", "this task can be decided as: "+strings.Join(t.Asked.Answers, ", "))
-	case reason.IsZero() && decision != "retry" && decision != "done":
+	case reason.IsZero() && decision == "done" && t.Action == dsar.Restrict:
+		return fault.InvalidField("/reason", "say how the restriction is enforced; it is the receipt (GDPR Art. 18)")
+	case reason.IsZero() && decision != "retry" && decision != "done" && decision != "replan":
 		return fault.InvalidField("/reason", "say why; it is kept with the case")
 	}
 	t.Decision = f.decide(decision, actor, "", reason)
@@ -149,7 +155,8 @@ func (f *File) OperatorDone() {
 	}
 }
 
-// WriteBundle writes the signed evidence of the case as a zip. It holds no personal data.
+// WriteBundle writes the signed evidence of the case as a zip, with the receipt of its newest seal when there is one. It holds
+// no personal data.
 func (s *Store) WriteBundle(ctx context.Context, w io.Writer, tenant, id string) error {
 	f, err := s.Load(ctx, tenant, id)
 	if err != nil {
@@ -170,8 +177,12 @@ func (s *Store) WriteBundle(ctx context.Context, w io.Writer, tenant, id string)
 		return err
 	}
 	noticeHeads(heads, notices)
+	receipt, err := f.receipt(ctx)
+	if err != nil {
+		return err
+	}
 	return evidence.WriteBundle(ctx, w, evidence.BundleInput{
 		Tenant: tenant, Case: id, Reference: f.Case.Reference, ExportedAt: s.now().UTC().Truncate(time.Millisecond),
-		Entries: evidence.Read(ctx, s.table, tenant, id), Heads: heads, Signer: k,
+		Entries: entriesUpTo(heads, evidence.Read(ctx, s.table, tenant, id)), Heads: heads, Signer: k, Receipt: receipt,
 	})
 }

@@ -75,7 +75,7 @@ func (f *File) take(it table.Item) error {
 		if json.Unmarshal(it.Body, &f.Case) != nil || f.Case.Schema > SchemaVersion {
 			return errDecode("case")
 		}
-		f.due = f.Case.NextDue
+		f.due, f.asked = f.Case.NextDue, f.Case.askedSince()
 	case strings.HasPrefix(it.SK, skTask):
 		var t Task
 		if json.Unmarshal(it.Body, &t) != nil {
@@ -161,6 +161,7 @@ func (f *File) writes() ([]table.Write, error) {
 		}
 		ws = append(ws, table.Write{Op: table.Check, Item: table.Item{Key: f.key(sk)}, If: f.read[sk].Version})
 	}
+	f.putSeal(&ws)
 	for _, e := range f.entries {
 		ws = append(ws, evidence.Write(e))
 	}
@@ -214,6 +215,7 @@ func (f *File) putCase(ws *[]table.Write) error {
 	if err := f.put(ws, skGuard, guard{c.Generation, c.Stopping()}, [2]string{}); err != nil {
 		return err
 	}
+	f.putUndelivered(ws)
 	switch due := (table.Item{Key: f.key(skDue)}); {
 	case c.NextDue.Equal(f.due):
 	case c.NextDue.IsZero():
