@@ -33,6 +33,7 @@ import (
 	"github.com/habeas-dsar/habeas/functions/reviewplan"
 	"github.com/habeas-dsar/habeas/functions/reviewresponse"
 	"github.com/habeas-dsar/habeas/functions/runtask"
+	"github.com/habeas-dsar/habeas/functions/sealevidence"
 	"github.com/habeas-dsar/habeas/functions/signalworkflow"
 	"github.com/habeas-dsar/habeas/functions/sweepdeadlines"
 	"github.com/habeas-dsar/habeas/functions/triage"
@@ -89,6 +90,7 @@ type Set struct {
 	Steps    map[string]Handler // by the names that the state machines use
 	Outbox   func(ctx context.Context, r casefile.OutboxRow) error
 	Sweep    func(ctx context.Context) (int, error)
+	Seal     func(ctx context.Context) (sealevidence.Result, error)
 	Cases    *casefile.Store
 	Registry *registry.Store
 	Sessions *session.Store
@@ -180,6 +182,11 @@ func (s *Set) steps(p Ports, desk *identity.Desk, writer *correspondence.Writer,
 	publish := &publishevents.Step{Cases: cases, Registry: s.Registry, Engine: p.Workflow, Mail: p.Mail, Copies: copies, Signal: signal.Handle, Publish: p.Publish}
 	s.Outbox = publish.Handle
 	s.Sweep = (&sweepdeadlines.Step{Cases: cases, Engine: p.Workflow}).Handle
+	patience := casefile.Patience{Quiet: sealevidence.Quiet, AtLatest: sealevidence.AtLatest}
+	if p.Manual {
+		patience = casefile.Patience{} // a clock that stands still makes nothing quiet
+	}
+	s.Seal = (&sealevidence.Step{Cases: cases, Patience: patience}).Handle
 }
 
 // Register adds the pages and APIs of portal and console to a mux, what both need, the stylesheet, and the callbacks of others.
