@@ -61,6 +61,9 @@ type SystemProgress struct {
 	Records     int
 	Since       time.Time // when it took this state
 	Why         string    // one sentence with the reason, where there is one; optional
+	AskedAt     time.Time // when somebody was asked by mail; zero = nobody
+	AnswerBy    time.Time // with AskedAt: until when they are asked to answer
+	Files       int       // that somebody added
 	Collections []CollectionProgress
 }
 
@@ -109,7 +112,8 @@ type Event struct {
 func EventKinds() []string {
 	return []string{
 		"case_received", "code_issued", "code_wrong", "identity_verified", "verification_not_asked", "request_joined",
-		"joined_to", "triaged", "round_opened", "planned", "task_opened", "task_settled", "turn_recorded", "task_waits",
+		"joined_to", "owner_asked", "owner_reminded", "owner_overdue", "owner_asked_back", "owner_changed", "owner_answered", "owner_cannot",
+		"file_added", "file_removed", "triaged", "round_opened", "planned", "task_opened", "task_settled", "turn_recorded", "task_waits",
 		"task_finished", "person_asked", "task_decided", "decision_carried_out", "response_assembled",
 		"answer_settled", "response_decided", "response_delivered", "package_downloaded", "letter_claimed", "letter_sent",
 		"message_added", "deadline_extended", "identifier_proven", "withdrawn", "operator_needed", "operator_decided",

@@ -47,11 +47,14 @@ const (
 	TaskIdentity     TaskKind = "identity"      // who is asking cannot be settled by a mailed code
 	TaskMailUnknown  TaskKind = "mail_unknown"  // a mail was given away and nobody knows whether it arrived
 	TaskStillWaiting TaskKind = "still_waiting" // a system has not answered and the case is nearly due
+	TaskOwner        TaskKind = "owner"         // its owner was asked and may still answer
+	TaskOwnerLate    TaskKind = "owner_late"    // its owner was asked and has not answered in time
+	TaskOwnerCannot  TaskKind = "owner_cannot"  // its owner says that it cannot be done
 )
 
 // TaskKinds lists every kind of task.
 func TaskKinds() []TaskKind {
-	return []TaskKind{TaskAmbiguous, TaskSearch, TaskUnsupported, TaskOperator, TaskIdentity, TaskMailUnknown, TaskStillWaiting}
+	return []TaskKind{TaskAmbiguous, TaskSearch, TaskUnsupported, TaskOperator, TaskIdentity, TaskMailUnknown, TaskStillWaiting, TaskOwner, TaskOwnerLate, TaskOwnerCannot}
 }
 
 // TaskRow is one person's task in a list.

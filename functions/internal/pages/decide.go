@@ -91,8 +91,9 @@ type ConsoleTask struct {
 	Right      dsar.Right
 	Due        Due
 	Since      time.Time
-	What       string // one sentence with the particulars; optional
-	LookFor    []Fact // identifiers to search by hand; optional
+	What       string     // one sentence with the particulars; optional
+	LookFor    []Fact     // identifiers to search by hand; optional
+	Owner      *OwnerWork // whom the task was put to; nil = nobody
 	Candidates []Candidate
 	Chosen     []string       // values of candidates chosen before
 	Outcomes   []dsar.Outcome // what may be answered; empty for a task that is decided by candidates alone

@@ -58,11 +58,16 @@ const (
 	BadLogin   Problem = "bad_login"     // address or password is wrong; never says which
 	NotAllowed Problem = "not_allowed"   // characters that cannot be accepted
 	StaleForm  Problem = "changed_since" // what the form was about changed in the meantime
+	TooLarge   Problem = "too_large"     // a file, or all of them together
+	TooMany    Problem = "too_many"      // files
+	BadKind    Problem = "bad_kind"      // a file of a kind that is not taken, or whose content is not what its name says
+	EmptyFile  Problem = "empty"         // a file without content
+	NotStored  Problem = "not_stored"    // a file that could not be taken for a reason of ours
 )
 
 // Problems lists every problem.
 func Problems() []Problem {
-	return []Problem{Missing, NotAnEmail, TooLong, NotAChoice, NotADate, NotACode, WrongCode, CodeEnded, NotARef, Refused, BadLogin, NotAllowed, StaleForm}
+	return []Problem{Missing, NotAnEmail, TooLong, NotAChoice, NotADate, NotACode, WrongCode, CodeEnded, NotARef, Refused, BadLogin, NotAllowed, StaleForm, TooLarge, TooMany, BadKind, EmptyFile, NotStored}
 }
 
 // FieldError is one problem with one field. Field is the name of the form field, which is also the anchor the error
