@@ -13,7 +13,7 @@ func (s *System) change(ctx context.Context, do func(context.Context, *session) 
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
 	err := s.writers.with(ctx, func(ses *session) error {
-		if _, err := ses.exec(ctx, "BEGIN IMMEDIATE", nil); err != nil {
+		if _, err := ses.exec(ctx, s.dialect.writer().begin(), nil); err != nil {
 			return err
 		}
 		if err := do(ctx, ses); err != nil {
@@ -32,11 +32,21 @@ func (s *System) batchTable(batch []connector.Change) (*table, error) {
 			return nil, fault.New(fault.Internal, "a batch of changes is of more than one collection or action")
 		}
 	}
-	if c := s.data.Collection(batch[0].Collection); c != nil && s.tables[c] != nil {
-		return s.tables[c], nil
+	served := s.served.Load()
+	if why := served.unserved[batch[0].Collection]; why != "" {
+		return nil, fault.New(fault.Misconfigured, batch[0].Collection+" cannot be changed: "+why)
 	}
-	return nil, fault.New(fault.Invalid, "a change names a collection that is not in the data map")
+	t := served.tables[batch[0].Collection]
+	switch {
+	case t == nil:
+		return nil, fault.New(fault.Invalid, "a change names a collection that is not in the data map")
+	case t.live.readable && changing(batch[0].Action):
+		return nil, fault.New(fault.Misconfigured, batch[0].Collection+" is a "+t.live.kind+" and cannot be changed")
+	}
+	return t, nil
 }
+
+func changing(a connector.ChangeAction) bool { return a != connector.ActKeep }
 
 // apply carries out a batch in one transaction: all of it or, with an error, nothing.
 func (s *System) apply(ctx context.Context, batch []connector.Change) ([]connector.Effect, error) {
@@ -50,7 +60,7 @@ func (s *System) apply(ctx context.Context, batch []connector.Change) ([]connect
 	effects := make([]connector.Effect, len(batch))
 	err = s.change(ctx, func(ctx context.Context, ses *session) error {
 		b := batchRun{dialect: s.dialect, session: ses, table: t, batch: batch}
-		if err := b.read(ctx); err != nil {
+		if err := b.read(ctx, s.dialect.writer().locked()); err != nil {
 			return err
 		}
 		var todo []int
@@ -86,7 +96,7 @@ func (s *System) verify(ctx context.Context, batch []connector.Change) ([]connec
 	effects := make([]connector.Effect, len(batch))
 	err = s.readers.with(ctx, func(ses *session) error {
 		b := batchRun{dialect: s.dialect, session: ses, table: t, batch: batch}
-		if err := b.read(ctx); err != nil {
+		if err := b.read(ctx, ""); err != nil {
 			return err
 		}
 		for i := range batch {
@@ -111,7 +121,7 @@ type batchRun struct {
 }
 
 // read reads the rows of the batch. The fixed filter does not count here: a row that was planned is looked at wherever it is.
-func (b *batchRun) read(ctx context.Context) error {
+func (b *batchRun) read(ctx context.Context, locked string) error {
 	b.rows, b.keys = make([]*connector.Record, len(b.batch)), make([][]driver.Value, len(b.batch))
 	at := make(map[string][]int, len(b.batch))
 	exact := make([]bool, len(b.batch))
@@ -130,6 +140,7 @@ func (b *batchRun) read(ctx context.Context) error {
 	q := newQuery(b.dialect.writer(), len(tuples)*len(b.table.key))
 	q.add("SELECT ", b.table.selected, " FROM ", b.table.from, " WHERE ")
 	q.keysAmong(b.table.keyExprs, tuples)
+	q.add(locked)
 	d := newDecoder(b.table)
 	return b.session.query(ctx, q.text.String(), q.args, func(row []driver.Value) error {
 		rec := d.decode(row)
@@ -187,7 +198,7 @@ func (b *batchRun) delete(ctx context.Context, todo []int) error {
 func (b *batchRun) unreferenced(ctx context.Context, ref liveReference, todo []int) error {
 	w := b.dialect.writer()
 	q := newQuery(w, len(todo)*len(b.table.key))
-	q.add("SELECT 1 FROM ", w.quote(ref.table), " AS r JOIN ", b.table.from, " ON ")
+	q.add("SELECT 1 FROM ", w.table(ref.schema, ref.table), " AS r JOIN ", b.table.from, " ON ")
 	for i := range ref.from {
 		if i > 0 {
 			q.add(" AND ")

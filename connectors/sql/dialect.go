@@ -18,6 +18,10 @@ type dialect interface {
 	codec(c *liveColumn, f *connector.DataField) (codec, error)
 	// classify gives an error of the driver its fault class and a text without values.
 	classify(err error, doing string) error
+	// gone reports whether an error of the driver says that a table or a column is missing or not to be read.
+	gone(err error) bool
+	// settle returns a value as the column gives it back once it was written; fault.Invalid when it cannot be written there.
+	settle(ctx context.Context, s *session, c *column, v connector.Value) (connector.Value, error)
 	// writer makes the parts of statements that are spelt differently.
 	writer() writer
 }
@@ -36,15 +40,35 @@ type codec interface {
 type writer interface {
 	// quote makes an identifier of any name.
 	quote(name string) string
+	// table makes the full name of a table.
+	table(schema, name string) string
+	// plain makes a selected column arrive as it was stored.
+	plain(expr string) string
+	// begin starts a transaction that changes rows.
+	begin() string
+	// locked follows a query whose rows are going to be changed in the same transaction.
+	locked() string
+	// ordered reports whether a query for the first rows in an order needs no help to be answered well.
+	ordered() bool
+	// rows adds a table u of tuples with columns column1, column2 and so on; false where statements cannot have one. Tuples
+	// may hold null.
+	rows(q *query, types []string, tuples [][]driver.Value) bool
 	// bind adds a parameter and its value.
 	bind(q *query, v driver.Value)
 	// among adds the condition that the columns, taken together, equal one of the tuples. Tuples hold no null.
-	among(q *query, columns []string, tuples [][]driver.Value)
+	among(q *query, columns []operand, tuples [][]driver.Value)
 	// same adds the condition that an expression equals a value or both are null.
 	same(q *query, column string, v driver.Value)
 	// roughly adds a condition that every row meets whose column equals one of the texts in the way of comparing; rows that
 	// do not may meet it too. indexed says that an index over the column alone folds letter case.
-	roughly(q *query, column string, texts []string, how comparison, indexed bool)
+	roughly(q *query, column operand, texts []string, how comparison, indexed bool)
+}
+
+// operand is a column as it is compared: an expression, and what values are cast to for it where the system asks for that.
+type operand struct {
+	text    string
+	cast    string
+	element string // for arrays of texts: what their elements are cast to
 }
 
 // comparison is a way of comparing that equality of the column does not give.
@@ -59,14 +83,19 @@ const (
 
 // liveTable is a table as it is.
 type liveTable struct {
-	name    string
-	kind    string // table, view, virtual
-	columns []*liveColumn
+	id       string // tells tables apart
+	schema   string // "" where there are none
+	name     string
+	kind     string // table, view, virtual
+	readable bool   // though no table: its rows can be read, and not changed
+	columns  []*liveColumn
 	// position are the expressions, of columns or hidden ones, that order rows and tell them apart: the shortest way to a row.
 	position []string
 	uniques  [][]string // sets of columns that tell rows apart, the primary key first; partial indexes left out
 	indexes  []liveIndex
 	incoming []liveReference
+	unread   string // why its rows cannot be read, or not all of them; empty when they can
+	noDelete bool   // the account in use may not delete rows
 }
 
 // liveColumn is a column as it is.
@@ -76,7 +105,31 @@ type liveColumn struct {
 	notNull   bool
 	generated bool
 	key       int // position in the primary key, from 1; 0 = no part
+
+	// What systems with strict types say besides. Patterns have %s for the column; an empty one means the column as it is.
+	dataType connector.DataType // for data maps that leave it open
+	length   int                // most characters of a text; 0 = unknown
+	array    bool               // its values are arrays
+	masked   masked             // what masking can make of its values
+	selected string             // pattern: how it is read
+	compared string             // pattern: how it is compared
+	cast     string             // what values are cast to, to be compared
+	element  string             // for arrays of texts: what elements are cast to, to be compared
+	assigned string             // what values are cast to, to be written
+	noSelect bool               // the account in use may not read it
+	noUpdate bool               // the account in use may not change it
+	detail   any                // of the dialect's own
 }
+
+// masked says what masking can make of the values of a column.
+type masked uint8
+
+const (
+	maskedByValue masked = iota // the type of each value decides
+	maskedText                  // a text
+	maskedNumber                // a number
+	maskedNull                  // null, unless the data map gives a value
+)
 
 // liveIndex is an index over whole columns without a condition.
 type liveIndex struct {
@@ -86,8 +139,11 @@ type liveIndex struct {
 
 // liveReference is a foreign key of another table to this one.
 type liveReference struct {
-	table    string
-	from, to []string
+	schema, table string
+	from, to      []string
+	enforced      bool     // the database itself does something about it when a row is deleted
+	cascades      string   // what it does besides refusing: "" = nothing, "deletes", "changes"
+	family        []string // ids of the referring table and of those it is a part of
 }
 
 func (t *liveTable) column(name string) *liveColumn {

@@ -63,5 +63,5 @@ func readSQLiteSettings(in connector.OpenInput) (*sqliteDialect, options, error)
 		return nil, options{}, fault.New(fault.Misconfigured, "the path of the database is none")
 	}
 	timeout := time.Duration(settings.StatementTimeoutSeconds) * time.Second
-	return &sqliteDialect{path: path, busy: time.Second}, options{schema: sqliteSettingsSchema, timeout: timeout}, nil
+	return &sqliteDialect{path: path, busy: time.Second}, options{schema: sqliteSettingsSchema, timeout: timeout, readers: 4, writers: 1}, nil
 }

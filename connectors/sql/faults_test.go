@@ -206,16 +206,38 @@ func TestManyAtOnce(t *testing.T) {
 	wg.Wait()
 }
 
-// Whatever fails, errors hold no value: people, keys, paths of files.
-func TestErrorsHoldNoValues(t *testing.T) {
+// A table that goes away while the system is open is named, the rest is still delivered; when it is back, so are its rows.
+// What is said holds no value: people, keys, paths of files.
+func TestMissingTableIsNamed(t *testing.T) {
 	s := newSystem(t, familyMap, family)
-	s.exec(t, "DROP TABLE comment")
-	_, err := s.tryAccess(t.Context(), t, "ann@example.com")
-	wantClass(t, err, fault.Misconfigured)
-	for _, word := range []string{"ann@", "Ann", s.dir} {
-		if err != nil && strings.Contains(err.Error(), word) {
-			t.Errorf("the error holds %q: %v", word, err)
+	all, _ := s.access(t, 0, mail(t, "ann@example.com")...)
+	s.exec(t, "ALTER TABLE comment RENAME TO elsewhere")
+	for _, state := range []string{"open", "opened again"} {
+		records, p := s.access(t, 0, mail(t, "ann@example.com")...)
+		named := false
+		for _, c := range p.Collections {
+			if c.Outcome != connector.NotDone {
+				continue
+			}
+			named = named || c.Collection == "comment"
+			for _, word := range []string{"ann@", "Ann", s.dir} {
+				if strings.Contains(c.Note, word) {
+					t.Errorf("the note holds %q: %s", word, c.Note)
+				}
+			}
 		}
+		if !named || len(records) == 0 || len(records) >= len(all) {
+			t.Errorf("%s: comment named %v, %d of %d records: %+v", state, named, len(records), len(all), p.Collections)
+		}
+		again, err := openIn(t, s.dir, familyMap)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.System = again
+	}
+	s.exec(t, "ALTER TABLE elsewhere RENAME TO comment")
+	if records, _ := s.access(t, 0, mail(t, "ann@example.com")...); len(records) != len(all) {
+		t.Errorf("%d records once the table is back, want %d", len(records), len(all))
 	}
 	if s.Close() != nil {
 		t.Error("closing")

@@ -16,7 +16,11 @@ import (
 // Rows implements walk.Source. A page is one statement, and a second one finds the position of the row it goes on from
 // where that is not the key itself.
 func (s *System) Rows(ctx context.Context, l walk.Lookup, yield func(*connector.Record) error) (more bool, err error) {
-	t := s.tables[l.Collection]
+	served := s.served.Load()
+	if why := served.unserved[l.Collection.Name]; why != "" {
+		return false, &walk.Unserved{Note: why}
+	}
+	t := served.tables[l.Collection.Name]
 	if t == nil {
 		return false, fault.New(fault.Internal, "a lookup names a collection that is not in the data map")
 	}
@@ -42,12 +46,15 @@ func (s *System) Rows(ctx context.Context, l walk.Lookup, yield func(*connector.
 	if own != nil {
 		return false, own
 	}
+	if s.dialect.gone(err) {
+		return false, &walk.Unserved{Note: s.dialect.classify(err, "reading "+l.Collection.Name).Error()}
+	}
 	return more, s.dialect.classify(err, "reading a table")
 }
 
 // finder is what rows of a lookup have in common.
 type finder struct {
-	columns []string // compared exactly by the database
+	columns []operand // compared exactly by the database
 	tuples  [][]driver.Value
 	rough   []roughly // compared by the database as far as it can
 	flat    bool      // an index finds the rows in the order of their position
@@ -56,7 +63,7 @@ type finder struct {
 }
 
 type roughly struct {
-	expr    string
+	column  operand
 	texts   []string
 	how     comparison
 	indexed bool
@@ -82,7 +89,7 @@ func (t *table) finder(l walk.Lookup) (*finder, error) {
 	f := &finder{}
 	var names []string
 	for _, c := range columns {
-		f.columns, names = append(f.columns, c.expr), append(names, c.live.name)
+		f.columns, names = append(f.columns, c.operand()), append(names, c.live.name)
 	}
 	for _, v := range l.Values {
 		f.tuples = appendTuples(f.tuples, columns, v)
@@ -128,7 +135,7 @@ func (t *table) nestedFinder(l walk.Lookup, columns []*column) *finder {
 		for j, v := range l.Values {
 			texts[j] = v[i].RevealText()
 		}
-		f.rough = append(f.rough, roughly{expr: c.expr, texts: texts, how: byElement})
+		f.rough = append(f.rough, roughly{column: c.operand(), texts: texts, how: byElement})
 	}
 	f.check = func(rec *connector.Record) bool {
 		held := make([][]connector.Value, len(l.Fields))
@@ -187,7 +194,7 @@ func (t *table) looseFinder(l walk.Lookup, c *column) *finder {
 			texts = append(texts, s)
 		}
 	}
-	f := &finder{nothing: len(texts) == 0, rough: []roughly{{expr: c.expr, texts: texts, how: how, indexed: t.folding[strings.ToLower(c.live.name)]}}}
+	f := &finder{nothing: len(texts) == 0, rough: []roughly{{column: c.operand(), texts: texts, how: how, indexed: t.folding[strings.ToLower(c.live.name)]}}}
 	f.check = func(rec *connector.Record) bool {
 		found, _ := rec.Get(c.field.Name)
 		return slices.ContainsFunc(l.Values, func(v []connector.Value) bool { return l.Match.Same(kind, found, v[0]) })
@@ -204,6 +211,6 @@ func (f *finder) write(q *query) {
 		if i > 0 {
 			q.add(" AND ")
 		}
-		q.w.roughly(q, r.expr, r.texts, r.how, r.indexed)
+		q.w.roughly(q, r.column, r.texts, r.how, r.indexed)
 	}
 }

@@ -47,7 +47,7 @@ func (p *page) start(ctx context.Context, after connector.Key) error {
 		if i > 0 {
 			q.add(",")
 		}
-		q.add("+", e)
+		q.add(p.system.dialect.writer().plain(e))
 	}
 	q.add(" FROM ", t.from, " WHERE ")
 	q.keysAmong(t.keyExprs, key)
@@ -79,23 +79,32 @@ func (p *page) read(ctx context.Context, yield func(*connector.Record) error) (m
 	for {
 		read, given := 0, 0
 		var last []driver.Value
+		var doubtful []connector.Key
+		var before connector.Key
 		q := p.statement()
 		d := newDecoder(p.table)
 		err := p.session.query(ctx, q.text.String(), q.args, func(row []driver.Value) error {
 			read++
-			if p.finder.check != nil {
+			if p.finder.check != nil && read <= p.limit {
 				last = append(last[:0], row[len(p.table.columns):]...)
 			}
 			rec := d.decode(row)
-			if p.finder.check != nil && !p.finder.check(rec) {
+			if p.table.live.readable && before.Equal(rec.Key) {
+				return fault.New(fault.Invalid, "two rows of "+p.table.collection.Name+" have the same key: the declared primary key does not tell them apart")
+			}
+			before = append(before[:0], rec.Key...)
+			if read > p.limit || p.finder.check != nil && !p.finder.check(rec) {
 				return nil
 			}
 			given++
-			if err := p.distinct(ctx, rec); err != nil {
-				return err
+			if slices.ContainsFunc(rec.Key, connector.Value.IsNull) {
+				doubtful = append(doubtful, slices.Clone(rec.Key))
 			}
 			return yield(rec)
 		})
+		if err == nil {
+			err = p.distinct(ctx, doubtful)
+		}
 		switch {
 		case err != nil:
 			return false, err
@@ -108,24 +117,27 @@ func (p *page) read(ctx context.Context, yield func(*connector.Record) error) (m
 	}
 }
 
-// distinct refuses a row whose key is null in part and not the only one of its kind: unique indexes let several of them be.
-func (p *page) distinct(ctx context.Context, rec *connector.Record) error {
-	if !slices.ContainsFunc(rec.Key, connector.Value.IsNull) {
-		return nil
-	}
-	tuple, err := p.table.keyTuples(rec.Key)
-	if err != nil {
-		return err
-	}
-	q := newQuery(p.system.dialect.writer(), len(tuple[0]))
-	q.add("SELECT count(*) FROM ", p.table.from, " WHERE ")
-	q.keysAmong(p.table.keyExprs, tuple)
-	return p.session.query(ctx, q.text.String(), q.args, func(row []driver.Value) error {
-		if number(row[0]) > 1 {
-			return fault.New(fault.Invalid, "two rows of "+p.table.collection.Name+" have the same key, null in part: they cannot be told apart")
+// distinct refuses rows whose key is null in part and not the only one of its kind: unique indexes let several of them be.
+func (p *page) distinct(ctx context.Context, keys []connector.Key) error {
+	for _, key := range keys {
+		tuple, err := p.table.keyTuples(key)
+		if err != nil {
+			return err
 		}
-		return nil
-	})
+		q := newQuery(p.system.dialect.writer(), len(tuple[0]))
+		q.add("SELECT count(*) FROM ", p.table.from, " WHERE ")
+		q.keysAmong(p.table.keyExprs, tuple)
+		err = p.session.query(ctx, q.text.String(), q.args, func(row []driver.Value) error {
+			if number(row[0]) > 1 {
+				return fault.New(fault.Invalid, "two rows of "+p.table.collection.Name+" have the same key, null in part: they cannot be told apart")
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // statement writes the query of the page. Where an index gives the rows in the order of their position, it is read straight.
@@ -137,12 +149,13 @@ func (p *page) statement() *query {
 	q.add("SELECT ", t.selected)
 	if f.check != nil {
 		for _, e := range t.position {
-			q.add(",+", e)
+			q.add(",", q.w.plain(e))
 		}
 	}
 	q.add(" FROM ", t.from, " WHERE ")
-	if f.flat {
+	if f.flat || q.w.ordered() {
 		f.write(q)
+		t.filter(q)
 		p.behind(q)
 		p.order(q)
 		p.bound(q)
@@ -169,7 +182,14 @@ func (p *page) order(q *query) {
 }
 
 // bound writes the limit as a number: SQLite plans a statement anew whenever a bound limit changes.
-func (p *page) bound(q *query) { q.add(" LIMIT ", strconv.Itoa(p.limit)) }
+// Of a view one more row is read, to see whether its key is another one.
+func (p *page) bound(q *query) {
+	n := p.limit
+	if p.table.live.readable {
+		n++
+	}
+	q.add(" LIMIT ", strconv.Itoa(n))
+}
 
 func (p *page) behind(q *query) {
 	if p.after == nil {
@@ -199,7 +219,7 @@ func (t *table) filter(q *query) {
 			tuples = appendTuples(tuples, []*column{c}, []connector.Value{v})
 		}
 		q.add(" AND ")
-		q.keysAmong([]string{c.expr}, tuples)
+		q.keysAmong([]operand{c.operand()}, tuples)
 	}
 }
 

@@ -40,7 +40,7 @@ func TestLookupsUseIndexes(t *testing.T) {
 	}
 	s := c.(*System)
 	defer s.Close()
-	for _, e := range s.graph.Entries() {
+	for _, e := range s.served.Load().graph.Entries() {
 		if e.Collection.Name == "product" || e.Collection.Name == "report" {
 			continue // a few dozen rows, of one value: the statistics rightly prefer the table
 		}
@@ -66,7 +66,7 @@ func TestLookupsUseIndexes(t *testing.T) {
 
 func (s *System) explain(t *testing.T, l walk.Lookup, after []driver.Value) (steps []string) {
 	t.Helper()
-	tab := s.tables[l.Collection]
+	tab := s.served.Load().tables[l.Collection.Name]
 	f, err := tab.finder(l)
 	if err != nil {
 		t.Fatal(err)

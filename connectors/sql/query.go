@@ -44,8 +44,16 @@ func (q *query) list(exprs []string) *query {
 	return q.add("(", strings.Join(exprs, ","), ")")
 }
 
+func texts(columns []operand) []string {
+	list := make([]string, len(columns))
+	for i, c := range columns {
+		list[i] = c.text
+	}
+	return list
+}
+
 // keysAmong adds the condition that the columns equal one of the tuples, null being equal to null.
-func (q *query) keysAmong(columns []string, tuples [][]driver.Value) {
+func (q *query) keysAmong(columns []operand, tuples [][]driver.Value) {
 	var whole, partly [][]driver.Value
 	for _, t := range tuples {
 		if hasNull(t) {
@@ -70,7 +78,7 @@ func (q *query) keysAmong(columns []string, tuples [][]driver.Value) {
 			if j > 0 {
 				q.add(" AND ")
 			}
-			q.w.same(q, c, t[j])
+			q.w.same(q, c.text, t[j])
 		}
 	}
 	q.add(")")

@@ -181,6 +181,13 @@ func (p *pool) put(s *session, healthy bool) {
 		p.idle = append(p.idle, s)
 		return
 	}
+	if v, ok := s.conn.(driver.Validator); ok && !v.IsValid() {
+		// What broke it has probably broken the others too; nobody should have to find that out one by one.
+		for _, other := range p.idle {
+			_ = other.close()
+		}
+		p.idle = nil
+	}
 	_ = s.close() // nothing is pending on it: what it did was committed or failed already
 }
 

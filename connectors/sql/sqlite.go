@@ -9,6 +9,8 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"time"
 
 	"modernc.org/sqlite"
@@ -129,6 +131,17 @@ func sqliteClass(code int) (fault.Class, string) {
 	return fault.Internal, "the database answered with an unexpected code"
 }
 
+// gone: SQLite says no more than that a statement cannot be prepared, and ours can unless the schema has changed.
+func (d *sqliteDialect) gone(err error) bool {
+	coded, ok := errors.AsType[*sqlite.Error](err)
+	return ok && coded.Code()&0xff == sqlite3.SQLITE_ERROR
+}
+
+func (d *sqliteDialect) settle(_ context.Context, _ *session, c *column, v connector.Value) (connector.Value, error) {
+	_, settled := c.codec.stored(v)
+	return settled, nil
+}
+
 func (d *sqliteDialect) writer() writer { return sqliteWriter{} }
 
 const (
@@ -162,7 +175,7 @@ func inspectTable(ctx context.Context, s *session, name string) (*liveTable, err
 	var t *liveTable
 	withoutRowid, strict := false, false
 	err := s.query(ctx, listTables, textArg(name), func(row []driver.Value) error {
-		t = &liveTable{name: text(row[0]), kind: text(row[1])}
+		t = &liveTable{id: strings.ToLower(text(row[0])), name: text(row[0]), kind: text(row[1])}
 		withoutRowid, strict = number(row[2]) == 1, number(row[3]) == 1
 		return nil
 	})
@@ -297,7 +310,12 @@ func text(v driver.Value) string {
 	return s
 }
 
+// number reads a count, which some drivers give as text.
 func number(v driver.Value) int64 {
+	if s, ok := v.(string); ok {
+		n, _ := strconv.ParseInt(s, 10, 64)
+		return n
+	}
 	n, _ := v.(int64)
 	return n
 }

@@ -13,6 +13,20 @@ type sqliteWriter struct{}
 // quote doubles quotes inside. SQLite takes an unknown name in double quotes for a text, so statements qualify every column.
 func (sqliteWriter) quote(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
 
+func (w sqliteWriter) table(_, name string) string { return w.quote(name) }
+
+// plain: a sign keeps the driver from guessing at times by the declared type.
+func (sqliteWriter) plain(expr string) string { return "+" + expr }
+
+func (sqliteWriter) begin() string { return "BEGIN IMMEDIATE" }
+
+// locked: BEGIN IMMEDIATE has locked the file.
+func (sqliteWriter) locked() string { return "" }
+
+func (sqliteWriter) ordered() bool { return false }
+
+func (sqliteWriter) rows(*query, []string, [][]driver.Value) bool { return false }
+
 // bind puts a sign before the parameter. It changes nothing but this: a plain one makes SQLite plan the statement anew for
 // each value, where statistics (sqlite_stat4) exist, and that takes longer than the lookup. No bytes at all are written out,
 // because the driver would bind null.
@@ -31,13 +45,13 @@ func (sqliteWriter) same(q *query, column string, v driver.Value) {
 
 // among writes equality for one tuple and a list for several, filled up to a power of two with the last one, so that a few
 // prepared statements serve every number of keys.
-func (sqliteWriter) among(q *query, columns []string, tuples [][]driver.Value) {
+func (sqliteWriter) among(q *query, columns []operand, tuples [][]driver.Value) {
 	if len(tuples) == 1 {
 		for i, c := range columns {
 			if i > 0 {
 				q.add(" AND ")
 			}
-			q.add(c, " = ").bind(tuples[0][i])
+			q.add(c.text, " = ").bind(tuples[0][i])
 		}
 		return
 	}
@@ -45,7 +59,7 @@ func (sqliteWriter) among(q *query, columns []string, tuples [][]driver.Value) {
 	for n < len(tuples) {
 		n *= 2
 	}
-	q.list(columns).add(" IN (")
+	q.list(texts(columns)).add(" IN (")
 	if len(columns) > 1 {
 		q.add("VALUES ")
 	}
@@ -69,19 +83,19 @@ func (sqliteWriter) among(q *query, columns []string, tuples [][]driver.Value) {
 // beyondASCII matches texts with a character that is not ASCII.
 const beyondASCII = "*[^\x01-\x7f]*"
 
-func (w sqliteWriter) roughly(q *query, column string, texts []string, how comparison, indexed bool) {
+func (w sqliteWriter) roughly(q *query, column operand, texts []string, how comparison, indexed bool) {
 	q.add("(")
 	switch how {
 	case byFolding, byMail:
 		if variants, ok := allFoldings(texts); ok && indexed && how == byFolding {
-			w.among(q, []string{column + " COLLATE NOCASE"}, variants)
+			w.among(q, []operand{{text: column.text + " COLLATE NOCASE"}}, variants)
 			break
 		}
-		w.folded(q, column, texts)
+		w.folded(q, column.text, texts)
 	case byPhone:
-		w.digits(q, column, texts)
+		w.digits(q, column.text, texts)
 	case byElement:
-		w.element(q, column, texts)
+		w.element(q, column.text, texts)
 	}
 	q.add(")")
 }
@@ -96,7 +110,7 @@ func (w sqliteWriter) folded(q *query, column string, texts []string) {
 		}
 	}
 	if len(ascii) > 0 {
-		w.among(q, []string{column + " COLLATE NOCASE"}, ascii)
+		w.among(q, []operand{{text: column + " COLLATE NOCASE"}}, ascii)
 		q.add(" OR ")
 	}
 	q.add(column, " GLOB ").bind(beyondASCII)
@@ -140,9 +154,9 @@ func (w sqliteWriter) element(q *query, column string, texts []string) {
 		tuples[i] = []driver.Value{t}
 	}
 	q.add("CASE WHEN json_valid(", column, ") THEN EXISTS (SELECT 1 FROM json_tree(", column, ") AS j WHERE typeof(j.atom) = 'real' OR ")
-	w.among(q, []string{"CAST(j.atom AS TEXT)"}, tuples)
+	w.among(q, []operand{{text: "CAST(j.atom AS TEXT)"}}, tuples)
 	q.add(") ELSE ")
-	w.among(q, []string{"CAST(" + column + " AS TEXT)"}, tuples)
+	w.among(q, []operand{{text: "CAST(" + column + " AS TEXT)"}}, tuples)
 	q.add(" END")
 }
 

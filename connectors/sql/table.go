@@ -13,11 +13,10 @@ type table struct {
 	collection *connector.Collection
 	live       *liveTable
 	from       string // quoted name, with the alias t
-	name       string // quoted name
 	selected   string // expressions of the columns, in order
 	columns    []column
-	key        []int    // positions in columns
-	keyExprs   []string // of the key, qualified
+	key        []int // positions in columns
+	keyExprs   []operand
 	position   []string // of the row position, qualified
 	byKey      []int    // for each part of the position the part of the key it is; nil when they differ
 	folding    map[string]bool
@@ -32,39 +31,72 @@ type column struct {
 	codec  codec
 }
 
+// operand returns the column as it is compared.
+func (c *column) operand() operand {
+	return operand{text: patterned(c.live.compared, c.expr), cast: c.live.cast, element: c.live.element}
+}
+
+func patterned(pattern, expr string) string {
+	if pattern == "" {
+		return expr
+	}
+	return fmt.Sprintf(pattern, expr)
+}
+
 const alias = "t."
 
-// tie compares a data map with the live schema. It returns the tables by collection and every problem it found. The data map
-// gets the declared keys that it left open from the live schema.
-func tie(d dialect, data *connector.Dataset, live map[string]*liveTable) (map[*connector.Collection]*table, []connector.Problem) {
-	tables := map[*connector.Collection]*table{}
-	var problems []connector.Problem
+// tied is a data map compared with the live schema.
+type tied struct {
+	tables   map[string]*table   // by collection
+	unserved map[string]string   // collections that cannot be read as declared, and why
+	problems []connector.Problem // all of them, those included that only stand in the way of a change
+}
+
+// tie compares a data map with the live schema. The data map gets from it what it leaves open: keys, types, lengths.
+func tie(d dialect, data *connector.Dataset, live map[string]*liveTable) tied {
+	out := tied{tables: map[string]*table{}, unserved: map[string]string{}}
 	for _, c := range data.Collections {
 		if c.Skip {
 			continue
 		}
 		b := binder{dialect: d, collection: c, live: live[c.Name]}
-		if t := b.bind(); len(b.problems) == 0 {
-			tables[c] = t
+		t := b.bind()
+		if len(b.problems) == 0 {
+			out.tables[c.Name] = t
+			b.references(data, live)
+		} else {
+			out.unserved[c.Name] = b.problems[0].Text
+			if f := b.problems[0].Field; f != "" {
+				out.unserved[c.Name] = f + ": " + out.unserved[c.Name]
+			}
 		}
-		problems = append(problems, b.problems...)
+		out.problems = append(append(out.problems, b.problems...), b.obstacles...)
 	}
-	return tables, problems
+	return out
 }
 
 type binder struct {
 	dialect    dialect
 	collection *connector.Collection
 	live       *liveTable
-	problems   []connector.Problem
+	problems   []connector.Problem // the collection cannot be read as declared
+	obstacles  []connector.Problem // it can, and a change would go wrong
 }
 
 func (b *binder) problem(f *connector.DataField, format string, args ...any) {
+	b.problems = append(b.problems, b.about(f, format, args...))
+}
+
+func (b *binder) obstacle(f *connector.DataField, format string, args ...any) {
+	b.obstacles = append(b.obstacles, b.about(f, format, args...))
+}
+
+func (b *binder) about(f *connector.DataField, format string, args ...any) connector.Problem {
 	p := connector.Problem{Collection: b.collection.Name, Line: b.collection.Line, Text: fmt.Sprintf(format, args...)}
 	if f != nil {
 		p.Field, p.Line = f.Path, f.Line
 	}
-	b.problems = append(b.problems, p)
+	return p
 }
 
 func (b *binder) bind() *table {
@@ -72,31 +104,17 @@ func (b *binder) bind() *table {
 	case b.live == nil:
 		b.problem(nil, "the database has no table of this name")
 		return nil
-	case b.live.kind != "table":
+	case b.live.kind != "table" && !b.live.readable:
 		b.problem(nil, "is a %s in the database; name the table that holds its rows", b.live.kind)
+		return nil
+	case b.live.unread != "":
+		b.problem(nil, "%s", b.live.unread)
 		return nil
 	}
 	w := b.dialect.writer()
-	t := &table{collection: b.collection, live: b.live, name: w.quote(b.live.name), folding: map[string]bool{}}
-	t.from = t.name + " AS t"
-	var exprs []string
-	for _, f := range b.collection.Fields {
-		live := b.live.column(f.Name)
-		if live == nil {
-			b.problem(f, "the table has no column of this name")
-			continue
-		}
-		k, err := b.dialect.codec(live, f)
-		if err != nil {
-			b.problem(f, "%s", err.Error())
-			continue
-		}
-		expr := alias + w.quote(live.name)
-		t.columns = append(t.columns, column{field: f, live: live, expr: expr, target: w.quote(live.name), codec: k})
-		// A sign keeps the driver from guessing at times by the declared type: what is stored is what is read.
-		exprs = append(exprs, "+"+expr)
-	}
-	t.selected = strings.Join(exprs, ",")
+	t := &table{collection: b.collection, live: b.live, folding: map[string]bool{}}
+	t.from = w.table(b.live.schema, b.live.name) + " AS t"
+	b.columns(t)
 	b.key(t)
 	b.rules(t)
 	for _, i := range b.live.indexes {
@@ -104,11 +122,56 @@ func (b *binder) bind() *table {
 			t.folding[strings.ToLower(i.columns[0])] = true
 		}
 	}
-	for _, p := range b.live.position {
+	position := b.live.position
+	if b.live.readable {
+		position = nil // a view has none but the declared key
+		for _, k := range t.key {
+			position = append(position, t.columns[k].live.name)
+		}
+	}
+	for _, p := range position {
 		t.position = append(t.position, alias+w.quote(p))
 	}
-	t.byKey = t.positionInKey()
+	t.byKey = t.positionInKey(position)
 	return t
+}
+
+// columns ties the declared fields to live columns.
+func (b *binder) columns(t *table) {
+	w := b.dialect.writer()
+	var exprs []string
+	for _, f := range b.collection.Fields {
+		live := b.live.column(f.Name)
+		switch {
+		case live == nil:
+			b.problem(f, "the table has no column of this name")
+			continue
+		case live.noSelect:
+			b.problem(f, "the account in use may not read the column: grant it SELECT")
+			continue
+		}
+		b.complete(f, live)
+		k, err := b.dialect.codec(live, f)
+		if err != nil {
+			b.problem(f, "%s", err.Error())
+			continue
+		}
+		expr := alias + w.quote(live.name)
+		t.columns = append(t.columns, column{field: f, live: live, expr: expr, target: w.quote(live.name), codec: k})
+		exprs = append(exprs, w.plain(patterned(live.selected, expr)))
+	}
+	t.selected = strings.Join(exprs, ",")
+}
+
+// complete takes from the live column what the data map leaves open.
+func (b *binder) complete(f *connector.DataField, live *liveColumn) {
+	if f.Type == "" && len(f.Fields) == 0 {
+		f.Type = live.dataType
+		f.Array = f.Array || live.array
+	}
+	if live.length > 0 && (f.Length == 0 || f.Length > live.length) {
+		f.Length = live.length
+	}
 }
 
 // key finds the primary key among the declared fields; the live schema completes a data map that names none.
@@ -126,9 +189,9 @@ func (b *binder) key(t *table) {
 			}
 			return // a missing column has been named already
 		}
-		t.key, t.keyExprs, names = append(t.key, at), append(t.keyExprs, t.columns[at].expr), append(names, f.Name)
+		t.key, t.keyExprs, names = append(t.key, at), append(t.keyExprs, t.columns[at].operand()), append(names, f.Name)
 	}
-	unique := slices.ContainsFunc(b.live.uniques, func(u []string) bool { return sameNames(u, names) })
+	unique := b.live.readable || slices.ContainsFunc(b.live.uniques, func(u []string) bool { return sameNames(u, names) })
 	switch {
 	case len(names) == 0 && len(b.live.uniques) == 0:
 		b.problem(nil, "the table has no primary key, and the data map names none: its rows cannot be told apart")
@@ -158,50 +221,9 @@ func (b *binder) liveKey() []*connector.DataField {
 	return fields
 }
 
-// rules checks what filters and erasure ask of columns.
-func (b *binder) rules(t *table) {
-	for _, w := range b.collection.Where {
-		if c, nested := t.column(w.Field); c == nil || nested {
-			b.problem(nil, "the filter names %q, which is no declared column of the table", w.Field)
-		}
-	}
-	for i := range t.columns {
-		c := &t.columns[i]
-		rule := c.field.OnErase.Action
-		if rule == "" && c.field.Erasable(b.collection) {
-			rule = b.collection.OnErase.Action
-		}
-		if c.live.generated {
-			c.field.ReadOnly = true
-		}
-		mask := c.field.Mask.Strategy
-		if mask == connector.MaskDefault {
-			mask = b.collection.Mask.Strategy
-		}
-		switch {
-		case c.live.generated && (c.field.OnErase.Action != "" || c.field.OnRestrict != nil):
-			b.problem(c.field, "the column is computed by the database and cannot be changed")
-		case c.live.notNull && (rule == connector.ActNull || rule == connector.ActMask && (mask == connector.MaskNull || mask == connector.MaskDefault && c.masksToNull())):
-			b.problem(c.field, "erasure makes the field null, and the column forbids it; mask it instead")
-		case rule == connector.ActMask && mask != connector.MaskRandom && mask != connector.MaskNull && b.aloneUnique(c.live.name):
-			b.problem(c.field, "erasure gives the field the same text for everybody, and the column is unique; use the strategy random_string_rewrite")
-		}
-	}
-}
-
-// masksToNull reports whether the default mask of the column's values is null: it knows texts and numbers only.
-func (c *column) masksToNull() bool {
-	d := strings.ToUpper(c.live.declared)
-	return strings.HasPrefix(d, "BOOL") || c.field.Type == connector.DataBoolean || strings.Contains(d, "BLOB") || strings.Contains(d, "JSON")
-}
-
-func (b *binder) aloneUnique(name string) bool {
-	return slices.ContainsFunc(b.live.uniques, func(u []string) bool { return len(u) == 1 && equalNames(u[0], name) })
-}
-
-func (t *table) positionInKey() []int {
+func (t *table) positionInKey(position []string) []int {
 	var at []int
-	for _, p := range t.live.position {
+	for _, p := range position {
 		i := slices.IndexFunc(t.key, func(k int) bool { return equalNames(t.columns[k].live.name, p) })
 		if i < 0 {
 			return nil

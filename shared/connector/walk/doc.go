@@ -11,6 +11,7 @@ import (
 	"context"
 
 	"github.com/habeas-dsar/habeas/shared/connector"
+	"github.com/habeas-dsar/habeas/shared/fault"
 )
 
 // Lookup asks for rows of one collection.
@@ -31,5 +32,24 @@ type Source interface {
 	// Rows yields matching rows that meet Collection.Where, each once, in the source's own stable order of primary keys, and
 	// reports whether there may be more behind the last one. Records hold the key and every declared field. The record is
 	// the source's again when yield returns. An error of yield ends the lookup and is returned as it is.
+	// An *Unserved error says that the collection cannot be read as the data map declares it: it is reported as not_done, with
+	// everything that only its rows lead to, and the walk goes on.
 	Rows(ctx context.Context, l Lookup, yield func(*connector.Record) error) (more bool, err error)
+}
+
+// Unserved is the error of a Source for a collection that the system does not have as the data map declares it: a table or
+// a column is missing, or not to be read. Its class is fault.Misconfigured.
+type Unserved struct{ Note string } // for people; no record values
+
+// Error implements error.
+func (u *Unserved) Error() string { return u.Note }
+
+// Unwrap gives the error its class.
+func (u *Unserved) Unwrap() error { return fault.New(fault.Misconfigured, "") }
+
+// Settler is implemented by sources whose fields do not give every value back as it was written (a number with a fixed count
+// of decimals).
+type Settler interface {
+	// Settle returns the value that a read will show once v was written to the field at a dotted path.
+	Settle(c *connector.Collection, path string, v connector.Value) connector.Value
 }

@@ -2,6 +2,7 @@ package walk
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/habeas-dsar/habeas/shared/connector"
@@ -63,6 +64,10 @@ func (l *locating) collection(ctx context.Context, c *connector.Collection) (con
 		searchable = true
 		for _, lookup := range l.w.identityLookups(e, l.known) {
 			more, err := l.lookup(ctx, f, e, lookup, keys)
+			if u, ok := errors.AsType[*Unserved](err); ok {
+				res.Outcome, res.Records, res.Note = connector.NotDone, len(keys), u.Note
+				return res, true, nil
+			}
 			if err != nil || l.ambiguity != nil {
 				return res, true, err
 			}

@@ -104,6 +104,7 @@ func (p *planning) claim(ctx context.Context, f *facts, rec *connector.Record, e
 
 func (p *planning) put(ctx context.Context, f *facts, rec *connector.Record, e *connector.Entry) error {
 	changes := p.changes(e.Collection, rec)
+	p.settle(e.Collection, changes)
 	via := viaOf(e, rec, changes)
 	for _, ch := range changes {
 		if ch.Action != connector.ActKeep && ch.Reached(rec) {
@@ -132,6 +133,19 @@ func heldNow(rec *connector.Record, fields []connector.Field) []connector.Field 
 		}
 	}
 	return out
+}
+
+// settle plans values as the system will give them back.
+func (p *planning) settle(c *connector.Collection, changes []connector.Change) {
+	settler, ok := p.w.source.(Settler)
+	if !ok {
+		return
+	}
+	for _, ch := range changes {
+		for i, f := range ch.Fields {
+			ch.Fields[i].Value = settler.Settle(c, f.Name, f.Value)
+		}
+	}
 }
 
 // viaOf returns what makes the record this person's, with the values that the plan itself is going to put there.
@@ -186,6 +200,9 @@ func (r *run) sharedIn(ctx context.Context, c *connector.Collection, f *facts) e
 		}
 		l := Lookup{Collection: c, Fields: byKey.Fields, Values: values, Match: connector.MatchExact, Limit: r.w.limits.PageRecords}
 		err = r.scan(ctx, l, func(rec *connector.Record) error { return r.undecided(ctx, f, byKey, rec, shared) })
+		if r.unserved(c, err) {
+			return nil
+		}
 		if err != nil || last == nil {
 			return err
 		}
@@ -232,6 +249,12 @@ func (r *run) sharedKeys(ctx context.Context, c *connector.Collection, keys [][]
 			}
 			return nil
 		})
+		if r.unserved(edge.From, err) {
+			for _, key := range keys { // nobody can say whose they are
+				shared[textKey(key)] = true
+			}
+			return shared, nil
+		}
 		if err != nil {
 			return nil, err
 		}

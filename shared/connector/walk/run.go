@@ -47,6 +47,7 @@ type run struct {
 	checked map[string]bool // identity values already found free of contradiction
 
 	counts    map[string]int
+	undone    map[*connector.Collection]string // collections that could not be read, and why
 	ambiguous *connector.Ambiguity
 	broken    error // a failure of the visitor or the spool: repeating the request cannot help
 
@@ -60,7 +61,7 @@ type run struct {
 }
 
 func (w *Walker) newRun(call connector.Call) (*run, error) {
-	r := &run{w: w, call: call, known: call.Identifiers, counts: map[string]int{}, checked: map[string]bool{}}
+	r := &run{w: w, call: call, known: call.Identifiers, counts: map[string]int{}, undone: map[*connector.Collection]string{}, checked: map[string]bool{}}
 	r.matcher = connector.NewMatcher(r.known)
 	if call.Cursor != "" {
 		if err := json.Unmarshal([]byte(call.Cursor), &r.pos); err != nil {
@@ -211,6 +212,8 @@ func (r *run) page(ctx context.Context, e *connector.Entry, l *Lookup, byIdentit
 	switch {
 	case r.broken != nil:
 		return false, r.broken
+	case r.unserved(e.Collection, err):
+		return false, nil
 	case err != nil:
 		return false, fmt.Errorf("reading %s: %w", f.name, err)
 	case r.ambiguous != nil:
@@ -222,6 +225,15 @@ func (r *run) page(ctx context.Context, e *connector.Entry, l *Lookup, byIdentit
 	}
 	l.After = append(connector.Key(nil), r.after...)
 	return more, nil
+}
+
+// unserved takes note of a collection that the system does not have as declared.
+func (r *run) unserved(c *connector.Collection, err error) bool {
+	u, ok := errors.AsType[*Unserved](err)
+	if ok {
+		r.undone[c] = u.Note
+	}
+	return ok
 }
 
 // request runs one lookup. One that the walk itself stopped has not failed: repeating it would find rows already seen, and
@@ -397,24 +409,53 @@ func (r *run) progress(err error) (connector.Progress, error) {
 
 func (r *run) collections(finished bool) []connector.CollectionResult {
 	var list []connector.CollectionResult
+	open := r.open()
 	for _, c := range r.w.graph.Dataset().Collections {
 		f := r.w.facts[c]
-		if c.Skip || !f.disclosed {
+		why, undone := r.undone[c]
+		if c.Skip || !f.disclosed && !undone {
 			continue
 		}
 		n := r.counts[c.Name]
 		res := connector.CollectionResult{Collection: c.Name, Outcome: connector.Found, Records: n}
 		switch {
+		case undone && f.disclosed:
+			res.Outcome, res.Note = connector.NotDone, why
+		case undone:
+			res.Outcome, res.Note, res.Records = connector.NotDone, why, 0 // its rows are not disclosed
 		case n == 0 && !finished:
 			continue
 		case n == 0 && !r.w.graph.Reached(c):
 			res.Outcome, res.Note = connector.Unsupported, "no identity and no reference leads to it"
+		case n == 0 && open[c] != "":
+			res.Outcome, res.Note = connector.NotDone, open[c]
 		case n == 0:
 			res.Outcome, res.Note = connector.NothingHeld, r.unsearched(f)
 		}
 		list = append(list, res)
 	}
 	return list
+}
+
+// open returns the collections that rows of an unread one may have led to, directly or not, and says so: finding nothing
+// there proves nothing.
+func (r *run) open() map[*connector.Collection]string {
+	open := map[*connector.Collection]string{}
+	var follow func(c *connector.Collection, note string)
+	follow = func(c *connector.Collection, note string) {
+		for _, e := range r.w.facts[c].edges {
+			if to := e.To.Collection; open[to] == "" {
+				open[to] = note
+				follow(to, note)
+			}
+		}
+	}
+	for _, c := range r.w.graph.Dataset().Collections {
+		if _, undone := r.undone[c]; undone {
+			follow(c, "not known: "+c.Name+", which leads here, could not be read")
+		}
+	}
+	return open
 }
 
 // unsearched says why a collection that only identifiers lead to was not looked into.
