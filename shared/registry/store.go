@@ -23,6 +23,7 @@ type Store struct {
 
 	mu      sync.Mutex
 	cached  map[string]cached
+	maps    map[string]string // long data maps by hash
 	version uint64
 }
 
@@ -36,7 +37,7 @@ type cached struct {
 
 // NewStore returns a registry over t.
 func NewStore(t table.Store, now func() time.Time) *Store {
-	return &Store{table: t, now: now, cached: map[string]cached{}}
+	return &Store{table: t, now: now, cached: map[string]cached{}, maps: map[string]string{}}
 }
 
 const (
@@ -145,8 +146,31 @@ func (s *Store) PutTenant(ctx context.Context, t Tenant) error {
 
 // Systems lists a tenant's systems in order of name.
 func (s *Store) Systems(ctx context.Context, tenant string) ([]System, error) {
-	all, err := partition(ctx, s, pkSystems(tenant), func(v *System, n int64) { v.Version = n })
-	return slices.Clone(all), err
+	all, err := s.storedSystems(ctx, tenant)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]System, len(all))
+	for i, v := range all {
+		if out[i], err = s.whole(ctx, v); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+func (s *Store) storedSystems(ctx context.Context, tenant string) ([]storedSystem, error) {
+	return partition(ctx, s, pkSystems(tenant), func(v *storedSystem, n int64) { v.Version = n })
+}
+
+// storedSystem returns a system as it is stored; the zero value when there is none.
+func (s *Store) storedSystem(ctx context.Context, tenant, name string) (storedSystem, error) {
+	all, err := s.storedSystems(ctx, tenant)
+	i := slices.IndexFunc(all, func(v storedSystem) bool { return v.Name == name })
+	if err != nil || i < 0 {
+		return storedSystem{}, err
+	}
+	return all[i], nil
 }
 
 // System returns one system; fault.NotFound when there is none of the name.
@@ -163,21 +187,34 @@ func (s *Store) System(ctx context.Context, tenant, name string) (System, error)
 	return System{}, fault.New(fault.NotFound, "there is no such system")
 }
 
-// PutSystem stores a system under the version it was read at (0 = new).
+// PutSystem stores a system under the version it was read at (0 = new). A data map of more than MaxDataset is fault.Invalid.
 func (s *Store) PutSystem(ctx context.Context, sys System) error {
 	if err := CheckName("/name", sys.Name); err != nil {
 		return err
 	}
-	w, err := putJSON(pkSystems(sys.Tenant), sys.Name, sys, sys.Version)
+	fresh, parts, err := store(sys)
 	if err != nil {
 		return err
 	}
-	return s.write(ctx, w)
+	old, err := s.storedSystem(ctx, sys.Tenant, sys.Name)
+	if err != nil {
+		return err
+	}
+	w, err := putJSON(pkSystems(sys.Tenant), sys.Name, fresh, sys.Version)
+	if err != nil {
+		return err
+	}
+	return s.write(ctx, append(datasetWrites(old, fresh, parts), w)...)
 }
 
 // DeleteSystem removes a system. Open cases keep what they already know of it.
 func (s *Store) DeleteSystem(ctx context.Context, tenant, name string) error {
-	return s.write(ctx, table.Write{Op: table.Delete, If: table.AnyVersion, Item: table.Item{Key: table.Key{Table: table.Registry, PK: pkSystems(tenant), SK: name}}})
+	old, err := s.storedSystem(ctx, tenant, name)
+	if err != nil {
+		return err
+	}
+	gone := table.Write{Op: table.Delete, If: table.AnyVersion, Item: table.Item{Key: table.Key{Table: table.Registry, PK: pkSystems(tenant), SK: name}}}
+	return s.write(ctx, append(datasetWrites(old, storedSystem{}, nil), gone)...)
 }
 
 // Recipients lists a tenant's recipients in order of name.
