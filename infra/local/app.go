@@ -56,6 +56,7 @@ type App struct {
 	outbox     *fileoutbox.Outbox
 	metrics    *metrics
 	moving     sync.Mutex
+	sealing    sync.Mutex // two at once would only make each other repeat
 	stop       context.CancelFunc
 	done       sync.WaitGroup
 }
@@ -195,11 +196,14 @@ func (a *App) Start(ctx context.Context) error {
 	return nil
 }
 
-// clockwork sweeps what is due, at the latest every minute of the clock.
+// clockwork sweeps what is due and seals what changed, at the latest every minute of the clock.
 func (a *App) clockwork(ctx context.Context) {
 	for ctx.Err() == nil {
 		if err := a.sweep(ctx); err != nil && ctx.Err() == nil {
 			a.Log.WarnContext(ctx, "sweep failed; it is tried again", "class", string(fault.ClassOf(err)), "error", err.Error())
+		}
+		if err := a.seal(ctx); err != nil && ctx.Err() == nil {
+			a.Log.WarnContext(ctx, "sealing failed; it is tried again", "class", string(fault.ClassOf(err)), "error", err.Error())
 		}
 		if err := a.clock.WaitUntil(ctx, a.clock.Now().Add(time.Minute)); err != nil {
 			return
@@ -213,10 +217,22 @@ func (a *App) sweep(ctx context.Context) error {
 		return err
 	}
 	a.metrics.swept(n)
+	if _, err := a.Erasures.Expire(ctx); err != nil {
+		return fmt.Errorf("ending the memory of erasures: %w", err)
+	}
 	if _, err := a.table.Sweep(ctx); err != nil {
 		return fmt.Errorf("removing expired records: %w", err)
 	}
 	return a.dispatcher.Recover(ctx)
+}
+
+// seal seals what changed and shows what is left.
+func (a *App) seal(ctx context.Context) error {
+	a.sealing.Lock()
+	defer a.sealing.Unlock()
+	r, err := a.Seal(ctx)
+	a.metrics.sealed(r.Sealed, r.Oldest, a.clock.Now())
+	return err
 }
 
 // Idle waits until nothing is runnable at the present time of the clock.
@@ -271,7 +287,10 @@ func (a *App) settle(ctx context.Context) error {
 	if err := a.sweep(ctx); err != nil {
 		return err
 	}
-	return a.Idle(ctx)
+	if err := a.Idle(ctx); err != nil {
+		return err
+	}
+	return a.seal(ctx)
 }
 
 // nextDue returns the next instant after now at which a case, an outbox row or a timer is due; zero when there is none.
@@ -286,6 +305,11 @@ func (a *App) nextDue(ctx context.Context) (time.Time, error) {
 			due = t
 		}
 	}
+	erased, err := a.Erasures.NextDue(ctx, a.clock.Now())
+	if err != nil {
+		return time.Time{}, err
+	}
+	sooner(erased)
 	sooner(a.dispatcher.NextDue())
 	if t, ok := a.engine.NextDue(); ok {
 		sooner(t)

@@ -17,6 +17,8 @@ type metrics struct {
 	failures *prometheus.CounterVec
 	cases    *prometheus.CounterVec
 	sweeps   prometheus.Counter
+	seals    prometheus.Counter
+	unsealed prometheus.Gauge
 	seen     *window
 }
 
@@ -29,8 +31,10 @@ func newMetrics() *metrics {
 		failures: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "habeas_step_failures_total", Help: "Runs of a workflow step that failed, by failure class."}, []string{"step", "class"}),
 		cases:    prometheus.NewCounterVec(prometheus.CounterOpts{Name: "habeas_cases_total", Help: "Requests received and closed since the start of the process."}, []string{"event", "right", "status"}),
 		sweeps:   prometheus.NewCounter(prometheus.CounterOpts{Name: "habeas_swept_cases_total", Help: "Cases that the deadline sweeper looked at."}),
+		seals:    prometheus.NewCounter(prometheus.CounterOpts{Name: "habeas_sealed_cases_total", Help: "Cases whose evidence was sealed, once for every sealing."}),
+		unsealed: prometheus.NewGauge(prometheus.GaugeOpts{Name: "habeas_unsealed_age_seconds", Help: "Age of the oldest evidence that the last sealing left unsealed; 0 when it left none."}),
 	}
-	m.registry.MustRegister(m.steps, m.failures, m.cases, m.sweeps)
+	m.registry.MustRegister(m.steps, m.failures, m.cases, m.sweeps, m.seals, m.unsealed)
 	return m
 }
 
@@ -49,6 +53,16 @@ func (m *metrics) event(e events.Event) {
 }
 
 func (m *metrics) swept(n int) { m.sweeps.Add(float64(n)) }
+
+// sealed counts a run of the sealer; oldest is since when the first case that it left is unsealed, zero for none.
+func (m *metrics) sealed(n int, oldest, now time.Time) {
+	m.seals.Add(float64(n))
+	age := time.Duration(0)
+	if !oldest.IsZero() {
+		age = max(age, now.Sub(oldest))
+	}
+	m.unsealed.Set(age.Seconds())
+}
 
 // window remembers the last ids it saw.
 type window struct {

@@ -42,7 +42,7 @@ func (a *App) operations(mux *http.ServeMux) {
 // schemas returns every published JSON Schema by file name.
 func (a *App) schemas() map[string][]byte {
 	out := map[string][]byte{
-		"bundle.schema.json": evidence.BundleSchema(), "manifest.schema.json": disclosure.ManifestSchema(),
+		"bundle.schema.json": evidence.BundleSchema(), "receipt.schema.json": evidence.ReceiptSchema(), "manifest.schema.json": disclosure.ManifestSchema(),
 		"habeas_meta.schema.json": connector.MetaSchema(), "event.schema.json": events.Schema, "systems.schema.json": registry.SystemsSchema(),
 	}
 	for _, f := range a.Systems.Kinds() {
