@@ -21,6 +21,7 @@ import (
 	"github.com/habeas-dsar/habeas/functions/internal/correspondence"
 	"github.com/habeas-dsar/habeas/functions/internal/identity"
 	"github.com/habeas-dsar/habeas/functions/internal/pages"
+	"github.com/habeas-dsar/habeas/functions/internal/restores"
 	"github.com/habeas-dsar/habeas/functions/internal/step"
 	"github.com/habeas-dsar/habeas/functions/internal/systems"
 	"github.com/habeas-dsar/habeas/functions/internal/web"
@@ -44,6 +45,7 @@ import (
 	"github.com/habeas-dsar/habeas/shared/connector"
 	"github.com/habeas-dsar/habeas/shared/connector/engine"
 	"github.com/habeas-dsar/habeas/shared/disclosure"
+	"github.com/habeas-dsar/habeas/shared/erasureledger"
 	"github.com/habeas-dsar/habeas/shared/keys"
 	"github.com/habeas-dsar/habeas/shared/letters"
 	"github.com/habeas-dsar/habeas/shared/mail"
@@ -68,6 +70,9 @@ type Ports struct {
 	Secret     func(reference string) (redact.Text, error)
 	Now        func() time.Time
 	Sleep      func(ctx context.Context, d time.Duration) error
+	// Shredding is told of the key of a case or of an entry of the erasure ledger before it is destroyed, so that a backup of
+	// the installation, restored later, does not bring it back. It is durable when it returns. nil = nobody keeps count.
+	Shredding  func(ctx context.Context, tenant, id string, at time.Time) error
 	Poke       func([]casefile.OutboxRow)          // told of every committed outbox row; must not block
 	Publish    func(context.Context, events.Event) // takes events; must be idempotent by id
 	Log        *slog.Logger
@@ -97,6 +102,8 @@ type Set struct {
 	Vault    *keys.Vault
 	Packs    *policy.Set
 	Systems  *systems.Pool
+	Erasures *erasureledger.Ledger
+	Restores *restores.Desk
 	Pages    *pages.Renderer
 	Portal   *portal.Handler
 	Console  *console.Handler
@@ -139,6 +146,12 @@ func New(p Ports) (*Set, error) {
 		Sessions: session.NewStore(p.Table, p.Now), Vault: vault, Packs: packs, Pages: renderer,
 	}
 	s.Systems = systems.NewPool(s.Registry, p.Connectors, p.Secret, p.Now)
+	if s.Erasures, err = erasureledger.New(erasureledger.Config{
+		Table: p.Table, Vault: vault, Blobs: p.Blobs, Engine: turner, Now: p.Now, Shredding: p.Shredding,
+	}); err != nil {
+		return nil, err
+	}
+	s.Restores = &restores.Desk{Ledger: s.Erasures, Systems: s.Systems}
 	writer := &correspondence.Writer{Registry: s.Registry, Packs: packs, Catalogue: catalogue, BaseURL: p.BaseURL}
 	desk := &identity.Desk{Cases: s.Cases, Letters: writer, Rules: p.Rules}
 	s.Portal = &portal.Handler{
@@ -147,7 +160,7 @@ func New(p Ports) (*Set, error) {
 	}
 	s.Console = &console.Handler{
 		Cases: s.Cases, Registry: s.Registry, Sessions: s.Sessions, Blobs: p.Blobs, Packs: packs, Pages: renderer, Letters: writer,
-		Desk: desk, Systems: s.Systems, Passwords: passwords.New(2), Log: p.Log, BaseURL: p.BaseURL, Demo: p.Demo, Manual: p.Manual, Now: p.Now,
+		Desk: desk, Systems: s.Systems, Restores: s.Restores, Passwords: passwords.New(2), Log: p.Log, BaseURL: p.BaseURL, Demo: p.Demo, Manual: p.Manual, Now: p.Now,
 	}
 	if len(p.Limits.TriesPerIP) > 0 {
 		s.Console.Limits = console.DefaultLimits()

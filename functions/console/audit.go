@@ -32,6 +32,9 @@ const (
 	systemGone    = "system_removed"
 	systemChecked = "system_checked"
 	recipientPut  = "recipient_changed"
+
+	restoreChecked = "restore_checked"
+	restoreApplied = "erasures_repeated"
 )
 
 // act is one row of a tenant's audit: who did what to what. Nothing in it is personal of a data subject.

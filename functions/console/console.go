@@ -57,6 +57,7 @@ type Handler struct {
 	Letters   *correspondence.Writer
 	Desk      *identity.Desk
 	Systems   Systems
+	Restores  Restores
 	Passwords *passwords.Hasher
 	Log       *slog.Logger
 	BaseURL   string

@@ -111,6 +111,7 @@ func newRig(t testing.TB) *rig {
 		Letters: writer, Desk: &identity.Desk{Cases: cases, Letters: writer, Rules: verification.DefaultRules()},
 		Systems: &fakeSystems{reg: reg, health: connector.Health{Reachable: true, Rights: []connector.Right{"access"}}}, Passwords: passwords.New(2),
 		Log: slog.New(slog.DiscardHandler), BaseURL: "https://privacy.example.com", Now: now,
+		Restores: fakeRestores{},
 	}
 	for _, name := range []string{home, other} {
 		if err := reg.PutTenant(t.Context(), registry.Tenant{Name: name, Title: "The " + name + " shop", Controller: "Shop Ltd, 1 Example Street", Contact: "privacy@example.com", Zone: "Europe/Berlin", Locale: "en"}); err != nil {

@@ -61,6 +61,8 @@ func (h *Handler) apiRoutes() []Route {
 		call("PUT"+v+"/systems/{name}", registry.ChangeSystems, h.apiPutSystem),
 		call("DELETE"+v+"/systems/{name}", registry.ChangeSystems, h.apiDeleteSystem),
 		call("POST"+v+"/systems/{name}/check", registry.ChangeSystems, h.apiCheckSystem),
+		call("POST"+v+"/systems/{name}/restore-check", registry.ChangeSystems, h.apiRestoreCheck),
+		call("POST"+v+"/systems/{name}/restore-apply", registry.DecideCases, h.apiRestoreApply),
 		call("GET"+v+"/recipients", registry.ReadSystems, h.apiRecipients),
 		call("GET"+v+"/recipients/{name}", registry.ReadSystems, h.apiRecipient),
 		call("PUT"+v+"/recipients/{name}", registry.ChangeSystems, h.apiPutRecipient),

@@ -39,6 +39,8 @@ var visits = map[string]visit{
 	"PUT /api/v1/systems/{name}":                {`{"kind":"sqlite","settings":{"path":"x.db"}}`, 200},
 	"DELETE /api/v1/systems/{name}":             {"", 204},
 	"POST /api/v1/systems/{name}/check":         {"", 200},
+	"POST /api/v1/systems/{name}/restore-check": {`{}`, 200},
+	"POST /api/v1/systems/{name}/restore-apply": {`{}`, 200},
 	"GET /api/v1/recipients":                    {"", 200},
 	"GET /api/v1/recipients/{name}":             {"", 200},
 	"PUT /api/v1/recipients/{name}":             {`{"title":"Parcels"}`, 200},

@@ -10,6 +10,7 @@ import (
 	"github.com/habeas-dsar/habeas/shared/dsar"
 	"github.com/habeas-dsar/habeas/shared/evidence"
 	"github.com/habeas-dsar/habeas/shared/fault"
+	"github.com/habeas-dsar/habeas/shared/subject"
 )
 
 // CheckInput asks for a part of the comparison of a system with the ledger.
@@ -19,8 +20,8 @@ type CheckInput struct {
 	Dataset        *connector.Dataset // nil for kinds without collections
 	Apply          bool               // erase again what came back
 	By             string             // evidence actor who checks or, with Apply, approves
-	// Gate answers for the system and one entry what holds are in force; nil = none.
-	Gate   func(ctx context.Context, e Entry) (engine.Gate, error)
+	// Holds returns the legal holds in force on the person of an entry in the system; nil = there are none.
+	Holds  func(ctx context.Context, e Entry, ids []subject.Identifier) ([]engine.Hold, error)
 	Cursor string        // Report.Next of the part before
 	Budget time.Duration // no further entry is begun after so long; 0 = until the end
 }
@@ -96,8 +97,11 @@ func (l *Ledger) compare(ctx context.Context, in CheckInput, e Entry, out *Repor
 		Tenant: e.Tenant, CaseID: e.CaseID, TaskID: "again-" + e.TaskID, System: e.System, Action: dsar.VerifyAfter, Right: dsar.Erasure,
 		Connector: in.Connector, Dataset: in.Dataset, Keys: k, Proven: ids, Plan: e.Plan,
 	}
-	if in.Gate != nil {
-		ins.Gate = func(ctx context.Context) (engine.Gate, error) { return in.Gate(ctx, e) }
+	if in.Holds != nil {
+		ins.Gate = func(ctx context.Context) (engine.Gate, error) {
+			holds, err := in.Holds(ctx, e, ids)
+			return engine.Gate{Holds: holds}, err
+		}
 	}
 	found, err := l.Engine.Recheck(ctx, ins)
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/habeas-dsar/habeas/shared/evidence"
 	"github.com/habeas-dsar/habeas/shared/fault"
 	"github.com/habeas-dsar/habeas/shared/redact"
+	"github.com/habeas-dsar/habeas/shared/subject"
 )
 
 func TestWhatComesBackIsFoundAndErasedAgain(t *testing.T) {
@@ -57,8 +58,11 @@ func TestReplayRespectsHoldsAndOwners(t *testing.T) {
 	r.ok(r.ledger.Record(t.Context(), r.erase(5)))
 	r.restore(5)
 	r.shop.rows[canaryRow] = "neighbour@example.com" // the number was given to somebody else
-	hold := func(context.Context, erasureledger.Entry) (engine.Gate, error) {
-		return engine.Gate{Holds: []engine.Hold{{ID: "h", Keys: []redact.Text{redact.NewText("77310443")}}}}, nil
+	hold := func(_ context.Context, _ erasureledger.Entry, ids []subject.Identifier) ([]engine.Hold, error) {
+		if len(ids) != 1 || ids[0] != r.email() {
+			t.Error("the holds are not asked for by the identifiers of the entry")
+		}
+		return []engine.Hold{{ID: "h", Keys: []redact.Text{redact.NewText("77310443")}}}, nil
 	}
 	want := "1 compared, 5 back, 2 left; HB-1 orders erased 5 back 5 outside 0 replayed 3 held 1 foreign 1"
 	if got := summary(r.check(true, hold)); got != want {

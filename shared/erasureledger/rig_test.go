@@ -215,10 +215,10 @@ func (r *rig) restore(n int) {
 	}
 }
 
-func (r *rig) check(apply bool, gate func(context.Context, erasureledger.Entry) (engine.Gate, error)) erasureledger.Report {
+func (r *rig) check(apply bool, holds func(context.Context, erasureledger.Entry, []subject.Identifier) ([]engine.Hold, error)) erasureledger.Report {
 	r.Helper()
 	rep, err := r.ledger.Check(r.Context(), erasureledger.CheckInput{
-		Tenant: tenant, System: "shop", Connector: r.shop, Apply: apply, By: "staff:1", Gate: gate,
+		Tenant: tenant, System: "shop", Connector: r.shop, Apply: apply, By: "staff:1", Holds: holds,
 	})
 	r.ok(err)
 	return rep

@@ -1,0 +1,41 @@
+// Package restores compares a registered system with the erasure ledger after the system was restored from a backup, and has
+// what came back erased again. The console and the command use the same desk.
+package restores
+
+import (
+	"context"
+	"time"
+
+	"github.com/habeas-dsar/habeas/shared/connector"
+	"github.com/habeas-dsar/habeas/shared/connector/engine"
+	"github.com/habeas-dsar/habeas/shared/erasureledger"
+	"github.com/habeas-dsar/habeas/shared/subject"
+)
+
+// Systems opens registered systems; an opened one is shared and stays open.
+type Systems interface {
+	Open(ctx context.Context, tenant, system string) (connector.Connector, *connector.Dataset, error)
+}
+
+// Desk brings ledger, systems and holds together.
+type Desk struct {
+	Ledger  *erasureledger.Ledger
+	Systems Systems
+	// Holds returns the legal holds in force on the person of an entry; nil = there are none.
+	Holds func(ctx context.Context, e erasureledger.Entry, ids []subject.Identifier) ([]engine.Hold, error)
+}
+
+// budget is how long one part of a comparison begins new entries: calls of an HTTP API end in time.
+const budget = 20 * time.Second
+
+// Check compares a part of the ledger with the system; cursor is Report.Next of the part before. apply erases again what came
+// back, approved by the actor. The system must be registered (fault.NotFound) and reachable.
+func (d *Desk) Check(ctx context.Context, tenant, system string, apply bool, by, cursor string) (erasureledger.Report, error) {
+	conn, dataset, err := d.Systems.Open(ctx, tenant, system)
+	if err != nil {
+		return erasureledger.Report{}, err
+	}
+	return d.Ledger.Check(ctx, erasureledger.CheckInput{
+		Tenant: tenant, System: system, Connector: conn, Dataset: dataset, Apply: apply, By: by, Holds: d.Holds, Cursor: cursor, Budget: budget,
+	})
+}
