@@ -1,0 +1,193 @@
+package ownertask
+
+import (
+	"bufio"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"mime/multipart"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/habeas-dsar/habeas/functions/internal/objects"
+	"github.com/habeas-dsar/habeas/functions/internal/pages"
+	"github.com/habeas-dsar/habeas/functions/internal/web"
+	"github.com/habeas-dsar/habeas/shared/casefile"
+	"github.com/habeas-dsar/habeas/shared/dsar"
+	"github.com/habeas-dsar/habeas/shared/fault"
+)
+
+const (
+	maxField = 16 << 10 // bytes of a field that is no file
+	maxParts = 200      // parts of one form
+	patience = time.Minute
+)
+
+// read streams the multipart form: every file is stored as it comes, every other field is kept. A file that is not taken is
+// noted with the reason and holds up no other. fault.Invalid when the form itself cannot be read.
+func (h *Handler) read(w http.ResponseWriter, r *http.Request, v *visit) (typed, error) {
+	var in typed
+	r.Body = http.MaxBytesReader(w, r.Body, h.Limits.Task+h.Limits.File+web.MaxBody)
+	r.Body = &patient{ReadCloser: r.Body, control: http.NewResponseController(w)}
+	form, err := r.MultipartReader()
+	if err != nil {
+		return in, fault.New(fault.Invalid, "the form must be multipart/form-data")
+	}
+	for n := 0; ; n++ {
+		part, err := form.NextPart()
+		switch {
+		case errors.Is(err, io.EOF):
+			return in, nil
+		case tooLarge(err):
+			in.refused = append(in.refused, pages.RefusedFile{Name: "…", Why: pages.TooLarge})
+			return in, nil
+		case err != nil || n == maxParts:
+			return in, fault.New(fault.Invalid, "the form cannot be read")
+		}
+		if part.FormName() == "file" {
+			err = h.file(r.Context(), v, part, &in)
+		} else {
+			err = in.field(part)
+		}
+		if err != nil {
+			return in, err
+		}
+	}
+}
+
+func tooLarge(err error) bool {
+	_, ok := errors.AsType[*http.MaxBytesError](err)
+	return ok
+}
+
+// field keeps one field of the form.
+func (in *typed) field(part *multipart.Part) error {
+	raw, err := io.ReadAll(io.LimitReader(part, maxField+1))
+	if err != nil || len(raw) > maxField {
+		return fault.New(fault.Invalid, "a field of the form is too long or cannot be read")
+	}
+	value := strings.TrimSpace(string(raw))
+	switch part.FormName() {
+	case "do":
+		in.do = value
+	case "remove":
+		in.remove = value
+	case "answer":
+		in.answer = value
+	case "records":
+		in.records = value
+	case "note":
+		in.note = value
+	}
+	return nil // whatever else a form may carry is not asked for
+}
+
+// file takes one file, or notes why not. An error is one that ends the form.
+func (h *Handler) file(ctx context.Context, v *visit, part *multipart.Part, in *typed) error {
+	if part.FileName() == "" {
+		return nil // no file was chosen
+	}
+	name := cleanName(part.FileName())
+	why, err := h.store(ctx, v, part, name)
+	switch {
+	case err == nil && why == "":
+		return nil
+	case err != nil && fault.Has(err, fault.Conflict):
+		return err // the task was settled or passed on meanwhile
+	case tooLarge(err):
+		why = pages.TooLarge
+	case err != nil:
+		web.Log(ctx, h.Log, "storing an owner's file failed", err)
+		why = pages.NotStored
+	}
+	in.refused = append(in.refused, pages.RefusedFile{Name: name, Why: why})
+	return nil
+}
+
+// errLimit ends the reading of a file that is too large.
+var errLimit = errors.New("the file is larger than allowed")
+
+// store checks the kind of a file by its name and its first bytes, seals it while it streams into the object store, and adds it
+// to the task. What is not added leaves nothing behind.
+func (h *Handler) store(ctx context.Context, v *visit, r io.Reader, name string) (pages.Problem, error) {
+	file := bufio.NewReaderSize(r, 64<<10)
+	head, err := file.Peek(headBytes)
+	if len(head) == 0 {
+		if err != nil && !errors.Is(err, io.EOF) {
+			return "", fmt.Errorf("reading a file: %w", err)
+		}
+		return pages.EmptyFile, nil
+	}
+	extension, ok := kindOf(name, head)
+	if !ok {
+		return pages.BadKind, nil
+	}
+	u := casefile.Upload{Kind: extension, Object: fmt.Sprintf("raw/%s/%s/%s/owner-%s", v.grant.Tenant, v.grant.CaseID, v.grant.TaskID, dsar.NewID())}
+	sum := sha256.New()
+	err = objects.Put(ctx, h.Blobs, v.file.Keys, u.Object, func(w io.Writer) error {
+		u.Bytes, err = io.Copy(io.MultiWriter(w, sum), io.LimitReader(file, h.Limits.File+1))
+		if err == nil && u.Bytes > h.Limits.File {
+			err = errLimit
+		}
+		return err
+	})
+	if errors.Is(err, errLimit) {
+		return pages.TooLarge, nil
+	}
+	if err != nil {
+		return "", err
+	}
+	u.SHA256 = hex.EncodeToString(sum.Sum(nil))
+	why, err := h.add(ctx, v, u, name)
+	if err != nil || why != "" {
+		// The request may have ended, the object must go all the same.
+		if derr := h.Blobs.Delete(context.WithoutCancel(ctx), u.Object); derr != nil {
+			web.Log(ctx, h.Log, "removing a file that was not added failed", derr)
+		}
+	}
+	return why, err
+}
+
+// add adds a stored file to the task, if the task has room for it.
+func (h *Handler) add(ctx context.Context, v *visit, u casefile.Upload, name string) (why pages.Problem, err error) {
+	err = h.change(ctx, v, func(_ context.Context, f *casefile.File, t *casefile.Task) error {
+		why = ""
+		all := u.Bytes
+		for _, o := range t.Owner.Uploads {
+			all += o.Bytes
+		}
+		switch {
+		case len(t.Owner.Uploads) >= h.Limits.Files:
+			why = pages.TooMany
+			return nil
+		case all > h.Limits.Task:
+			why = pages.TooLarge
+			return nil
+		}
+		_, err := f.AddUpload(t, u, name)
+		return err
+	})
+	return why, err
+}
+
+// patient gives a slow connection time as long as something comes: the server's own limits are made for forms, not for files.
+type patient struct {
+	io.ReadCloser
+	control *http.ResponseController
+	until   time.Time
+}
+
+// Read implements io.Reader.
+func (p *patient) Read(b []byte) (int, error) {
+	if now := time.Now(); p.until.Sub(now) < patience/2 {
+		p.until = now.Add(patience)
+		// A server without deadlines needs none; any other error shows when reading.
+		_ = p.control.SetReadDeadline(p.until)
+		_ = p.control.SetWriteDeadline(p.until.Add(patience))
+	}
+	return p.ReadCloser.Read(b)
+}
