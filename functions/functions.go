@@ -20,13 +20,16 @@ import (
 	"github.com/habeas-dsar/habeas/functions/deliverresponse"
 	"github.com/habeas-dsar/habeas/functions/internal/correspondence"
 	"github.com/habeas-dsar/habeas/functions/internal/identity"
+	"github.com/habeas-dsar/habeas/functions/internal/owners"
 	"github.com/habeas-dsar/habeas/functions/internal/pages"
 	"github.com/habeas-dsar/habeas/functions/internal/restores"
 	"github.com/habeas-dsar/habeas/functions/internal/step"
 	"github.com/habeas-dsar/habeas/functions/internal/systems"
 	"github.com/habeas-dsar/habeas/functions/internal/web"
 	"github.com/habeas-dsar/habeas/functions/needsoperator"
+	"github.com/habeas-dsar/habeas/functions/notifyrecipient"
 	"github.com/habeas-dsar/habeas/functions/opentasks"
+	"github.com/habeas-dsar/habeas/functions/ownertask"
 	"github.com/habeas-dsar/habeas/functions/plancase"
 	"github.com/habeas-dsar/habeas/functions/portal"
 	"github.com/habeas-dsar/habeas/functions/publishevents"
@@ -107,6 +110,8 @@ type Set struct {
 	Pages    *pages.Renderer
 	Portal   *portal.Handler
 	Console  *console.Handler
+	Owners   *owners.Desk
+	Task     *ownertask.Handler // the page of a system's owner
 	Hooks    *receivehook.Handler
 }
 
@@ -153,6 +158,11 @@ func New(p Ports) (*Set, error) {
 	}
 	s.Restores = &restores.Desk{Ledger: s.Erasures, Systems: s.Systems}
 	writer := &correspondence.Writer{Registry: s.Registry, Packs: packs, Catalogue: catalogue, BaseURL: p.BaseURL}
+	s.Owners = &owners.Desk{Registry: s.Registry, Sessions: s.Sessions, Letters: writer}
+	s.Task = &ownertask.Handler{
+		Cases: s.Cases, Registry: s.Registry, Sessions: s.Sessions, Owners: s.Owners, Blobs: p.Blobs, Pages: renderer, Log: p.Log,
+		Limits: ownertask.DefaultLimits(), Demo: p.Demo, Manual: p.Manual,
+	}
 	desk := &identity.Desk{Cases: s.Cases, Letters: writer, Rules: p.Rules}
 	s.Portal = &portal.Handler{
 		Cases: s.Cases, Registry: s.Registry, Sessions: s.Sessions, Desk: desk, Blobs: p.Blobs, Packs: packs, Pages: renderer,
@@ -165,7 +175,10 @@ func New(p Ports) (*Set, error) {
 	if len(p.Limits.TriesPerIP) > 0 {
 		s.Console.Limits = console.DefaultLimits()
 	}
-	s.Hooks = &receivehook.Handler{Cases: s.Cases, Sessions: s.Sessions, Log: p.Log, SendGrid: p.SendGridEvents}
+	s.Hooks = &receivehook.Handler{
+		Cases: s.Cases, Sessions: s.Sessions, Log: p.Log, SendGrid: p.SendGridEvents,
+		Recipients: &receivehook.Recipients{Registry: s.Registry, Secret: p.Secret, Pages: renderer, Demo: p.Demo, Manual: p.Manual},
+	}
 	s.steps(p, desk, writer, assembler, turner)
 	return s, nil
 }
@@ -190,11 +203,12 @@ func (s *Set) steps(p Ports, desk *identity.Desk, writer *correspondence.Writer,
 		worker:             task((&runtask.Step{Cases: cases, Systems: s.Systems, Engine: turner}).Handle),
 		"AwaitSystem":      task((&awaitsystem.Step{Cases: cases}).Handle),
 		"AskPerson":        task((&askperson.Step{Cases: cases}).Handle),
+		"NotifyRecipient":  task((&notifyrecipient.Step{Cases: cases, Registry: s.Registry, Sessions: s.Sessions, Letters: writer, Secret: p.Secret}).Handle),
 	}
 	signal := &signalworkflow.Step{Cases: cases, Engine: p.Workflow}
-	publish := &publishevents.Step{Cases: cases, Registry: s.Registry, Engine: p.Workflow, Mail: p.Mail, Copies: copies, Signal: signal.Handle, Publish: p.Publish}
+	publish := &publishevents.Step{Cases: cases, Registry: s.Registry, Engine: p.Workflow, Mail: p.Mail, Copies: copies, Signal: signal.Handle, Wake: signal.Wake, Publish: p.Publish}
 	s.Outbox = publish.Handle
-	s.Sweep = (&sweepdeadlines.Step{Cases: cases, Engine: p.Workflow}).Handle
+	s.Sweep = (&sweepdeadlines.Step{Cases: cases, Engine: p.Workflow, Owners: s.Owners}).Handle
 	patience := casefile.Patience{Quiet: sealevidence.Quiet, AtLatest: sealevidence.AtLatest}
 	if p.Manual {
 		patience = casefile.Patience{} // a clock that stands still makes nothing quiet
@@ -206,6 +220,7 @@ func (s *Set) steps(p Ports, desk *identity.Desk, writer *correspondence.Writer,
 func (s *Set) Register(mux *http.ServeMux) {
 	s.Portal.Register(mux)
 	s.Console.Register(mux)
+	s.Task.Register(mux)
 	s.Hooks.Register(mux)
 	asset := func(mime string, name string, body []byte) {
 		mux.HandleFunc("GET "+pages.AssetPath+name, func(w http.ResponseWriter, _ *http.Request) {

@@ -28,6 +28,13 @@ const (
 type Step struct {
 	Cases  *casefile.Store
 	Engine workflow.Engine
+	Owners Owners
+}
+
+// Owners keeps after the people who are responsible for systems; *owners.Desk in the product.
+type Owners interface {
+	// Look sends the reminders that are due and records which answers are late.
+	Look(ctx context.Context, f *casefile.File) error
 }
 
 // Handle sweeps everything that is due now and returns how many cases it looked at. A case that cannot be swept holds up no
@@ -59,6 +66,9 @@ func (s *Step) Handle(ctx context.Context) (looked int, err error) {
 
 // look handles one case; one that is not due after all, or is no more, is left as it is.
 func (s *Step) look(ctx context.Context, r casefile.DueRef) error {
+	if r.Recipient != "" {
+		return s.lookNotice(ctx, r)
+	}
 	err := step.Change(ctx, s.Cases, r.Tenant, r.CaseID, func(ctx context.Context, f *casefile.File) error {
 		c := &f.Case
 		if c.NextDue.IsZero() || c.NextDue.After(f.Now()) {
@@ -70,13 +80,20 @@ func (s *Step) look(ctx context.Context, r casefile.DueRef) error {
 		if err := expire(f); err != nil {
 			return err
 		}
-		if err := demand(f); err != nil {
+		if asked, err := demand(f); err != nil || asked > 0 {
+			c.NextDue = f.Now().Add(time.Minute) // for the others, and for what follows
+			return err
+		}
+		if err := s.Owners.Look(ctx, f); err != nil {
 			return err
 		}
 		if err := s.revive(ctx, f); err != nil {
 			return err
 		}
 		c.NextDue = next(c, f.Now())
+		if at := f.OwnersNext(); !at.IsZero() && at.Before(c.NextDue) {
+			c.NextDue = at
+		}
 		return nil
 	})
 	if fault.Has(err, fault.NotFound) {
@@ -95,22 +112,26 @@ func expire(f *casefile.File) error {
 	return f.Entry("verification_expired", evidence.System, nil)
 }
 
-// demand turns tasks that still wait shortly before the deadline into decisions.
-func demand(f *casefile.File) error {
+// demand turns tasks that still wait shortly before the deadline into decisions, as many as fit into a commit.
+func demand(f *casefile.File) (asked int, err error) {
 	c := &f.Case
 	if c.Stopping() || c.Due.At.IsZero() || f.Now().Before(c.Due.At.Add(-BeforeDue)) {
-		return nil
+		return 0, nil
 	}
 	for _, t := range f.Tasks {
 		if t.Status != casefile.TaskWaiting && t.Status != casefile.TaskOpen {
 			continue
 		}
+		if asked == casefile.Batch {
+			break
+		}
+		asked++
 		t.Ask("late", "The request is due soon and this system has not answered.", f.Now(), casefile.AnswersForFailure)
 		if err := f.TaskEntry(t, "person_asked", evidence.System, map[string]any{"why": "late"}); err != nil {
-			return err
+			return 0, err
 		}
 	}
-	return nil
+	return asked, nil
 }
 
 // revive starts a case anew that has no live execution. A case merged into another has none by design, once its person was told.
