@@ -39,13 +39,13 @@ func ParseHorizon(text string) (time.Duration, error) {
 
 // Horizon returns how long backups of the system keep what was erased from it. What was registered counts before what the
 // connector declares (0 = it does not say), and that before DefaultHorizon. Zero means that no backups are made. A registered
-// text that is no horizon was refused when it was registered and counts as none.
-func (s System) Horizon(declared time.Duration) time.Duration {
-	if d, err := ParseHorizon(s.BackupHorizon); err == nil {
-		return d
+// text that ParseHorizon refuses is fault.Invalid.
+func (s System) Horizon(declared time.Duration) (time.Duration, error) {
+	switch {
+	case s.BackupHorizon != "":
+		return ParseHorizon(s.BackupHorizon)
+	case declared > 0:
+		return declared, nil
 	}
-	if declared > 0 {
-		return declared
-	}
-	return DefaultHorizon
+	return DefaultHorizon, nil
 }

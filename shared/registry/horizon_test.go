@@ -16,9 +16,12 @@ func TestHorizon(t *testing.T) {
 	}{
 		{"", 0, registry.DefaultHorizon}, {"", 7 * day, 7 * day}, {"P90D", 7 * day, 90 * day}, {"P2W", 0, 14 * day}, {"P0D", 7 * day, 0},
 	} {
-		if got := (registry.System{BackupHorizon: c.registered}).Horizon(c.declared); got != c.want {
-			t.Errorf("registered %q, declared %s: %s, want %s", c.registered, c.declared, got, c.want)
+		if got, err := (registry.System{BackupHorizon: c.registered}).Horizon(c.declared); got != c.want || err != nil {
+			t.Errorf("registered %q, declared %s: %s, %v, want %s", c.registered, c.declared, got, err, c.want)
 		}
+	}
+	if _, err := (registry.System{BackupHorizon: "soon"}).Horizon(0); !fault.Has(err, fault.Invalid) {
+		t.Errorf("a horizon that is none: %v, want invalid", err)
 	}
 	for _, bad := range []string{"", "90", "P90", "PT90H", "P-1D", "P1M", "P99999D", "P90Dx"} {
 		if _, err := registry.ParseHorizon(bad); !fault.Has(err, fault.Invalid) {
