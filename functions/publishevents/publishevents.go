@@ -26,6 +26,7 @@ type Step struct {
 	Mail     mail.Sender
 	Copies   mail.Eraser // nil = mail leaves no copies that we could have erased
 	Signal   func(ctx context.Context, tenant, caseID string) error
+	Wake     func(ctx context.Context, tenant, caseID, noticeID string) error
 	Publish  func(ctx context.Context, e events.Event) // idempotent by id
 }
 
@@ -46,6 +47,10 @@ func (s *Step) Handle(ctx context.Context, r casefile.OutboxRow) error {
 		err = s.start(ctx, r)
 	case casefile.OutSignal:
 		err = s.Signal(ctx, r.Tenant, r.CaseID)
+	case casefile.OutNotify:
+		err = s.notify(ctx, r)
+	case casefile.OutWake:
+		err = s.Wake(ctx, r.Tenant, r.CaseID, r.Notice)
 	case casefile.OutMail:
 		return s.mail(ctx, r)
 	case casefile.OutCopies:

@@ -22,12 +22,17 @@ type Handler struct {
 	Sessions *session.Store // remembers what was counted
 	Log      *slog.Logger
 	SendGrid *ecdsa.PublicKey // of the signed event webhook; nil = mail does not go through SendGrid
+
+	Recipients *Recipients // of notices
 }
 
 // Register adds the routes to a mux.
 func (h *Handler) Register(mux *http.ServeMux) {
 	if h.SendGrid != nil {
 		mux.HandleFunc("POST /hooks/sendgrid", h.serve(h.sendGrid))
+	}
+	if h.Recipients != nil {
+		h.registerRecipients(mux)
 	}
 }
 

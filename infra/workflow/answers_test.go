@@ -160,7 +160,7 @@ func signals(t *testing.T, names map[string]string) map[string][]string {
 func TestEveryAnswerIsKnown(t *testing.T) {
 	names := constants(t)
 	told := signals(t, names)
-	for name, onTask := range map[string]bool{"case": false, "task": true} {
+	for name, onTask := range map[string]bool{"case": false, "task": true, "notify": true} {
 		m := read(t, name)
 		tried := 0
 		var walk func(states map[string]state)
@@ -199,7 +199,7 @@ func TestEveryAnswerIsKnown(t *testing.T) {
 			}
 		}
 		walk(m.States)
-		if want := map[string]int{"case": 14, "task": 3}[name]; tried != want {
+		if want := map[string]int{"case": 14, "task": 3, "notify": 3}[name]; tried != want {
 			t.Errorf("%s: %d states were tried, want %d", name, tried, want)
 		}
 	}
@@ -266,6 +266,7 @@ func TestFunctionsAreThoseOfTheMachines(t *testing.T) {
 	}
 	walk(read(t, "case"))
 	walk(read(t, "task"))
+	walk(read(t, "notify"))
 	for _, f := range definitions.Functions() {
 		if !named[f] {
 			t.Errorf("%s is listed and never invoked", f)
@@ -310,4 +311,5 @@ func TestPayloadsAreReferences(t *testing.T) {
 	}
 	walk(read(t, "case"))
 	walk(read(t, "task"))
+	walk(read(t, "notify"))
 }

@@ -218,7 +218,8 @@ func (f *File) addChange(n *Notice, c NoticeChange) error {
 		n.Attempts, n.DueAt = 0, f.now
 		f.WakeNotice(n)
 	default:
-		n.Status, n.Attempts, n.Reminders, n.Waiver, n.EndedAt, n.AcknowledgedAt = NoticeOpen, 0, 0, nil, time.Time{}, time.Time{}
+		n.Status, n.Attempts, n.Reminders, n.Waiver = NoticeOpen, 0, 0, nil
+		n.SentAt, n.AcknowledgedAt, n.EndedAt = time.Time{}, time.Time{}, time.Time{}
 		n.DueAt = f.now
 		f.runNotice(n)
 	}

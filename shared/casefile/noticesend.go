@@ -49,13 +49,15 @@ func (f *File) Tell(n *Notice, kinds []subject.Kind) (Told, error) {
 }
 
 // ClaimNotice records, before anything is sent, that the notice is about to be: the ledger says so first. payload is what a
-// webhook gets; empty for a mail, whose letter is part of the same commit.
+// webhook gets; empty for a mail, whose letter was queued last in the same change.
 func (f *File) ClaimNotice(n *Notice, by NoticeChannel, kinds []subject.Kind, payload redact.Bytes) error {
 	n.Status, n.Channel, n.Claimed, n.ClaimedAt, n.DueAt, n.Fault = NoticeClaimed, by, n.Revision, f.now, f.now.Add(ClaimLook), ""
 	n.Attempts++
 	n.Payload = nil
 	if by == ByWebhook {
 		n.Payload = f.Keys.SealDoc(n.label(), payload.Reveal())
+	} else {
+		n.Mail = f.Case.LettersNo
 	}
 	return f.NoticeEntry(n, "notice_claimed", evidence.System, map[string]any{"channel": by, "attempt": n.Attempts, "revision": n.Revision, "kinds": kinds})
 }
@@ -81,7 +83,7 @@ func (f *File) NoticeDelivered(n *Notice, revision int, sure bool) error {
 	if n.Revision == revision && (n.Status == NoticeClaimed || n.Status == NoticeUnknown) {
 		n.Status, n.Lost, n.Fault, n.Payload = status, 0, "", nil
 		n.DueAt = time.Time{}
-		if sure {
+		if sure && n.SentAt.IsZero() {
 			n.SentAt = f.now
 		}
 		if n.Channel == ByMail && n.Reminders == 0 {
@@ -99,9 +101,13 @@ func (f *File) NoticeDelivered(n *Notice, revision int, sure bool) error {
 // attempt the notice is given up and a person decides.
 func (f *File) NoticeRefused(n *Notice, revision int, class fault.Class, wait time.Duration) error {
 	facts := map[string]any{"channel": n.Channel, "revision": revision, "attempt": n.Attempts, "fault": class}
-	if n.Status != NoticeClaimed || n.Revision != revision {
+	if n.Revision != revision || !slices.Contains([]NoticeStatus{NoticeOpen, NoticeClaimed, NoticeSent, NoticeUnknown}, n.Status) {
 		return f.NoticeEntry(n, "notice_refused", evidence.System, facts)
 	}
+	if n.Status == NoticeOpen { // it failed before it was claimed
+		n.Attempts++
+	}
+	n.Attempts = max(n.Attempts, 1)
 	pauses := NoticePauses()
 	n.Fault, n.Payload = class, nil
 	if n.Attempts > len(pauses) {
@@ -110,7 +116,7 @@ func (f *File) NoticeRefused(n *Notice, revision int, class fault.Class, wait ti
 		}
 		return f.GiveUpNotice(n, class)
 	}
-	n.Status, n.DueAt = NoticeOpen, f.now.Add(max(pauses[n.Attempts-1], wait))
+	n.Status, n.SentAt, n.DueAt = NoticeOpen, time.Time{}, f.now.Add(max(pauses[n.Attempts-1], wait))
 	facts["next"] = n.DueAt
 	return f.NoticeEntry(n, "notice_refused", evidence.System, facts)
 }
@@ -124,10 +130,23 @@ func (f *File) GiveUpNotice(n *Notice, class fault.Class) error {
 	return f.settleNotice(n)
 }
 
-// RemindRecipient records that the letter queued with this change is the reminder of the notice.
+// PostponeNotice sets when a notice is looked at again. One that is stuck on its way carries the class of what keeps it there, and
+// people see it.
+func (f *File) PostponeNotice(n *Notice, d time.Duration, class fault.Class) {
+	n.DueAt, n.Fault = f.now.Add(d), class
+}
+
+// LeaveNotice ends what is done for a notice by machine, as it is.
+func (f *File) LeaveNotice(n *Notice) error {
+	n.DueAt = time.Time{}
+	return f.settleNotice(n)
+}
+
+// RemindRecipient records that the letter that was queued last in this change is the reminder of the notice.
 func (f *File) RemindRecipient(n *Notice) error {
 	n.Reminders++
-	n.Status, n.ClaimedAt, n.DueAt = NoticeClaimed, f.now, f.now.Add(ClaimLook)
+	n.Status, n.Channel, n.Claimed, n.Mail = NoticeClaimed, ByMail, n.Revision, f.Case.LettersNo
+	n.ClaimedAt, n.DueAt = f.now, f.now.Add(ClaimLook)
 	return f.NoticeEntry(n, kindReminder, evidence.System, map[string]any{"revision": n.Revision})
 }
 
@@ -160,7 +179,7 @@ func (f *File) DecideNotice(n *Notice, actor, decision string, reason redact.Tex
 	}
 	switch decision {
 	case Retry:
-		n.Status, n.Attempts, n.Lost, n.Fault, n.EndedAt, n.DueAt = NoticeOpen, 0, 0, "", time.Time{}, f.now
+		n.Status, n.Attempts, n.Reminders, n.Lost, n.Fault, n.EndedAt, n.DueAt = NoticeOpen, 0, 0, 0, "", time.Time{}, f.now
 		f.runNotice(n)
 		return f.NoticeEntry(n, "notice_retried", actor, map[string]any{"revision": n.Revision})
 	case Impossible, Disproportionate:

@@ -28,12 +28,14 @@ const (
 	API      Kind = "api"      // a staff API token
 	Download Kind = "download" // link to a package; single use
 	Owner    Kind = "owner"    // link to the task of a system's owner; whoever has it may answer
+	Notice   Kind = "notice"   // link to a notice to a recipient; confirming it uses it up
 )
 
 // Lifetimes. Those of a data subject's session are verification.Rules.
 const (
 	StaffLife    = 8 * time.Hour
 	DownloadLife = 15 * time.Minute
+	NoticeLife   = 60 * 24 * time.Hour
 	OwnerLife    = 400 * 24 * time.Hour // longer than any request stays open; the task says whether it may still be answered
 )
 
@@ -42,7 +44,7 @@ type Grant struct {
 	Kind      Kind      `json:"kind"`
 	Tenant    string    `json:"tenant,omitempty"`
 	CaseID    string    `json:"caseId,omitempty"`
-	TaskID    string    `json:"taskId,omitempty"` // of an owner's link
+	TaskID    string    `json:"taskId,omitempty"` // of an owner's link; id of the notice of a recipient's link
 	Holder    int       `json:"holder,omitempty"` // of an owner's link: whose it is, counted from 1; it ends when the task is passed on
 	StaffID   string    `json:"staffId,omitempty"`
 	Name      string    `json:"name,omitempty"` // of an API token

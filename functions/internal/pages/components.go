@@ -116,6 +116,8 @@ func EventKinds() []string {
 		"file_added", "file_removed", "triaged", "round_opened", "planned", "task_opened", "task_settled", "turn_recorded", "task_waits",
 		"task_finished", "person_asked", "task_decided", "decision_carried_out", "response_assembled",
 		"answer_settled", "response_decided", "response_delivered", "package_downloaded", "letter_claimed", "letter_sent",
+		"letter_unknown", "letter_failed", "letter_bounced", "letter_sent_again", "letter_settled",
+		"mail_copies_erasure_asked", "mail_copies_erasure_accepted", "mail_copies_not_erased",
 		"message_added", "deadline_extended", "identifier_proven", "withdrawn", "operator_needed", "operator_decided",
 		"taken_over", "note_added", "plan_decided", "case_closed",
 	}
@@ -126,14 +128,20 @@ type TellState string
 
 // The states.
 const (
-	TellNotNeeded TellState = "not_needed" // nothing changed that the recipient would have to know
-	TellPending   TellState = "pending"
-	TellDone      TellState = "told"
-	TellUnknown   TellState = "unknown" // sent, nobody knows whether it arrived
+	TellNotNeeded        TellState = "not_needed" // nothing changed that the recipient would have to know
+	TellPending          TellState = "pending"
+	TellDone             TellState = "told"
+	TellConfirmed        TellState = "confirmed" // told, and the recipient said so
+	TellUnknown          TellState = "unknown"   // sent, nobody knows whether it arrived
+	TellFailed           TellState = "failed"    // given up: a person decides
+	TellImpossible       TellState = "impossible"
+	TellDisproportionate TellState = "disproportionate"
 )
 
 // TellStates lists every state.
-func TellStates() []TellState { return []TellState{TellNotNeeded, TellPending, TellDone, TellUnknown} }
+func TellStates() []TellState {
+	return []TellState{TellNotNeeded, TellPending, TellDone, TellConfirmed, TellUnknown, TellFailed, TellImpossible, TellDisproportionate}
+}
 
 // Recipient is a third party to which data was disclosed.
 type Recipient struct {
@@ -141,6 +149,8 @@ type Recipient struct {
 	Purpose string // optional
 	State   TellState
 	At      time.Time // when told; optional
+	Why     string    // why it was not, or how far it is; optional
+	URL     string    // where staff decide about it; optional
 }
 
 // Letter is a text sent, or to be sent, to a person. Text is plain with empty lines between paragraphs.

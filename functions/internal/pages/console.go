@@ -46,6 +46,7 @@ const (
 	TaskOperator     TaskKind = "operator"      // something is broken that Habeas cannot mend
 	TaskIdentity     TaskKind = "identity"      // who is asking cannot be settled by a mailed code
 	TaskMailUnknown  TaskKind = "mail_unknown"  // a mail was given away and nobody knows whether it arrived
+	TaskMailBounced  TaskKind = "mail_bounced"  // a mail was refused or came back
 	TaskStillWaiting TaskKind = "still_waiting" // a system has not answered and the case is nearly due
 	TaskOwner        TaskKind = "owner"         // its owner was asked and may still answer
 	TaskOwnerLate    TaskKind = "owner_late"    // its owner was asked and has not answered in time
@@ -54,7 +55,7 @@ const (
 
 // TaskKinds lists every kind of task.
 func TaskKinds() []TaskKind {
-	return []TaskKind{TaskAmbiguous, TaskSearch, TaskUnsupported, TaskOperator, TaskIdentity, TaskMailUnknown, TaskStillWaiting, TaskOwner, TaskOwnerLate, TaskOwnerCannot}
+	return []TaskKind{TaskAmbiguous, TaskSearch, TaskUnsupported, TaskOperator, TaskIdentity, TaskMailUnknown, TaskMailBounced, TaskStillWaiting, TaskOwner, TaskOwnerLate, TaskOwnerCannot}
 }
 
 // TaskRow is one person's task in a list.
@@ -237,6 +238,7 @@ type ConsoleCase struct {
 	ReceivedAt  time.Time
 	Law         string // in words; with an assumption, if there is one
 	Details     string // what the person wrote; optional
+	Copies      string // state of the copies that the mail provider keeps of an erasure's letters; optional
 	Next        Decision
 	Due         Due
 	Clock       Clock

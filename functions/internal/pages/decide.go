@@ -71,11 +71,13 @@ const (
 	AnswerRetained        TaskAnswer = "retained"
 	AnswerNotDone         TaskAnswer = "not_done"
 	AnswerNotIdentifiable TaskAnswer = "not_identifiable"
+	AnswerSendAgain       TaskAnswer = "send_again" // a letter that did not arrive
+	AnswerSettled         TaskAnswer = "settled"    // nothing more is sent for it
 )
 
 // TaskAnswers lists every answer.
 func TaskAnswers() []TaskAnswer {
-	return []TaskAnswer{AnswerRetry, AnswerIdentify, AnswerDone, AnswerNothingHeld, AnswerRetained, AnswerNotDone, AnswerNotIdentifiable}
+	return []TaskAnswer{AnswerRetry, AnswerIdentify, AnswerDone, AnswerNothingHeld, AnswerRetained, AnswerNotDone, AnswerNotIdentifiable, AnswerSendAgain, AnswerSettled}
 }
 
 // ConsoleTask is one person's task. Form fields: candidate (several may be chosen), outcome (one of Answers, or of Outcomes),

@@ -91,6 +91,22 @@ func testMessages() []Message {
 
 func testErrors(field string, p Problem) Errors { return Errors{{Field: field, Problem: p}} }
 
+func noticePages() map[string]page {
+	told := NoticePage{
+		Frame: testFrame(), Form: Form{Action: "/t/default/notices/x", Hidden: []Hidden{{"revision", "1"}}}, Controller: "Harbour Lane Shop Ltd, 1 Example Street", Reference: "7K3QX-9M2DA",
+		Person: []Fact{{"email", "ada.marlow@example.com"}}, Lines: []NoticeLine{
+			{System: "shop", What: dsar.Erased, At: at(12, 9, 11, 0)}, {System: "crm", What: dsar.Corrected, At: at(12, 9, 11, 5), Fields: []Fact{{"name", "Ada <Marlow>"}}}, {System: "desk", What: dsar.Restricted, At: at(12, 9, 11, 6)},
+		}, Newer: true,
+	}
+	confirmed := told
+	confirmed.Confirmed, confirmed.Newer = true, false
+	return map[string]page{
+		"notice-page":           func(r *Renderer, w io.Writer) error { return r.NoticePage(w, told) },
+		"notice-page-confirmed": func(r *Renderer, w io.Writer) error { return r.NoticePage(w, confirmed) },
+		"notice-gone":           func(r *Renderer, w io.Writer) error { return r.NoticeGone(w, NoticeGone{testFrame()}) },
+	}
+}
+
 func startPages() map[string]page {
 	rights := dsar.Rights()
 	return map[string]page{
@@ -224,7 +240,7 @@ type page func(*Renderer, io.Writer) error
 // gallery is every page at least once, with data that stretches it: long and empty lists, problems, markup in values.
 func gallery() map[string]page {
 	all := map[string]page{}
-	for _, group := range []map[string]page{startPages(), codePages(), requestPages(), endingPages(), ownerPages(), listPages(), casePages(), taskPages(), systemPages(), devPages()} {
+	for _, group := range []map[string]page{startPages(), noticePages(), codePages(), requestPages(), endingPages(), ownerPages(), listPages(), casePages(), taskPages(), systemPages(), devPages()} {
 		maps.Copy(all, group)
 	}
 	return all
