@@ -28,6 +28,7 @@ const (
 	noteWritten   = "note_written"
 	operated      = "operator_decided"
 	taskDecided   = "task_decided"
+	letterDecided = "letter_decided"
 	systemPut     = "system_changed"
 	systemGone    = "system_removed"
 	systemChecked = "system_checked"

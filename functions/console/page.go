@@ -36,6 +36,8 @@ func (h *Handler) pageRoutes() []Route {
 		page("POST"+one+"/extend", registry.HandleCases, h.takeExtend),
 		page("GET"+one+"/withdraw", registry.HandleCases, h.askWithdraw),
 		page("POST"+one+"/withdraw", registry.HandleCases, h.takeWithdraw),
+		page("GET"+one+"/letters/{letter}", registry.HandleCases, h.askLetter),
+		page("POST"+one+"/letters/{letter}", registry.HandleCases, h.takeLetter),
 		page("GET"+one+"/operator", registry.HandleCases, h.askOperator),
 		page("POST"+one+"/operator", registry.HandleCases, h.takeOperator),
 		page("GET"+one+"/evidence", registry.ReadEvidence, h.apiEvidence),

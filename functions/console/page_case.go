@@ -56,6 +56,9 @@ func (h *Handler) showCase(w http.ResponseWriter, r *http.Request, c *caller, f 
 			m.Systems[i].URL = c.url("/console/systems/" + url.PathEscape(name))
 		}
 	}
+	if one.MailCopies != nil {
+		m.Copies = string(one.MailCopies.State)
+	}
 	for _, s := range steps(one) {
 		m.Steps = append(m.Steps, pages.Step{Text: s.Text, Citation: s.Citation})
 	}
@@ -89,7 +92,14 @@ func (h *Handler) registered(r *http.Request, c *caller, name string) bool {
 // next is what the case waits for.
 func (c *caller) next(f *casefile.File) pages.Decision {
 	one := &f.Case
-	if !one.Open() {
+	letters := pages.Decision{Kind: pages.DecideTask, Count: len(one.Undelivered)}
+	if letters.Count > 0 && c.may(registry.HandleCases) {
+		letters.URL = c.letterURL(one.ID, one.Undelivered[0].N)
+	}
+	switch {
+	case !one.Open() && letters.Count > 0:
+		return letters
+	case !one.Open():
 		return pages.Decision{Kind: pages.DecideClosed}
 	}
 	if waitsForReview(one) {
@@ -111,6 +121,9 @@ func (c *caller) next(f *casefile.File) pages.Decision {
 		if task.Count++; task.URL == "" {
 			task.URL = c.url("/console/tasks/" + one.ID + "/" + t.ID)
 		}
+	}
+	if task.Count += letters.Count; task.URL == "" {
+		task.URL = letters.URL
 	}
 	if task.Count == 0 {
 		return pages.Decision{Kind: pages.DecideNothing}

@@ -237,6 +237,11 @@ func (h *Handler) pageTasks(w http.ResponseWriter, r *http.Request, c *caller) e
 		if m.Rows, err = h.stuck(r, c, defaultLimit); err != nil {
 			return err
 		}
+		lost, err := h.lost(r, c, defaultLimit)
+		if err != nil {
+			return err
+		}
+		m.Rows = append(m.Rows, lost...)
 	} else {
 		m.Paging.First = c.url("/console/tasks")
 	}
@@ -255,6 +260,11 @@ func (h *Handler) taskRows(r *http.Request, c *caller, limit int) ([]pages.TaskR
 	if err != nil {
 		return nil, err
 	}
+	lost, err := h.lost(r, c, limit)
+	if err != nil {
+		return nil, err
+	}
+	rows = append(rows, lost...)
 	list, _, err := h.tasks(r, c, limit)
 	if err != nil {
 		return nil, err

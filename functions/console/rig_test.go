@@ -29,6 +29,7 @@ import (
 	"github.com/habeas-dsar/habeas/shared/keys"
 	"github.com/habeas-dsar/habeas/shared/keys/filekeys"
 	"github.com/habeas-dsar/habeas/shared/letters"
+	"github.com/habeas-dsar/habeas/shared/mail"
 	"github.com/habeas-dsar/habeas/shared/passwords"
 	"github.com/habeas-dsar/habeas/shared/plan"
 	"github.com/habeas-dsar/habeas/shared/policy"
@@ -72,6 +73,13 @@ func (s *fakeSystems) Apply(ctx context.Context, sys registry.System) (registry.
 	}
 	sys.Collections, sys.Identifiers = []string{"customers"}, []subject.Kind{subject.Email, subject.CustomerID}
 	return sys, nil, s.reg.PutSystem(ctx, sys)
+}
+
+func (s *fakeSystems) MapWarnings(_ context.Context, sys registry.System) ([]connector.Problem, error) {
+	if sys.Dataset == "" {
+		return nil, nil
+	}
+	return []connector.Problem{{Line: 3, Text: "is not searched by"}}, nil
 }
 
 func (s *fakeSystems) Check(context.Context, string, string) (connector.Health, error) {
@@ -256,6 +264,17 @@ func (r *rig) busy(tenant string) (c casefile.Case, taskID string) {
 		f.Case.Operator = &casefile.Operator{Fault: "internal", Phase: string(dsar.PhaseAssemble), Since: f.Now()}
 	})
 	return r.one(c), taskID
+}
+
+// lose queues a letter to the person, the first of the case, and has it come back.
+func (r *rig) lose(f *casefile.File) {
+	r.t.Helper()
+	l := casefile.Letter{Kind: "message", To: redact.NewText("ann@example.com"), Subject: "A message about your request", Text: redact.NewText("Hello.")}
+	if err := f.Send(l); err != nil {
+		r.t.Fatal(err)
+	}
+	u := casefile.Undelivered{N: f.Case.LettersNo, Kind: l.Kind, State: mail.Bounced, Why: casefile.ReportBounce, Since: f.Now()}
+	f.Case.Undelivered = append(f.Case.Undelivered, u)
 }
 
 // assemble stores a sealed package.

@@ -54,6 +54,7 @@ func (h *Handler) apiRoutes() []Route {
 		call("POST"+one+"/messages", registry.HandleCases, h.apiMessage),
 		call("POST"+one+"/notes", registry.HandleCases, h.apiNote),
 		call("POST"+one+"/operator", registry.HandleCases, h.apiOperate),
+		call("POST"+one+"/letters/{letter}", registry.HandleCases, h.apiDecideLetter),
 		call("GET"+v+"/tasks", registry.ReadCases, h.apiTasks),
 		call("POST"+v+"/tasks/{id}/outcome", registry.HandleCases, h.apiDecideTask),
 		call("GET"+v+"/systems", registry.ReadSystems, h.apiSystems),

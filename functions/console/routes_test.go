@@ -32,6 +32,7 @@ var visits = map[string]visit{
 	"POST /api/v1/cases/{id}/messages":          {`{"text":"Hello"}`, 201},
 	"POST /api/v1/cases/{id}/notes":             {`{"text":"Hello"}`, 201},
 	"POST /api/v1/cases/{id}/operator":          {`{"next":"assemble"}`, 202},
+	"POST /api/v1/cases/{id}/letters/{letter}":  {`{"decision":"settled","reason":"told by phone"}`, 200},
 	"GET /api/v1/tasks":                         {"", 200},
 	"POST /api/v1/tasks/{id}/outcome":           {`{"outcome":"not_done","reason":"gone"}`, 200},
 	"GET /api/v1/systems":                       {"", 200},
@@ -57,6 +58,8 @@ var visits = map[string]visit{
 	"POST /console/cases/{id}/extend":           {"ground=complexity", 303},
 	"GET /console/cases/{id}/withdraw":          {"", 200},
 	"POST /console/cases/{id}/withdraw":         {"reason=by+phone", 303},
+	"GET /console/cases/{id}/letters/{letter}":  {"", 200},
+	"POST /console/cases/{id}/letters/{letter}": {"outcome=send_again", 303},
 	"GET /console/cases/{id}/operator":          {"", 200},
 	"POST /console/cases/{id}/operator":         {"outcome=retry", 303},
 	"GET /console/cases/{id}/evidence":          {"", 200},
@@ -78,7 +81,7 @@ func aim(pattern string, c casefile.Case, task string) (method, path string) {
 	if strings.Contains(path, "recipients") {
 		name = "parcels"
 	}
-	return method, strings.NewReplacer("{id}", id, "{task}", task, "{name}", name, "{volume}", "1", "{$}", "").Replace(path)
+	return method, strings.NewReplacer("{id}", id, "{task}", task, "{name}", name, "{volume}", "1", "{letter}", "1", "{$}", "").Replace(path)
 }
 
 func (r *rig) visit(route console.Route, v visit, c casefile.Case, task, query, cookie, token string) reply {
@@ -116,7 +119,14 @@ func TestWhoMayUseWhat(t *testing.T) {
 		}
 		t.Run(route.Pattern, func(t *testing.T) {
 			r.t = t
-			c, task := r.busy(home)
+			busy := func() (casefile.Case, string) {
+				c, task := r.busy(home)
+				if strings.Contains(route.Pattern, "{letter}") {
+					r.edit(c, r.lose)
+				}
+				return r.one(c), task
+			}
+			c, task := busy()
 			expect := func(who string, p reply, want int) {
 				t.Helper()
 				if p.StatusCode != want {
@@ -145,7 +155,7 @@ func TestWhoMayUseWhat(t *testing.T) {
 			for _, role := range registry.Roles() {
 				if slices.Contains(registry.Permissions(role), route.Permission) {
 					r.system(home, "shop")
-					c, task := r.busy(home)
+					c, task := busy()
 					expect(string(role), r.visit(route, v, c, task, "", people[role].cookie, people[role].token), v.want)
 				}
 			}

@@ -60,7 +60,9 @@ type caseView struct {
 	MergedInto   string            `json:"mergedInto,omitempty"`
 	Merged       []string          `json:"merged,omitempty"`
 	Answer       dsar.Outcome      `json:"answer,omitempty"`
-	Personal     *personalView     `json:"personal,omitempty"` // with reveal_data only
+	Undelivered  []undeliveredView `json:"undelivered"`
+	MailCopies   *copiesView       `json:"mailCopies,omitempty"` // of an erasure's letters, at the provider of our mail
+	Personal     *personalView     `json:"personal,omitempty"`   // with reveal_data only
 }
 
 type lawView struct {
@@ -268,7 +270,7 @@ func (h *Handler) view(ctx context.Context, f *casefile.File, reveal bool) (*cas
 		Due:          dueView{c.Due.At, c.Due.Date, c.Due.Notice, c.Extension != nil, steps(c)},
 		Verification: verificationView{c.Verification.Level, c.Verification.Asked, c.Verification.VerifiedAt, c.Verification.ExpiresAt, c.Verification.Expired},
 		Tasks:        []taskView{}, Recipients: []recipientView{}, Decisions: decisions(c), Response: responseOf(c),
-		DuplicateOf: c.DuplicateOf, MergedInto: c.MergedInto, Merged: c.Merged,
+		DuplicateOf: c.DuplicateOf, MergedInto: c.MergedInto, Merged: c.Merged, Undelivered: undeliveredOf(c), MailCopies: copiesOf(c),
 	}
 	if v.Verification.Asked == nil {
 		v.Verification.Asked = []verification.Asked{}
