@@ -3,6 +3,8 @@ package console
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"net/http"
 	"regexp"
 	"slices"
@@ -40,6 +42,8 @@ type systemView struct {
 	Collections []string       `json:"collections"`
 	CheckedAt   time.Time      `json:"checkedAt,omitzero"`
 	Problem     string         `json:"problem,omitempty"`
+	// What an operator should know of the data map; with one system alone.
+	Warnings []connector.Problem `json:"warnings,omitempty"`
 }
 
 func systemOf(s registry.System) systemView {
@@ -76,7 +80,11 @@ func (h *Handler) apiSystem(w http.ResponseWriter, r *http.Request, c *caller) e
 	if err != nil {
 		return err
 	}
-	web.WriteJSON(w, http.StatusOK, systemOf(s))
+	v := systemOf(s)
+	if v.Warnings, err = h.Systems.MapWarnings(r.Context(), s); err != nil {
+		return err
+	}
+	web.WriteJSON(w, http.StatusOK, v)
 	return nil
 }
 
@@ -115,6 +123,20 @@ func (b systemBody) check(name string) error {
 	return bad.Err()
 }
 
+// maxSystemBody is room for the longest data map, escaped, and all that stands beside it.
+const maxSystemBody = 2 * registry.MaxDataset
+
+// systemInput is what PUT takes: what can be said of a system, and in silence what GET adds to it, so that a system that was
+// read can be sent back as it is.
+type systemInput struct {
+	systemBody
+	Identifiers json.RawMessage `json:"identifiers"`
+	Collections json.RawMessage `json:"collections"`
+	CheckedAt   json.RawMessage `json:"checkedAt"`
+	Problem     json.RawMessage `json:"problem"`
+	Warnings    json.RawMessage `json:"warnings"`
+}
+
 // problems are what the live system contradicts, as bad input.
 func problems(list []connector.Problem) error {
 	var bad web.Fields
@@ -126,14 +148,18 @@ func problems(list []connector.Problem) error {
 				at.WriteString("/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(part))
 			}
 		}
-		bad.Add(at.String(), p.Text)
+		text := p.Text
+		if p.Line > 0 {
+			text = fmt.Sprintf("line %d of the data map: %s", p.Line, text)
+		}
+		bad.Add(at.String(), text)
 	}
 	return bad.Err()
 }
 
 func (h *Handler) apiPutSystem(w http.ResponseWriter, r *http.Request, c *caller) error {
-	var in systemBody
-	if err := web.ReadJSON(w, r, &in); err != nil {
+	var in systemInput
+	if err := web.ReadLongJSON(w, r, &in, maxSystemBody); err != nil {
 		return err
 	}
 	name := r.PathValue("name")
@@ -165,23 +191,11 @@ func (h *Handler) apiPutSystem(w http.ResponseWriter, r *http.Request, c *caller
 	if fresh {
 		status = http.StatusCreated
 	}
-	web.WriteJSON(w, status, systemOf(found))
-	return nil
-}
-
-func (h *Handler) apiDeleteSystem(w http.ResponseWriter, r *http.Request, c *caller) error {
-	name := r.PathValue("name")
-	if _, err := h.Registry.System(r.Context(), c.tenant.Name, name); err != nil {
+	v := systemOf(found)
+	if v.Warnings, err = h.Systems.MapWarnings(r.Context(), found); err != nil {
 		return err
 	}
-	if err := h.record(r.Context(), c, act{Kind: systemGone, Target: name}); err != nil {
-		return err
-	}
-	if err := h.Registry.DeleteSystem(r.Context(), c.tenant.Name, name); err != nil {
-		return err
-	}
-	w.Header().Set("Cache-Control", "no-store")
-	w.WriteHeader(http.StatusNoContent)
+	web.WriteJSON(w, status, v)
 	return nil
 }
 
@@ -193,15 +207,26 @@ type healthView struct {
 	Class     fault.Class         `json:"class,omitempty"` // of what kept the system from being reached
 	Rights    []dsar.Right        `json:"rights"`
 	Problems  []connector.Problem `json:"problems"`
+	Warnings  []connector.Problem `json:"warnings"` // what stops nothing
 }
 
 // checkSystem tests a registered system. One that cannot be reached is an answer, not an error.
 func (h *Handler) checkSystem(r *http.Request, c *caller, name string) (healthView, error) {
-	v := healthView{Name: name, Rights: []dsar.Right{}, Problems: []connector.Problem{}}
-	if _, err := h.Registry.System(r.Context(), c.tenant.Name, name); err != nil {
+	v := healthView{Name: name, Rights: []dsar.Right{}, Problems: []connector.Problem{}, Warnings: []connector.Problem{}}
+	sys, err := h.Registry.System(r.Context(), c.tenant.Name, name)
+	if err != nil {
 		return v, err
 	}
+	warnings, err := h.Systems.MapWarnings(r.Context(), sys)
+	if err != nil {
+		return v, err
+	}
+	v.Warnings = append(v.Warnings, warnings...)
 	found, err := h.Systems.Check(r.Context(), c.tenant.Name, name)
+	if invalid, ok := errors.AsType[*connector.InvalidDataset](err); ok { // it was reached, and it is not as the data map says
+		v.Reachable, v.Problems = true, append(v.Problems, invalid.Problems...)
+		return v, nil
+	}
 	switch class := fault.ClassOf(err); class {
 	case "":
 		v.Reachable, v.Ready = found.Reachable, found.Reachable && len(found.Problems) == 0

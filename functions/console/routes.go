@@ -36,7 +36,7 @@ func (h *Handler) Register(mux *http.ServeMux) {
 
 func (h *Handler) apiRoutes() []Route {
 	call := func(pattern string, p registry.Permission, f handler) Route {
-		return Route{Pattern: pattern, Permission: p, serve: h.serveCall(p, f)}
+		return Route{Pattern: pattern, Permission: p, serve: h.serveCall(p, web.MaxBody, f)}
 	}
 	const v = " /api/v1"
 	const one = v + "/cases/{id}"
@@ -59,8 +59,9 @@ func (h *Handler) apiRoutes() []Route {
 		call("POST"+v+"/tasks/{id}/outcome", registry.HandleCases, h.apiDecideTask),
 		call("GET"+v+"/systems", registry.ReadSystems, h.apiSystems),
 		call("GET"+v+"/systems/{name}", registry.ReadSystems, h.apiSystem),
-		call("PUT"+v+"/systems/{name}", registry.ChangeSystems, h.apiPutSystem),
+		{Pattern: "PUT" + v + "/systems/{name}", Permission: registry.ChangeSystems, serve: h.serveCall(registry.ChangeSystems, maxSystemBody, h.apiPutSystem)},
 		call("DELETE"+v+"/systems/{name}", registry.ChangeSystems, h.apiDeleteSystem),
+		call("GET"+v+"/systems/{name}/cases", registry.ReadSystems, h.apiSystemCases),
 		call("POST"+v+"/systems/{name}/check", registry.ChangeSystems, h.apiCheckSystem),
 		call("POST"+v+"/systems/{name}/restore-check", registry.ChangeSystems, h.apiRestoreCheck),
 		call("POST"+v+"/systems/{name}/restore-apply", registry.DecideCases, h.apiRestoreApply),
@@ -69,6 +70,8 @@ func (h *Handler) apiRoutes() []Route {
 		call("PUT"+v+"/recipients/{name}", registry.ChangeSystems, h.apiPutRecipient),
 		call("GET"+v+"/metrics/requests", registry.ReadCases, h.apiMetrics),
 		call("GET"+v+"/audit", registry.ReadEvidence, h.apiAudit),
+		call("GET"+v+"/log/checkpoint", registry.ReadEvidence, h.apiCheckpoint),
+		call("GET"+v+"/log/consistency", registry.ReadEvidence, h.apiConsistency),
 		{Pattern: "GET" + v + "/openapi.yaml", Open: true, serve: serveOpenAPI},
 		{Pattern: v[1:] + "/", Open: true, serve: func(w http.ResponseWriter, _ *http.Request) {
 			web.WriteProblem(w, fault.New(fault.NotFound, "there is no such call"))
@@ -76,18 +79,18 @@ func (h *Handler) apiRoutes() []Route {
 	}
 }
 
-// serveCall serves an API call of a caller who has the permission, once per idempotency key.
-func (h *Handler) serveCall(p registry.Permission, f handler) http.HandlerFunc {
+// serveCall serves an API call of a caller who has the permission, once per idempotency key. limit bounds the body.
+func (h *Handler) serveCall(p registry.Permission, limit int64, f handler) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		if err := h.call(w, r, p, f); err != nil {
+		if err := h.call(w, r, p, limit, f); err != nil {
 			h.noteFailure(r, err)
 			web.WriteProblem(w, err)
 		}
 	}
 }
 
-func (h *Handler) call(w http.ResponseWriter, r *http.Request, p registry.Permission, f handler) error {
-	r.Body = http.MaxBytesReader(w, r.Body, web.MaxBody)
+func (h *Handler) call(w http.ResponseWriter, r *http.Request, p registry.Permission, limit int64, f handler) error {
+	r.Body = http.MaxBytesReader(w, r.Body, limit)
 	c, err := h.caller(r, true)
 	if err != nil {
 		return err

@@ -140,10 +140,27 @@ func dataset(sys registry.System) (*connector.Dataset, error) {
 	if err != nil {
 		return nil, fault.Wrap(fault.Misconfigured, err, "reading data map")
 	}
-	if len(l.Datasets) != 1 {
-		return nil, fault.InvalidField("/dataset", "a system has exactly one dataset")
+	if n := len(l.Datasets); n != 1 {
+		return nil, fault.InvalidField("/dataset", fmt.Sprintf("the file holds %d datasets and a system has exactly one: give each a file and a system of its own", n))
 	}
 	return l.Datasets[0], nil
+}
+
+// MapWarnings says what an operator should know of the data map of a system, registered or not: declarations without an
+// effect, collections that nothing leads to, references to data maps that are not there. They stop nothing.
+func (p *Pool) MapWarnings(ctx context.Context, sys registry.System) ([]connector.Problem, error) {
+	if sys.Dataset == "" {
+		return nil, nil
+	}
+	l, err := datamap.Load([]byte(sys.Dataset))
+	if err != nil || len(l.Datasets) != 1 {
+		return nil, nil // a problem, not a warning: opening names it
+	}
+	others, err := p.others(ctx, sys)
+	if err != nil {
+		return nil, err
+	}
+	return append(l.Warnings, connector.MapWarnings(l.Datasets[0], others...)...), nil
 }
 
 // connect opens a system without keeping it.
@@ -262,6 +279,16 @@ func (p *Pool) Check(ctx context.Context, tenant, name string) (connector.Health
 		err = perr
 	}
 	return health, err
+}
+
+// Ready reports whether a system responds now.
+func (p *Pool) Ready(ctx context.Context, tenant, name string) bool {
+	sys, err := p.registry.System(ctx, tenant, name)
+	if err != nil {
+		return false
+	}
+	_, health, err := p.probe(ctx, sys)
+	return err == nil && health.Reachable
 }
 
 // Probe opens and checks a system as it would be registered, without storing anything: what Apply would find.

@@ -123,11 +123,16 @@ func WriteJSON(w http.ResponseWriter, status int, v any) {
 // ReadJSON reads a JSON body of at most MaxBody into v. Unknown fields, trailing content and other media types are
 // fault.Invalid (ISO/IEC 27701 7.4.1: nothing is taken that nobody asked for). Values are never quoted.
 func ReadJSON(w http.ResponseWriter, r *http.Request, v any) error {
+	return ReadLongJSON(w, r, v, MaxBody)
+}
+
+// ReadLongJSON is ReadJSON for the few calls whose body may be longer: at most limit bytes.
+func ReadLongJSON(w http.ResponseWriter, r *http.Request, v any, limit int64) error {
 	mt, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || mt != "application/json" {
 		return fault.New(fault.Invalid, "the body must be application/json")
 	}
-	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody))
+	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
 	if err != nil {
 		return badJSON(v, err)
 	}
@@ -150,7 +155,7 @@ func badJSON(into any, err error) error {
 	var typ *json.UnmarshalTypeError
 	switch {
 	case errors.As(err, &big):
-		return fault.New(fault.Invalid, "the body is longer than 64 KiB")
+		return fault.New(fault.Invalid, fmt.Sprintf("the body is longer than %d KiB", big.Limit>>10))
 	case errors.As(err, &typ):
 		return fault.InvalidField(pointer(reflect.TypeOf(into), typ.Field), "this has the wrong type, or something in it")
 	case strings.HasPrefix(err.Error(), "json: unknown field "):
