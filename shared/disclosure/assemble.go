@@ -68,7 +68,7 @@ func (a *Assembler) Step(ctx context.Context, in Input, s State, put PutVolume) 
 	if err := in.check(); err != nil {
 		return State{}, err
 	}
-	if s.Schema > schemaVersion || s.System < 0 || s.System > len(in.Systems) || slices.ContainsFunc(s.Counts, in.lacks) {
+	if s.Schema > schemaVersion || s.System < 0 || s.Attached < 0 || s.System > len(in.Systems) || slices.ContainsFunc(s.Counts, in.lacks) {
 		return State{}, fault.New(fault.Invalid, "this state of an assembly does not belong to the input")
 	}
 	v := newVolume(a, &in, a.languages.in(in.Locale), s)
@@ -144,6 +144,11 @@ func (in Input) check() error {
 func (s System) check() error {
 	if !s.Outcome.Valid() {
 		return fault.New(fault.Invalid, "every system of a package has an outcome")
+	}
+	for _, a := range s.Attachments {
+		if a.Name == "" || a.Bytes < 0 || len(a.SHA256) != 64 || a.Open == nil {
+			return fault.New(fault.Invalid, "an attachment has a name, a size, a hash, and can be read")
+		}
 	}
 	names := map[string]bool{}
 	for _, c := range s.Collections {

@@ -5,6 +5,7 @@
 //	index.html                        readable offline and without a script; the whole answer in plain words
 //	data/<system>/<collection>.json   a JSON array, one record a line, every value exactly as it was read
 //	data/<system>/<collection>.csv    the same records as a table
+//	attachments/<system>/<name>       files that somebody who looks after a system added, as they were added
 //	manifest.json                     what was looked at, what was found, and the hash of every file
 //
 // A package is volumes of at most Options.VolumeBytes, each a zip of its own. The files of a collection that does not fit

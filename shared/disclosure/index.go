@@ -78,6 +78,7 @@ type view struct {
 	Summary    string
 	Found      int64 // systems
 	Records    int64
+	Attached   int      // files that somebody added
 	Open       []string // titles of systems whose answer is not complete
 	Systems    []viewSystem
 	Concerned  []viewSystem // those whose facts matter to the person: every one unless it certainly holds nothing
@@ -100,6 +101,7 @@ type viewSystem struct {
 	Retention   string
 	Source      string
 	Collections []viewCollection
+	Attachments []viewFile
 }
 
 // viewCollection is a collection on the page.
@@ -176,11 +178,12 @@ func (m *view) build(v *volume) (err error) {
 			return err
 		}
 		m.Systems = append(m.Systems, s)
-		if s.Records > 0 || !complete(&m.In.Systems[i]) {
+		if s.Records > 0 || len(s.Attachments) > 0 || !complete(&m.In.Systems[i]) {
 			m.Concerned = append(m.Concerned, s)
 		}
 		m.Records += s.Records
-		if s.Records > 0 {
+		m.Attached += len(s.Attachments)
+		if s.Records > 0 || len(s.Attachments) > 0 {
 			m.Found++
 		}
 		if !complete(&m.In.Systems[i]) {
@@ -218,6 +221,12 @@ func (m *view) summary() (string, error) {
 	switch {
 	case len(m.Systems) == 0:
 		return m.words.say("summary.nowhere")
+	case m.Records == 0 && m.Attached > 0:
+		n, err := m.words.count("summary.files", int64(m.Attached))
+		if err != nil {
+			return "", err
+		}
+		return m.words.count("summary.found", int64(len(m.Systems)), "Found", m.words.number(m.Found), "Records", n)
 	case m.Records > 0:
 		n, err := m.words.count("summary.records", m.Records)
 		if err != nil {
@@ -252,8 +261,13 @@ func (m *view) system(v *volume, i int, sizes map[string]int64) (viewSystem, err
 		}
 		s.Collections = append(s.Collections, c)
 	}
+	if s.Attachments, err = m.attachedOf(v, i); err != nil {
+		return s, err
+	}
 	s.Window = commonWindow(s.Collections)
-	s.Count, err = m.quantity(s.Records, complete(in))
+	if s.Count, err = m.quantity(s.Records, complete(in)); err == nil && s.Records == 0 && len(s.Attachments) > 0 {
+		s.Count, err = m.words.count("systems.files", int64(len(s.Attachments)))
+	}
 	return s, err
 }
 

@@ -69,6 +69,8 @@ type System struct {
 	// every call; records of different collections may alternate. An error ends it. It is called again for each volume that
 	// needs it and may be nil when every collection has none.
 	Records func(ctx context.Context, skip int64) iter.Seq2[Record, error]
+
+	Attachments []Attachment // files that are disclosed as they are, the same at every step
 }
 
 // SystemFacts are what holds for one system.

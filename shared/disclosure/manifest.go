@@ -33,6 +33,7 @@ type ManifestSystem struct {
 	Because     dsar.RetainedBecause `json:"because,omitempty"`
 	Note        string               `json:"note,omitempty"`
 	Collections []ManifestCollection `json:"collections"`
+	Attachments []string             `json:"attachments,omitempty"` // paths of Manifest.Files
 }
 
 // ManifestCollection is what became of one collection. Files are paths of Manifest.Files, JSON and CSV in turn, one pair
@@ -56,7 +57,7 @@ func (v *volume) manifest(index File) ([]byte, error) {
 	}
 	zone := v.in.GeneratedAt.Location()
 	for i, s := range v.in.Systems {
-		out := ManifestSystem{Name: s.Name, Outcome: s.Outcome, Because: s.Because, Note: s.Note, Collections: make([]ManifestCollection, len(s.Collections))}
+		out := ManifestSystem{Name: s.Name, Outcome: s.Outcome, Because: s.Because, Note: s.Note, Collections: make([]ManifestCollection, len(s.Collections)), Attachments: v.attachmentPaths(i)}
 		for k, c := range s.Collections {
 			out.Collections[k] = ManifestCollection{
 				Name: c.Name, Outcome: c.Outcome, Because: c.Because, Note: c.Note, Records: v.state.records(i, k),

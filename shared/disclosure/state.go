@@ -14,6 +14,7 @@ type State struct {
 	Files    []File   `json:"files,omitempty"`
 	System   int      `json:"system"`             // index of the first system that is not written in full
 	Skip     int64    `json:"skip"`               // records of that system that are written
+	Attached int      `json:"attached,omitempty"` // attachments of that system that are written
 	Counts   []Count  `json:"counts,omitempty"`   // records written by collection
 	Withheld []string `json:"withheld,omitempty"` // reasons of the values withheld so far; empty = another one
 	Done     bool     `json:"done,omitempty"`     // the last volume is stored

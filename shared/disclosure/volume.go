@@ -52,6 +52,7 @@ type volume struct {
 type systemPaths struct {
 	folder      string
 	collections []string
+	attachments []string
 	index       map[string]int // collection name -> its place
 }
 
@@ -91,7 +92,7 @@ func newVolume(a *Assembler, in *Input, w *words, s State) *volume {
 			list[k] = c.Name
 			p.index[c.Name] = k
 		}
-		p.collections = fileNames(list)
+		p.collections, p.attachments = fileNames(list), attachmentNames(in.Systems[i].Attachments)
 		v.paths[i] = p
 	}
 	v.previews = newPreviews(in, a.options.VolumeBytes)
@@ -132,7 +133,10 @@ func (v *volume) system(ctx context.Context, i int) (full bool, err error) {
 	if err := v.complete(i); err != nil {
 		return false, err
 	}
-	v.state.System, v.state.Skip = i+1, 0
+	if full, err := v.attachments(ctx, i); err != nil || full {
+		return full, err
+	}
+	v.state.System, v.state.Skip, v.state.Attached = i+1, 0, 0
 	return false, nil
 }
 
