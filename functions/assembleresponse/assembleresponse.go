@@ -9,7 +9,9 @@ import (
 	"io"
 	"time"
 
+	"github.com/habeas-dsar/habeas/functions/internal/objects"
 	"github.com/habeas-dsar/habeas/functions/internal/step"
+	"github.com/habeas-dsar/habeas/functions/internal/tasks"
 	"github.com/habeas-dsar/habeas/shared/blobs"
 	"github.com/habeas-dsar/habeas/shared/casefile"
 	"github.com/habeas-dsar/habeas/shared/connector"
@@ -54,7 +56,10 @@ func (s *Step) Handle(ctx context.Context, in step.Input) (step.Answer, error) {
 			return step.Answer{}, err
 		}
 		if f.Case.Answer == "" {
-			f.Case.Answer = answer(f.Tasks)
+			if err := tasks.Inform(ctx, f, s.Registry); err != nil {
+				return step.Answer{}, err
+			}
+			f.Case.Answer = answer(f.Acts())
 			if err := f.Entry("answer_settled", evidence.System, map[string]any{"answer": f.Case.Answer}); err != nil {
 				return step.Answer{}, err
 			}
@@ -76,8 +81,8 @@ func (s *Step) next(ctx context.Context, f *casefile.File) (step.Answer, error) 
 	if tenant.Policy.ReviewAlways {
 		return step.To(step.Review), nil
 	}
-	for _, t := range f.Tasks {
-		if !discloses(t) || len(t.Parts) == 0 {
+	for _, t := range f.Acts() {
+		if !holds(t) {
 			continue
 		}
 		sys, err := s.Registry.System(ctx, f.Case.Tenant, t.System)
@@ -93,13 +98,18 @@ func (s *Step) next(ctx context.Context, f *casefile.File) (step.Answer, error) 
 
 func discloses(t *casefile.Task) bool { return t.Action == dsar.ReadOut }
 
+// holds reports whether the task has data for the person: records that were read, or files that were added.
+func holds(t *casefile.Task) bool {
+	return discloses(t) && (len(t.Parts) > 0 || len(t.Attachments()) > 0)
+}
+
 func needsPackage(f *casefile.File) bool {
 	if !f.Case.Right.Discloses() {
 		return false
 	}
-	for _, t := range f.Tasks {
+	for _, t := range f.Acts() {
 		// What was read is disclosed, whatever else the system could not do.
-		if discloses(t) && len(t.Parts) > 0 {
+		if holds(t) {
 			return true
 		}
 	}
@@ -107,10 +117,10 @@ func needsPackage(f *casefile.File) bool {
 }
 
 // answer sums the tasks up: found (or what was done) beats nothing held; anything incomplete shows in the closing status.
-func answer(tasks []*casefile.Task) dsar.Outcome {
+func answer(acts []*casefile.Task) dsar.Outcome {
 	out := dsar.NothingHeld
-	for _, t := range tasks {
-		if t.Action == dsar.Locate || t.Action == dsar.DryRun || t.Outcome == dsar.NothingHeld {
+	for _, t := range acts {
+		if t.Outcome == dsar.NothingHeld {
 			continue
 		}
 		if t.Outcome.Complete() {
@@ -137,7 +147,7 @@ func (s *Step) volume(ctx context.Context, in step.Input, f *casefile.File) (ste
 		return step.Answer{}, err
 	}
 	seal := func(ctx context.Context, n int, write func(io.Writer) error) error {
-		return s.put(ctx, f, object(c, n), write)
+		return objects.Put(ctx, s.Blobs, f.Keys, object(c, n), write)
 	}
 	state, err = s.Assembler.Step(ctx, input, state, seal)
 	if err != nil {
@@ -174,7 +184,7 @@ func (s *Step) finish(ctx context.Context, f *casefile.File, r disclosure.Result
 		p.Volumes = append(p.Volumes, casefile.Volume{Object: object(c, v.Number), Bytes: v.Bytes, SHA256: v.SHA256, Name: v.Name})
 		sums = append(sums, v.SHA256)
 	}
-	c.Package, c.Answer, c.Assembly = &p, answer(f.Tasks), casefile.Assembly{}
+	c.Package, c.Answer, c.Assembly = &p, answer(f.Acts()), casefile.Assembly{}
 	return f.Entry("response_assembled", evidence.System, map[string]any{
 		"records": r.Records, "bytes": r.Bytes, "volumes": sums, "manifest": r.ManifestSHA256, "answer": c.Answer,
 	})
@@ -182,32 +192,6 @@ func (s *Step) finish(ctx context.Context, f *casefile.File, r disclosure.Result
 
 func object(c *casefile.Case, n int) string {
 	return fmt.Sprintf("package/%s/%s/g%d-%d", c.Tenant, c.ID, c.Generation, n)
-}
-
-// put streams what write produces through the case's results key into the object store.
-func (s *Step) put(ctx context.Context, f *casefile.File, name string, write func(io.Writer) error) error {
-	pr, pw := io.Pipe()
-	done := make(chan error, 1)
-	go func() {
-		_, err := s.Blobs.Put(ctx, name, pr)
-		_ = pr.CloseWithError(err) // a failed Put ends the writer
-		done <- err
-	}()
-	sealed, err := f.Keys.SealResults(pw)
-	if err == nil {
-		err = write(sealed)
-	}
-	if err == nil {
-		err = sealed.Close()
-	}
-	_ = pw.CloseWithError(err) // nil ends the object, an error abandons it
-	if perr := <-done; err == nil {
-		err = perr
-	}
-	if err != nil {
-		return fmt.Errorf("storing a volume: %w", err)
-	}
-	return nil
 }
 
 // zone returns the tenant's zone for the dates in the package.

@@ -2,11 +2,13 @@ package assembleresponse
 
 import (
 	"context"
+	"io"
 	"iter"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/habeas-dsar/habeas/functions/internal/objects"
 	"github.com/habeas-dsar/habeas/shared/casefile"
 	"github.com/habeas-dsar/habeas/shared/connector"
 	"github.com/habeas-dsar/habeas/shared/connector/engine"
@@ -54,7 +56,7 @@ func (s *Step) input(ctx context.Context, f *casefile.File, at time.Time) (discl
 	for _, r := range recipients {
 		in.Recipients = append(in.Recipients, disclosure.Recipient{Title: r.Title, Country: r.Country, Purpose: r.Purpose})
 	}
-	for _, t := range f.Tasks {
+	for _, t := range f.Acts() {
 		if !discloses(t) {
 			continue
 		}
@@ -116,12 +118,31 @@ func (s *Step) system(ctx context.Context, f *casefile.File, t *casefile.Task, r
 	for _, c := range t.Collections {
 		out.Collections = append(out.Collections, collection(c, dataset))
 	}
+	if out.Attachments, err = s.attachments(f, t); err != nil {
+		return disclosure.System{}, err
+	}
 	refs, err := casefile.PartsOf[engine.PartRef](t)
 	if err != nil {
 		return disclosure.System{}, err
 	}
 	if len(refs) > 0 {
 		out.Records = s.records(f, refs)
+	}
+	return out, nil
+}
+
+// attachments are the files that the owner of the system added.
+func (s *Step) attachments(f *casefile.File, t *casefile.Task) ([]disclosure.Attachment, error) {
+	var out []disclosure.Attachment
+	for _, u := range t.Attachments() {
+		name, err := f.UploadName(t, u)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, disclosure.Attachment{
+			Name: name.Reveal(), Bytes: u.Bytes, SHA256: u.SHA256, // the package is its owner's
+			Open: func(ctx context.Context) (io.ReadCloser, error) { return objects.Open(ctx, s.Blobs, f.Keys, u.Object) },
+		})
 	}
 	return out, nil
 }
