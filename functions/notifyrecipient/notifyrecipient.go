@@ -65,7 +65,7 @@ func (s *Step) Handle(ctx context.Context, in step.Input) (step.TaskAnswer, erro
 	})
 	switch {
 	case fault.Has(err, fault.NotFound): // the case was disposed of: there is nobody left to tell about
-		return step.TaskAnswer{Status: step.TaskFinished}, nil
+		return step.TaskAnswer{Status: step.TaskSuperseded}, nil
 	case err != nil:
 		return step.TaskAnswer{}, err
 	case t.post != nil:
