@@ -81,7 +81,7 @@ func (h *Handler) apiSystem(w http.ResponseWriter, r *http.Request, c *caller) e
 		return err
 	}
 	v := systemOf(s)
-	if v.Warnings, err = h.Systems.MapWarnings(r.Context(), s); err != nil {
+	if _, v.Warnings, err = h.Systems.Sketch(r.Context(), s); err != nil {
 		return err
 	}
 	web.WriteJSON(w, http.StatusOK, v)
@@ -192,7 +192,7 @@ func (h *Handler) apiPutSystem(w http.ResponseWriter, r *http.Request, c *caller
 		status = http.StatusCreated
 	}
 	v := systemOf(found)
-	if v.Warnings, err = h.Systems.MapWarnings(r.Context(), found); err != nil {
+	if _, v.Warnings, err = h.Systems.Sketch(r.Context(), found); err != nil {
 		return err
 	}
 	web.WriteJSON(w, status, v)
@@ -217,7 +217,7 @@ func (h *Handler) checkSystem(r *http.Request, c *caller, name string) (healthVi
 	if err != nil {
 		return v, err
 	}
-	warnings, err := h.Systems.MapWarnings(r.Context(), sys)
+	_, warnings, err := h.Systems.Sketch(r.Context(), sys)
 	if err != nil {
 		return v, err
 	}

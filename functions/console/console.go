@@ -30,8 +30,9 @@ type Systems interface {
 	Apply(ctx context.Context, sys registry.System) (registry.System, []connector.Problem, error)
 	// Check asks a registered system what works and stores the finding; fault.NotFound when there is no such system.
 	Check(ctx context.Context, tenant, name string) (connector.Health, error)
-	// MapWarnings says what an operator should know of a system's data map; it stops nothing.
-	MapWarnings(ctx context.Context, sys registry.System) ([]connector.Problem, error)
+	// Sketch returns what the data map of a system leads to, nil without one that can be read, and what an operator should
+	// know of it; that stops nothing.
+	Sketch(ctx context.Context, sys registry.System) (*connector.Graph, []connector.Problem, error)
 }
 
 // Limits are how often somebody may try to sign in; empty lists allow everything.

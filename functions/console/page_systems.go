@@ -109,6 +109,11 @@ func (h *Handler) showSystem(w http.ResponseWriter, r *http.Request, c *caller, 
 		m.Rights = append(m.Rights, pages.RightCover{Right: right, Covered: s.Serves(right)})
 	}
 	m.Collections = collections(s)
+	g, known, err := h.Systems.Sketch(r.Context(), s)
+	if err != nil {
+		return err
+	}
+	m.Map, m.Warnings = dataMap(g), warnings(known)
 	if checked != nil {
 		m.Notice = pages.NoticeChecked
 		m.Check = findings(*checked)

@@ -23,6 +23,7 @@ import (
 	"github.com/habeas-dsar/habeas/shared/blobs/dirblobs"
 	"github.com/habeas-dsar/habeas/shared/casefile"
 	"github.com/habeas-dsar/habeas/shared/connector"
+	"github.com/habeas-dsar/habeas/shared/connector/datamap"
 	"github.com/habeas-dsar/habeas/shared/dsar"
 	"github.com/habeas-dsar/habeas/shared/evidence"
 	"github.com/habeas-dsar/habeas/shared/fault"
@@ -75,11 +76,16 @@ func (s *fakeSystems) Apply(ctx context.Context, sys registry.System) (registry.
 	return sys, nil, s.reg.PutSystem(ctx, sys)
 }
 
-func (s *fakeSystems) MapWarnings(_ context.Context, sys registry.System) ([]connector.Problem, error) {
+func (s *fakeSystems) Sketch(_ context.Context, sys registry.System) (*connector.Graph, []connector.Problem, error) {
 	if sys.Dataset == "" {
-		return nil, nil
+		return nil, nil, nil
 	}
-	return []connector.Problem{{Line: 3, Text: "is not searched by"}}, nil
+	warnings := []connector.Problem{{Line: 3, Text: "is not searched by"}}
+	l, err := datamap.Load([]byte(sys.Dataset))
+	if err != nil || len(l.Datasets) == 0 {
+		return nil, warnings, nil
+	}
+	return connector.Sketch(l.Datasets[0]), warnings, nil
 }
 
 func (s *fakeSystems) Check(context.Context, string, string) (connector.Health, error) {

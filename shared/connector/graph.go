@@ -92,9 +92,9 @@ func NewGraph(own *Dataset, others ...*Dataset) (*Graph, error) {
 	return &b.Graph, nil
 }
 
-// MapWarnings returns the warnings of a data map (see Graph.Warnings) whether or not it can be served as it stands: a live
-// schema may complete it.
-func MapWarnings(own *Dataset, others ...*Dataset) []Problem { return build(own, others).warnings }
+// Sketch is NewGraph for looking at a data map that cannot be served as it stands: a live schema may complete it. What is wrong
+// with it is left out; only its warnings and what leads where mean anything.
+func Sketch(own *Dataset, others ...*Dataset) *Graph { return &build(own, others).Graph }
 
 func build(own *Dataset, others []*Dataset) *builder {
 	b := &builder{

@@ -166,6 +166,8 @@ type ConsoleSystem struct {
 	CheckForm   Form
 	Rights      []RightCover
 	Collections []SystemCollection
+	Map         DataMap
+	Warnings    []Finding // what stops nothing and an operator should know
 	Recipients  []Recipient
 	OpenTasks   int
 	TasksURL    string

@@ -173,6 +173,19 @@ func systemPages() map[string]page {
 				Collections: []SystemCollection{
 					{Name: "customers", Description: "Accounts", Fields: 14, FoundBy: "email", Retention: "as long as the account exists"},
 					{Name: "order_lines", Fields: 9, FoundBy: "orders.id"},
+				}, Map: DataMap{
+					Ways: []MapWay{
+						{Kind: "email", Nodes: []*MapNode{{Name: "customers", Again: "addresses", Leads: []*MapNode{
+							{Name: "orders", Via: "orders.customer_id = customers.id", Leads: []*MapNode{
+								{Name: "order_lines", Via: "order_lines.order_id = orders.id"}, {Name: "addresses", Via: "addresses.id = orders.shipping_id"},
+								{Name: "products", Via: "products.id = order_lines.product_id", Silent: true},
+							}},
+						}}}},
+						{Nodes: []*MapNode{{Name: "loyalty"}}},
+					},
+					Lost: []string{"imports"},
+				}, Warnings: []Finding{
+					{"orders", 41, "\"partitioning\" is kept and not used: every partition is searched"}, {"", 0, "Nothing else."},
 				}, Recipients: []Recipient{{Name: "Parcel service", Purpose: "Delivery of orders"}}, OpenTasks: 2, TasksURL: "/console/tasks?system=shop",
 			})
 		},

@@ -146,21 +146,23 @@ func dataset(sys registry.System) (*connector.Dataset, error) {
 	return l.Datasets[0], nil
 }
 
-// MapWarnings says what an operator should know of the data map of a system, registered or not: declarations without an
-// effect, collections that nothing leads to, references to data maps that are not there. They stop nothing.
-func (p *Pool) MapWarnings(ctx context.Context, sys registry.System) ([]connector.Problem, error) {
+// Sketch returns what the data map of a system, registered or not, leads to, for showing it, and what an operator should know
+// of it: declarations without an effect, collections that nothing leads to, references to data maps that are not there. They
+// stop nothing. The graph is nil without a data map that can be read.
+func (p *Pool) Sketch(ctx context.Context, sys registry.System) (*connector.Graph, []connector.Problem, error) {
 	if sys.Dataset == "" {
-		return nil, nil
+		return nil, nil, nil
 	}
 	l, err := datamap.Load([]byte(sys.Dataset))
 	if err != nil || len(l.Datasets) != 1 {
-		return nil, nil // a problem, not a warning: opening names it
+		return nil, nil, nil // a problem, not a warning: opening names it
 	}
 	others, err := p.others(ctx, sys)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return append(l.Warnings, connector.MapWarnings(l.Datasets[0], others...)...), nil
+	g := connector.Sketch(l.Datasets[0], others...)
+	return g, append(l.Warnings, g.Warnings()...), nil
 }
 
 // connect opens a system without keeping it.
