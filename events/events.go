@@ -12,6 +12,7 @@ import (
 const (
 	CaseReceived = "case.received"
 	CaseClosed   = "case.closed"
+	CaseReopened = "case.reopened" // a supplement follows, or a legal hold was released
 )
 
 // SchemaVersion is the version of Event.

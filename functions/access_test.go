@@ -117,7 +117,7 @@ func TestTheListOfQueriesIsRead(t *testing.T) {
 	r.sweep(0)
 	r.letters(c)
 	for _, want := range []string{
-		"a case for changing: case, guard, person, tasks, tokens", "the newest cases of an identifier", "the keys of a case", "the keys of a tenant",
+		"a case for changing: case, guard, person, seal, tasks, tokens", "the newest cases of an identifier", "the keys of a case", "the keys of a tenant",
 		"the systems of a tenant", "all tenants", "cases to look at until now, and the next one after an instant", "the mails of a case",
 	} {
 		if !r.access.used[want] {

@@ -70,6 +70,9 @@ func TestAStaleGenerationIsSuperseded(t *testing.T) {
 	r.change(c, func(f *casefile.File) error { return f.TakeOver(evidence.System, "test") })
 	before := r.kinds(c)
 	for name := range r.set.Steps {
+		if name == "NotifyRecipient" {
+			continue // a notice has runs of its own
+		}
 		a, err := r.try(name, c, with("generation", 1), with("phase", "run"), with("token", "t"), with("taskId", "x"))
 		if err != nil || a.Next+a.Status != step.Superseded {
 			t.Errorf("%s answers %q, %v", name, a.Next+a.Status, err)

@@ -18,6 +18,7 @@ import (
 	"github.com/habeas-dsar/habeas/functions/closecase"
 	"github.com/habeas-dsar/habeas/functions/console"
 	"github.com/habeas-dsar/habeas/functions/deliverresponse"
+	"github.com/habeas-dsar/habeas/functions/disposerecords"
 	"github.com/habeas-dsar/habeas/functions/internal/correspondence"
 	"github.com/habeas-dsar/habeas/functions/internal/identity"
 	"github.com/habeas-dsar/habeas/functions/internal/owners"
@@ -49,6 +50,7 @@ import (
 	"github.com/habeas-dsar/habeas/shared/connector/engine"
 	"github.com/habeas-dsar/habeas/shared/disclosure"
 	"github.com/habeas-dsar/habeas/shared/erasureledger"
+	"github.com/habeas-dsar/habeas/shared/hold"
 	"github.com/habeas-dsar/habeas/shared/keys"
 	"github.com/habeas-dsar/habeas/shared/letters"
 	"github.com/habeas-dsar/habeas/shared/mail"
@@ -98,6 +100,7 @@ type Set struct {
 	Steps    map[string]Handler // by the names that the state machines use
 	Outbox   func(ctx context.Context, r casefile.OutboxRow) error
 	Sweep    func(ctx context.Context) (int, error)
+	Dispose  func(ctx context.Context) (int, error)
 	Seal     func(ctx context.Context) (sealevidence.Result, error)
 	Cases    *casefile.Store
 	Registry *registry.Store
@@ -105,6 +108,7 @@ type Set struct {
 	Vault    *keys.Vault
 	Packs    *policy.Set
 	Systems  *systems.Pool
+	Holds    *hold.Store
 	Erasures *erasureledger.Ledger
 	Restores *restores.Desk
 	Pages    *pages.Renderer
@@ -156,6 +160,7 @@ func New(p Ports) (*Set, error) {
 	}); err != nil {
 		return nil, err
 	}
+	s.Holds = hold.NewStore(p.Table, vault, p.Now)
 	s.Restores = &restores.Desk{Ledger: s.Erasures, Systems: s.Systems}
 	writer := &correspondence.Writer{Registry: s.Registry, Packs: packs, Catalogue: catalogue, BaseURL: p.BaseURL}
 	s.Owners = &owners.Desk{Registry: s.Registry, Sessions: s.Sessions, Letters: writer}
@@ -189,26 +194,35 @@ func (s *Set) steps(p Ports, desk *identity.Desk, writer *correspondence.Writer,
 	step1 := func(h func(context.Context, step.Input) (step.Answer, error)) Handler { return step.Handler(h) }
 	task := func(h func(context.Context, step.Input) (step.TaskAnswer, error)) Handler { return step.Handler(h) }
 	s.Steps = map[string]Handler{
-		"Triage":           step1((&triage.Step{Cases: cases, Registry: s.Registry, Packs: s.Packs}).Handle),
-		"Acknowledge":      step1((&acknowledge.Step{Cases: cases, Desk: desk, Letters: writer}).Handle),
-		"VerifyIdentity":   step1((&verifyidentity.Step{Cases: cases}).Handle),
-		"OpenTasks":        step1((&opentasks.Step{Cases: cases, Registry: s.Registry, Worker: Worker}).Handle),
-		"PlanCase":         step1((&plancase.Step{Cases: cases, Registry: s.Registry}).Handle),
-		"ReviewPlan":       step1((&reviewplan.Step{Cases: cases}).Handle),
+		"Triage":         step1((&triage.Step{Cases: cases, Registry: s.Registry, Packs: s.Packs}).Handle),
+		"Acknowledge":    step1((&acknowledge.Step{Cases: cases, Desk: desk, Letters: writer}).Handle),
+		"VerifyIdentity": step1((&verifyidentity.Step{Cases: cases}).Handle),
+		"OpenTasks": step1((&opentasks.Step{
+			Cases: cases, Registry: s.Registry, Worker: Worker,
+			AskOwner: s.Owners.Ask,
+		}).Handle),
+		"PlanCase":         step1((&plancase.Step{Cases: cases, Registry: s.Registry, Worker: Worker}).Handle),
+		"ReviewPlan":       step1((&reviewplan.Step{Cases: cases, Letters: writer}).Handle),
 		"AssembleResponse": step1((&assembleresponse.Step{Cases: cases, Registry: s.Registry, Packs: s.Packs, DataMaps: s.Systems, Blobs: p.Blobs, Assembler: assembler}).Handle),
 		"ReviewResponse":   step1((&reviewresponse.Step{Cases: cases}).Handle),
 		"DeliverResponse":  step1((&deliverresponse.Step{Cases: cases, Letters: writer}).Handle),
 		"CloseCase":        step1((&closecase.Step{Cases: cases, Letters: writer, Copies: copies != nil}).Handle),
 		"NeedsOperator":    step1((&needsoperator.Step{Cases: cases}).Handle),
-		worker:             task((&runtask.Step{Cases: cases, Systems: s.Systems, Engine: turner}).Handle),
-		"AwaitSystem":      task((&awaitsystem.Step{Cases: cases}).Handle),
-		"AskPerson":        task((&askperson.Step{Cases: cases}).Handle),
-		"NotifyRecipient":  task((&notifyrecipient.Step{Cases: cases, Registry: s.Registry, Sessions: s.Sessions, Letters: writer, Secret: p.Secret}).Handle),
+		worker: task((&runtask.Step{
+			Cases: cases, Registry: s.Registry, Systems: s.Systems, Engine: turner, Holds: s.Holds, Ledger: s.Erasures,
+			Callback: func(ctx context.Context, tenant, caseID, taskID string) (string, error) {
+				return receivehook.SystemURL(ctx, cases, p.BaseURL, tenant, caseID, taskID)
+			},
+		}).Handle),
+		"AwaitSystem":     task((&awaitsystem.Step{Cases: cases}).Handle),
+		"AskPerson":       task((&askperson.Step{Cases: cases}).Handle),
+		"NotifyRecipient": task((&notifyrecipient.Step{Cases: cases, Registry: s.Registry, Sessions: s.Sessions, Letters: writer, Secret: p.Secret}).Handle),
 	}
 	signal := &signalworkflow.Step{Cases: cases, Engine: p.Workflow}
 	publish := &publishevents.Step{Cases: cases, Registry: s.Registry, Engine: p.Workflow, Mail: p.Mail, Copies: copies, Signal: signal.Handle, Wake: signal.Wake, Publish: p.Publish}
 	s.Outbox = publish.Handle
-	s.Sweep = (&sweepdeadlines.Step{Cases: cases, Engine: p.Workflow, Owners: s.Owners}).Handle
+	s.Dispose = (&disposerecords.Step{Cases: cases, Registry: s.Registry, Blobs: p.Blobs, Shredding: p.Shredding}).Handle
+	s.Sweep = (&sweepdeadlines.Step{Cases: cases, Engine: p.Workflow, Owners: s.Owners, Ready: s.Systems.Ready}).Handle
 	patience := casefile.Patience{Quiet: sealevidence.Quiet, AtLatest: sealevidence.AtLatest}
 	if p.Manual {
 		patience = casefile.Patience{} // a clock that stands still makes nothing quiet

@@ -382,6 +382,20 @@ func (r *rig) locate(c casefile.Case) {
 	r.t.Fatal("locating does not end")
 }
 
+// plan makes the plan of a case, its dry runs included, and returns where the case goes next.
+func (r *rig) plan(c casefile.Case) string {
+	r.t.Helper()
+	for range 3 {
+		a := r.step("PlanCase", c)
+		if a.Next != step.Tasks {
+			return a.Next
+		}
+		r.run(c, a.Items)
+	}
+	r.t.Fatal("planning does not end")
+	return ""
+}
+
 // toRun takes a case up to the tasks of its plan, and runs them.
 func (r *rig) toRun(c casefile.Case) {
 	r.t.Helper()

@@ -10,6 +10,7 @@ import (
 	"github.com/habeas-dsar/habeas/events"
 	"github.com/habeas-dsar/habeas/functions/internal/correspondence"
 	"github.com/habeas-dsar/habeas/functions/internal/step"
+	"github.com/habeas-dsar/habeas/functions/internal/tasks"
 	"github.com/habeas-dsar/habeas/shared/casefile"
 	"github.com/habeas-dsar/habeas/shared/dsar"
 	"github.com/habeas-dsar/habeas/shared/evidence"
@@ -32,14 +33,26 @@ func (s *Step) Handle(ctx context.Context, in step.Input) (step.Answer, error) {
 		if !c.Open() {
 			return step.To(step.Proceed), nil
 		}
-		c.Phase = dsar.PhaseClose
-		if err := f.SettleTasks(); err != nil {
-			return step.Answer{}, err
+		c.Phase = dsar.PhaseClose // from here on no request is joined to this one
+		if more, err := f.SettleTasks(); err != nil || more {
+			return step.Repeat(), err
+		}
+		if unlist(f) {
+			return step.Repeat(), nil
 		}
 		if c.MergedInto != "" {
 			return s.joined(ctx, f)
 		}
-		status := final(c, f.Tasks)
+		status := final(c, f.Acts())
+		if more, err := s.endJoined(ctx, f, status); err != nil || more {
+			return step.Repeat(), err
+		}
+		if err := tasks.Inform(ctx, f, s.Letters.Registry); err != nil {
+			return step.Answer{}, err
+		}
+		if err := tasks.Release(ctx, s.Cases, f); err != nil {
+			return step.Answer{}, err
+		}
 		if err := s.farewell(ctx, f, status); err != nil {
 			return step.Answer{}, err
 		}
@@ -49,12 +62,28 @@ func (s *Step) Handle(ctx context.Context, in step.Input) (step.Answer, error) {
 		if s.Copies && c.Right == dsar.Erasure && (status == dsar.Fulfilled || status == dsar.PartlyFulfilled) {
 			f.KeepCopiesUntil(f.Now().Add(casefile.CopiesAfter))
 		}
-		return step.To(step.Proceed), s.endJoined(ctx, f, status)
+		return step.To(step.Proceed), nil
 	})
 }
 
+// unlist takes tasks that nobody needs to decide any more off the list for people, as many as fit into a commit; more says that
+// there are others.
+func unlist(f *casefile.File) (more bool) {
+	n := 0
+	for _, t := range f.Tasks {
+		if t.Status != casefile.TaskPerson {
+			continue
+		}
+		if n++; n > casefile.Batch {
+			return true
+		}
+		t.Status = casefile.TaskOpen
+	}
+	return false
+}
+
 // final returns the status that the case ends with.
-func final(c *casefile.Case, tasks []*casefile.Task) dsar.Status {
+func final(c *casefile.Case, acts []*casefile.Task) dsar.Status {
 	switch {
 	case c.Withdrawal != nil && !c.Answered:
 		return dsar.Withdrawn
@@ -65,8 +94,8 @@ func final(c *casefile.Case, tasks []*casefile.Task) dsar.Status {
 	case c.Refusal != nil:
 		return dsar.Refused
 	}
-	for _, t := range tasks {
-		if t.Action != dsar.Locate && t.Action != dsar.DryRun && !t.Outcome.Complete() {
+	for _, t := range acts {
+		if !t.Outcome.Complete() {
 			return dsar.PartlyFulfilled
 		}
 	}
@@ -120,6 +149,9 @@ func end(f *casefile.File, status dsar.Status, with string) error {
 		return fmt.Errorf("closing case: %w", err)
 	}
 	c.ClosedAt, c.NextDue, c.Operator = f.Now(), time.Time{}, nil
+	if len(c.Supplement) > 0 && status == dsar.PartlyFulfilled {
+		c.NextDue = f.Now().Add(casefile.SupplementLook)
+	}
 	facts := map[string]any{"status": status, "tasks": len(f.Tasks)}
 	if with != "" {
 		facts["with"] = with
@@ -150,26 +182,33 @@ func (s *Step) joined(ctx context.Context, f *casefile.File) (step.Answer, error
 	})
 }
 
-// endJoined closes the requests that were joined to the case, in the same commit.
-func (s *Step) endJoined(ctx context.Context, f *casefile.File, status dsar.Status) error {
+// maxJoined is how many joined requests end in one commit.
+const maxJoined = 10
+
+// endJoined closes the requests that were joined to the case, the last of them in the commit that closes the case; more says
+// that there are others.
+func (s *Step) endJoined(ctx context.Context, f *casefile.File, status dsar.Status) (more bool, err error) {
 	for _, id := range f.Case.Merged {
 		o, err := s.Cases.Load(ctx, f.Case.Tenant, id)
 		if fault.Has(err, fault.NotFound) {
 			continue
 		}
 		if err != nil {
-			return fmt.Errorf("reading joined request: %w", err)
+			return false, fmt.Errorf("reading joined request: %w", err)
 		}
 		if !o.Case.Open() {
 			continue
+		}
+		if len(f.Joined()) == maxJoined {
+			return true, nil
 		}
 		if o.Case.Status.MayBecome(dsar.InProgress) {
 			o.Case.Status = dsar.InProgress // a request that was verified a moment ago passes through here
 		}
 		if err := end(o, status, f.Case.Reference); err != nil {
-			return err
+			return false, err
 		}
 		f.Join(o)
 	}
-	return nil
+	return false, nil
 }

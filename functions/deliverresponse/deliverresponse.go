@@ -4,9 +4,11 @@ package deliverresponse
 
 import (
 	"context"
+	"slices"
 
 	"github.com/habeas-dsar/habeas/functions/internal/correspondence"
 	"github.com/habeas-dsar/habeas/functions/internal/step"
+	"github.com/habeas-dsar/habeas/functions/internal/tasks"
 	"github.com/habeas-dsar/habeas/shared/casefile"
 	"github.com/habeas-dsar/habeas/shared/dsar"
 	"github.com/habeas-dsar/habeas/shared/evidence"
@@ -31,7 +33,11 @@ func (s *Step) Handle(ctx context.Context, in step.Input) (step.Answer, error) {
 		if c.Answered {
 			return step.To(step.Proceed), nil
 		}
-		c.Answered = true
+		c.Answered, c.Prior = true, nil
+		c.Answers++
+		if err := tasks.Release(ctx, s.Cases, f); err != nil {
+			return step.Answer{}, err
+		}
 		if err := f.Entry("response_delivered", evidence.System, map[string]any{"answer": c.Answer, "package": c.Package != nil}); err != nil {
 			return step.Answer{}, err
 		}
@@ -56,20 +62,43 @@ func (s *Step) Handle(ctx context.Context, in step.Input) (step.Answer, error) {
 	})
 }
 
-// reasons says why something is kept that was to be changed or erased, in the words of whoever decided it (GDPR Art. 12(4)).
+// reasons says why something is kept that was to be changed or erased: in the words of whoever decided it, of the data map, or of
+// the exemption (GDPR Art. 12(4)).
 func reasons(f *casefile.File) ([]letters.Reason, error) {
 	var out []letters.Reason
-	for _, t := range f.Tasks {
-		if t.Outcome != dsar.Retained {
+	add := func(text redact.Text) {
+		if !text.IsZero() && !slices.ContainsFunc(out, func(r letters.Reason) bool { return r.Text == text }) {
+			out = append(out, letters.Reason{Text: text})
+		}
+	}
+	for _, t := range f.Acts() {
+		if t.Outcome == dsar.Retained || t.Because == casefile.LeftOut {
+			words, err := f.Reason(t.Decision)
+			if err != nil {
+				return nil, err
+			}
+			add(words)
+		}
+		if f.Case.Right.Discloses() {
 			continue
 		}
-		words, err := f.Reason(t.Decision)
-		if err != nil {
-			return nil, err
-		}
-		if !words.IsZero() {
-			out = append(out, letters.Reason{Text: words})
+		for _, c := range t.Collections {
+			if c.Outcome == dsar.Retained {
+				add(redact.NewText(why(c)))
+			}
 		}
 	}
 	return out, nil
+}
+
+// why says why the records of a collection stay.
+func why(c casefile.Collection) string {
+	switch {
+	case c.Because == string(dsar.Hold):
+		return "Some records must be preserved for now because of a legal claim or order. They are dealt with when that ends."
+	case c.Note != "":
+		return c.Name + ": " + c.Note
+	default:
+		return c.Name + ": these records are kept by a rule of the system's data map."
+	}
 }

@@ -240,7 +240,8 @@ func (h *Handler) askDownload(w http.ResponseWriter, r *http.Request) error {
 		}
 		return h.sessionEndedOf(w, r, c.Reference)
 	}
-	if c.Package == nil {
+	pack := c.Download()
+	if pack == nil {
 		return h.gone(w, r, pages.GoneExpired)
 	}
 	fr, err := h.frame(r)
@@ -252,10 +253,10 @@ func (h *Handler) askDownload(w http.ResponseWriter, r *http.Request) error {
 		left[n] = true
 	}
 	m := pages.PortalDownload{
-		Frame: fr, Form: pages.Form{Action: r.URL.Path}, Reference: c.Reference, Records: int(c.Package.Records),
+		Frame: fr, Form: pages.Form{Action: r.URL.Path}, Reference: c.Reference, Records: int(pack.Records),
 		ExpiresAt: g.ExpiresAt.In(fr.Now.Location()), RequestURL: requestPath(r, c.Reference),
 	}
-	for _, v := range volumes(*c.Package) {
+	for _, v := range volumes(*pack) {
 		if left[v.Number] {
 			m.Volumes = append(m.Volumes, v)
 		}

@@ -197,7 +197,7 @@ func (h *Handler) reissue(ctx context.Context, tenant, reference, network string
 		switch c := &f.Case; {
 		case c.Law.Pack == "" || (c.Verification.VerifiedAt.IsZero() && !c.Open()):
 			return nil // not triaged yet: its first code is on the way; expired: nothing to come back to
-		case c.Package != nil:
+		case c.Download() != nil:
 			return h.Desk.Issue(ctx, f, letters.DownloadCode)
 		default:
 			return h.Desk.Issue(ctx, f, letters.CodeAgain)
@@ -278,10 +278,11 @@ func (h *Handler) packageOf(ctx context.Context, f *casefile.File) (casefile.Pac
 			return casefile.Package{}, "", err
 		}
 	}
-	if c.Package == nil || !c.Answered || !h.Cases.Now().Before(c.Package.ExpiresAt) {
+	p := c.Download()
+	if p == nil || !h.Cases.Now().Before(p.ExpiresAt) {
 		return casefile.Package{}, "", fault.New(fault.NotFound, "there is nothing to download")
 	}
-	return *c.Package, c.ID, nil
+	return *p, c.ID, nil
 }
 
 // volume uses up the link for volume n and returns the opened zip.
@@ -308,7 +309,9 @@ func (h *Handler) volume(ctx context.Context, g session.Grant, n int) (casefile.
 	}
 	if err == nil {
 		err = step.Change(ctx, h.Cases, g.Tenant, g.CaseID, func(_ context.Context, f *casefile.File) error {
-			f.Case.Package.Downloads++
+			if p := f.Case.Download(); p != nil {
+				p.Downloads++
+			}
 			return f.Entry("package_downloaded", evidence.Subject, map[string]any{"volume": n, "sha256": v.SHA256})
 		})
 	}

@@ -28,6 +28,7 @@ type Handler struct {
 
 // Register adds the routes to a mux.
 func (h *Handler) Register(mux *http.ServeMux) {
+	mux.HandleFunc("POST "+systemPath, h.serve(h.system))
 	if h.SendGrid != nil {
 		mux.HandleFunc("POST /hooks/sendgrid", h.serve(h.sendGrid))
 	}

@@ -23,11 +23,27 @@ type Step struct {
 // Handle looks at every token that waits in the case and answers those whose decision is there. Repeating it is safe: a
 // token that was answered before, timed out or belongs to a stopped execution is put away.
 func (s *Step) Handle(ctx context.Context, tenant, caseID string) error {
+	for more := true; more; {
+		if err := s.some(ctx, tenant, caseID, &more); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// some answers as many tokens as fit into a commit; more says that there are others.
+func (s *Step) some(ctx context.Context, tenant, caseID string, more *bool) error {
 	return step.Change(ctx, s.Cases, tenant, caseID, func(ctx context.Context, f *casefile.File) error {
+		*more = false
+		answered := 0
 		for _, w := range slices.Clone(f.Waits) {
 			answer, ready := Answer(f, w)
 			if !ready {
 				continue
+			}
+			if answered++; answered > casefile.Batch {
+				*more = true
+				break
 			}
 			token, err := f.Token(w)
 			if err != nil {
@@ -59,7 +75,7 @@ func Answer(f *casefile.File, w *casefile.Wait) (answer any, ready bool) {
 	switch w.State {
 	case "AskPerson", "AwaitSystem":
 		t := f.Task(w.TaskID)
-		ready = c.Stopping() || t == nil || t.Decision != nil || t.Status == casefile.TaskDone
+		ready = c.Stopping() || t == nil || t.Decision != nil || t.Status == casefile.TaskDone || t.Called || (!t.WakeAt.IsZero() && !f.Now().Before(t.WakeAt))
 		return step.TaskAnswer{Status: step.TaskMore}, ready
 	case "NeedsOperator":
 		if next, ok := c.OperatorNext(); ok {
@@ -74,7 +90,13 @@ func Answer(f *casefile.File, w *casefile.Wait) (answer any, ready bool) {
 		if c.Stopping() {
 			return step.To(step.Close), true
 		}
-		return step.To(step.Proceed), c.PlanApproved()
+		switch {
+		case c.PlanDecision != nil && c.PlanDecision.Decision == casefile.Edit, len(c.Replan) > 0:
+			return step.To(step.Edited), true
+		case c.PlanApproved() && c.GraceDays > 0 && c.GraceUntil.IsZero():
+			return step.To(step.Again), true // the step begins the grace and waits on
+		}
+		return step.To(step.Proceed), c.Unblocked(f.Now())
 	case "ReviewResponse":
 		if c.Stopping() {
 			return step.To(step.Close), true

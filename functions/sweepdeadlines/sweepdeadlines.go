@@ -29,6 +29,8 @@ type Step struct {
 	Cases  *casefile.Store
 	Engine workflow.Engine
 	Owners Owners
+	// Ready reports whether a system responds again; nil = nobody can tell.
+	Ready func(ctx context.Context, tenant, system string) bool
 }
 
 // Owners keeps after the people who are responsible for systems; *owners.Desk in the product.
@@ -75,9 +77,20 @@ func (s *Step) look(ctx context.Context, r casefile.DueRef) error {
 			return nil
 		}
 		if !c.Open() {
-			return s.copies(ctx, f)
+			if err := s.copies(ctx, f); err != nil {
+				return err
+			}
+			return s.supplement(ctx, f)
 		}
 		if err := expire(f); err != nil {
+			return err
+		}
+		wake(f)
+		if err := s.unwait(ctx, f); err != nil {
+			return err
+		}
+		if left, err := goWithout(f); err != nil || left > 0 {
+			c.NextDue = f.Now().Add(time.Minute)
 			return err
 		}
 		if asked, err := demand(f); err != nil || asked > 0 {
@@ -91,6 +104,11 @@ func (s *Step) look(ctx context.Context, r casefile.DueRef) error {
 			return err
 		}
 		c.NextDue = next(c, f.Now())
+		for _, t := range f.Tasks {
+			if t.Status != casefile.TaskDone && t.WakeAt.After(f.Now()) && t.WakeAt.Before(c.NextDue) {
+				c.NextDue = t.WakeAt
+			}
+		}
 		if at := f.OwnersNext(); !at.IsZero() && at.Before(c.NextDue) {
 			c.NextDue = at
 		}
@@ -115,7 +133,7 @@ func expire(f *casefile.File) error {
 // demand turns tasks that still wait shortly before the deadline into decisions, as many as fit into a commit.
 func demand(f *casefile.File) (asked int, err error) {
 	c := &f.Case
-	if c.Stopping() || c.Due.At.IsZero() || f.Now().Before(c.Due.At.Add(-BeforeDue)) {
+	if c.Stopping() || c.Paused != nil || c.Due.At.IsZero() || f.Now().Before(c.Due.At.Add(-BeforeDue)) {
 		return 0, nil
 	}
 	for _, t := range f.Tasks {
@@ -137,7 +155,7 @@ func demand(f *casefile.File) (asked int, err error) {
 // revive starts a case anew that has no live execution. A case merged into another has none by design, once its person was told.
 func (s *Step) revive(ctx context.Context, f *casefile.File) error {
 	c := &f.Case
-	if c.MergedInto != "" && c.Noticed {
+	if c.MergedInto != "" && c.Noticed || c.Paused != nil {
 		return nil
 	}
 	e, err := s.Engine.Describe(ctx, run.Machine, run.Name(c.ID, c.Generation))
@@ -172,7 +190,9 @@ func next(c *casefile.Case, now time.Time) time.Time {
 	if !c.Verification.Expired && c.Verification.VerifiedAt.IsZero() {
 		sooner(c.Verification.ExpiresAt)
 	}
+	sooner(c.GraceUntil)
 	sooner(c.Due.At.Add(-BeforeDue))
+	sooner(c.Due.At.Add(-withoutIt))
 	sooner(c.Due.At)
 	return at
 }

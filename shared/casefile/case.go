@@ -44,19 +44,35 @@ type Case struct {
 	Verification Verification `json:"verification"`
 	Round        int          `json:"round"`             // rounds of locating done or under way; at most MaxRounds
 	Opening      []string     `json:"opening,omitempty"` // systems whose task of this round is still to be opened
-	Plan         *plan.Plan   `json:"plan,omitempty"`
-	PlanDecision *Decision    `json:"planDecision,omitempty"`
-	Unidentified bool         `json:"unidentified,omitempty"` // a person decided that the subject cannot be told from others
-	Answered     bool         `json:"answered,omitempty"`     // the answer is on its way or there; a withdrawal comes too late
+
+	Plan         *plan.Plan  `json:"plan,omitempty"`
+	PlanDecision *Decision   `json:"planDecision,omitempty"`
+	Planning     int         `json:"planning,omitempty"`    // plans made or begun; names the dry runs of the present one
+	Drafting     bool        `json:"drafting,omitempty"`    // a plan is being made
+	Replan       []string    `json:"replan,omitempty"`      // systems whose part must be planned anew; those of Plan stand otherwise
+	Editors      []string    `json:"editors,omitempty"`     // evidence actors who edited the plan: none of them approves it
+	Exemptions   []Exemption `json:"exemptions,omitempty"`  // of this case, beside those of its systems
+	GrowthLimit  int         `json:"growthLimit,omitempty"` // per cent; 0 = the tenant's
+	GraceDays    int         `json:"graceDays,omitempty"`   // as the tenant's policy said when the plan was made
+	GraceUntil   time.Time   `json:"graceUntil,omitzero"`   // an approved erasure waits until then
+	After        string      `json:"after,omitempty"`       // case whose answer must have left before anything is erased
+	Before       []string    `json:"before,omitempty"`      // cases that wait for the answer of this one
+
+	Unidentified bool `json:"unidentified,omitempty"` // a person decided that the subject cannot be told from others
+	Answered     bool `json:"answered,omitempty"`     // the answer is on its way or there; a withdrawal comes too late
 
 	Review     *Decision `json:"review,omitempty"`     // decision on the response: approve or refuse
 	Withdrawal *Decision `json:"withdrawal,omitempty"` // by subject or staff
+	Paused     *Decision `json:"paused,omitempty"`     // by staff; the case has no execution until it is resumed
 	Refusal    *Decision `json:"refusal,omitempty"`    // with its ground
 	Operator   *Operator `json:"operator,omitempty"`   // a step failed in a way that needs a person
 
-	Assembly  Assembly      `json:"assembly,omitzero"` // while the package is built
-	Package   *Package      `json:"package,omitempty"`
-	Answer    dsar.Outcome  `json:"answer,omitempty"`   // outcome of the case as a whole, once known
+	Assembly   Assembly     `json:"assembly,omitzero"` // while the package is built
+	Package    *Package     `json:"package,omitempty"`
+	Prior      *Package     `json:"prior,omitempty"`      // of the answer before, until the present one is assembled
+	Answers    int          `json:"answers,omitempty"`    // answers that left so far; a supplement is another one
+	Supplement []Supplement `json:"supplement,omitempty"` // systems that the last answer left out and that are tried again
+	Answer     dsar.Outcome `json:"answer,omitempty"`     // outcome of the case as a whole, once known
 
 	Undelivered []Undelivered `json:"undelivered,omitempty"` // letters that did not reach the person, oldest first
 	MailCopies  *MailCopies   `json:"mailCopies,omitempty"`  // of an erasure, once it is closed
@@ -66,6 +82,7 @@ type Case struct {
 	Restarts  int           `json:"restarts,omitempty"` // by the sweeper, since the last sign of life
 	NextDue   time.Time     `json:"nextDue,omitzero"`   // when the sweeper must look at the case again
 	Head      evidence.Head `json:"head"`               // of the case's evidence chain
+	Disposal  Disposal      `json:"disposal,omitzero"`  // of a closed case
 }
 
 // MaxRounds bounds the rounds of locating (mail -> customer id -> phone -> ...).
@@ -124,6 +141,22 @@ const (
 	Edit    = "edit"
 )
 
+// Exemption keeps a collection of a system as it is, for a reason given in this case. The words are sealed with the decision
+// that brought it.
+type Exemption struct {
+	System     string `json:"system"`
+	Collection string `json:"collection,omitempty"` // empty = the whole system
+	Citation   string `json:"citation"`
+	ReviewBy   string `json:"reviewBy,omitempty"` // YYYY-MM-DD
+}
+
+// Supplement is a system that an answer left out because it could not be reached.
+type Supplement struct {
+	System string    `json:"system"`
+	Tries  int       `json:"tries"` // how often it was looked for since
+	Since  time.Time `json:"since"`
+}
+
 // PlanApproved reports whether the plan as it stands was approved: the decision names its hash.
 func (c *Case) PlanApproved() bool {
 	return c.Plan != nil && c.PlanDecision != nil && c.PlanDecision.Decision == Approve && c.PlanDecision.Hash == c.Plan.Hash
@@ -170,6 +203,14 @@ func (c *Case) Become(n dsar.Status) error {
 	return nil
 }
 
+// Download returns the package that the person can fetch now, or nil.
+func (c *Case) Download() *Package {
+	if c.Package != nil && c.Answered {
+		return c.Package
+	}
+	return c.Prior
+}
+
 // Open reports whether the case is not closed.
 func (c *Case) Open() bool { return !c.Status.Final() }
 
@@ -197,10 +238,18 @@ type Task struct {
 	Outcome     dsar.Outcome    `json:"outcome,omitempty"`
 	Because     string          `json:"because,omitempty"` // a code (dsar.RetainedBecause); words of a person are in Decision
 	Collections []Collection    `json:"collections,omitempty"`
-	Sealed      []byte          `json:"sealed,omitempty"`  // identifiers found
-	Receipt     string          `json:"receipt,omitempty"` // hex SHA-256 over what was done
-	Fault       string          `json:"fault,omitempty"`   // class of the last failure
-	Asked       *Asked          `json:"asked,omitempty"`   // what a person must decide
+	Sealed      []byte          `json:"sealed,omitempty"`    // identifiers found
+	Receipt     string          `json:"receipt,omitempty"`   // hex SHA-256 over what was done
+	List        json.RawMessage `json:"list,omitempty"`      // sealed list of changes: planned (dry run), done (acts), checked (verify)
+	Planning    int             `json:"planning,omitempty"`  // dry run, acts, verify: of which plan
+	Of          string          `json:"of,omitempty"`        // verify: the task whose work is checked
+	VerifiedAt  time.Time       `json:"verifiedAt,omitzero"` // acts: everything was found in its planned end state
+	Note        string          `json:"note,omitempty"`      // acts: why the system was planned anew; never a record value
+	Called      bool            `json:"called,omitempty"`    // the system reported that it is ready
+	WakeAt      time.Time       `json:"wakeAt,omitzero"`     // when the system is asked although it did not report
+	Held        []string        `json:"held,omitempty"`      // dry run, acts: holds that kept records
+	Fault       string          `json:"fault,omitempty"`     // class of the last failure
+	Asked       *Asked          `json:"asked,omitempty"`     // what a person must decide
 	Decision    *Decision       `json:"decision,omitempty"`
 	Owner       *OwnerWork      `json:"owner,omitempty"` // for a system that its owner acts on
 	StartedAt   time.Time       `json:"startedAt,omitzero"`
@@ -219,6 +268,27 @@ const (
 	TaskPerson  TaskStatus = "person"  // a person must decide
 	TaskDone    TaskStatus = "done"
 )
+
+// Acts reports whether the task does what the request asks for, as against finding, planning and checking.
+func (t *Task) Acts() bool {
+	switch t.Action {
+	case dsar.Locate, dsar.DryRun, dsar.VerifyAfter:
+		return false
+	default:
+		return true
+	}
+}
+
+// Changes reports whether the task changes data by machine.
+func (t *Task) Changes() bool {
+	return t.By == plan.Machine && (t.Action == dsar.Erase || t.Action == dsar.Correct || t.Action == dsar.Restrict)
+}
+
+// Drifted is Task.Because of an act that stopped because its system had changed since the plan was approved.
+const Drifted = "drift"
+
+// LeftOut is Task.Because of a system that an answer went without; it is tried again and a supplement follows.
+const LeftOut = "left_out"
 
 // PartsOf decodes the sealed result objects of a task, in the form P that the connector engine gave them.
 func PartsOf[P any](t *Task) ([]P, error) {
@@ -266,6 +336,8 @@ var (
 	AnswersForFailure = []string{"retry", string(dsar.NotDone)}
 	// AnswersForAmbiguity: say who is meant by an identifier proven otherwise, leave the system out, or give up identifying.
 	AnswersForAmbiguity = []string{"identify", string(dsar.NotDone), string(dsar.NotIdentifiable)}
+	// AnswersForVerification: look again, plan this system anew, or leave it as it is and say so.
+	AnswersForVerification = []string{"retry", "replan", string(dsar.NotDone)}
 	// AnswersForHandwork: what became of it when it was carried out by hand.
 	AnswersForHandwork = []string{"done", string(dsar.NothingHeld), string(dsar.Retained), string(dsar.NotDone)}
 )

@@ -13,6 +13,7 @@ import (
 	"github.com/habeas-dsar/habeas/shared/dsar"
 	"github.com/habeas-dsar/habeas/shared/evidence"
 	"github.com/habeas-dsar/habeas/shared/fault"
+	"github.com/habeas-dsar/habeas/shared/plan"
 	"github.com/habeas-dsar/habeas/shared/redact"
 )
 
@@ -80,7 +81,7 @@ func (f *File) DecideTask(t *Task, actor, decision string, reason redact.Text) e
 		return fault.New(fault.Conflict, "this task waits for no decision")
 	case !slices.Contains(t.Asked.Answers, decision):
 		return fault.InvalidField("/outcome", "this task can be decided as: "+strings.Join(t.Asked.Answers, ", "))
-	case reason.IsZero() && decision == "done" && t.Action == dsar.Restrict:
+	case reason.IsZero() && decision == "done" && t.Action == dsar.Restrict && plan.Changes(f.Case.Right):
 		return fault.InvalidField("/reason", "say how the restriction is enforced; it is the receipt (GDPR Art. 18)")
 	case reason.IsZero() && decision != "retry" && decision != "done" && decision != "replan":
 		return fault.InvalidField("/reason", "say why; it is kept with the case")
@@ -159,6 +160,9 @@ func (f *File) OperatorDone() {
 // no personal data.
 func (s *Store) WriteBundle(ctx context.Context, w io.Writer, tenant, id string) error {
 	f, err := s.Load(ctx, tenant, id)
+	if fault.Has(err, fault.NotFound) {
+		return s.writeDisposed(ctx, w, tenant, id)
+	}
 	if err != nil {
 		return err
 	}

@@ -1,22 +1,28 @@
 package casefile
 
 import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"regexp"
+	"slices"
+	"time"
+
 	"github.com/habeas-dsar/habeas/shared/dsar"
 	"github.com/habeas-dsar/habeas/shared/fault"
 	"github.com/habeas-dsar/habeas/shared/redact"
 )
 
-// DecidePlan records the decision on the plan. fault.Conflict when none waits, when it was decided before, or when hash is
-// not that of the plan as it stands; fault.Forbidden when the actor prepared it: the second pair of eyes is somebody else's.
+// DecidePlan records approval or refusal of the plan. fault.Conflict when none waits, when it was decided before, or when hash
+// is not that of the plan as it stands; fault.Forbidden when the actor prepared or edited it: the second pair of eyes is
+// somebody else's.
 func (f *File) DecidePlan(actor, decision, hash string, reason redact.Text) error {
 	c := &f.Case
-	switch {
-	case c.Status != dsar.AwaitingReview || c.Phase != dsar.PhaseReviewPlan || c.Plan == nil || c.PlanApproved() || c.Stopping():
-		return fault.New(fault.Conflict, "no plan waits for a decision")
-	case hash != c.Plan.Hash:
-		return fault.New(fault.Conflict, "the plan is not the one that was looked at")
-	case c.Plan.PreparedBy == actor:
-		return fault.New(fault.Forbidden, "whoever prepared a plan does not decide on it; somebody else has to")
+	if err := f.planWaits(hash); err != nil {
+		return err
+	}
+	if c.Plan.PreparedBy == actor || slices.Contains(c.Editors, actor) {
+		return fault.New(fault.Forbidden, "whoever prepared or edited a plan does not decide on it; somebody else has to")
 	}
 	d := f.decide(decision, actor, hash, reason)
 	switch decision {
@@ -28,8 +34,173 @@ func (f *File) DecidePlan(actor, decision, hash string, reason redact.Text) erro
 		}
 		c.Refusal = d
 	default:
-		return fault.InvalidField("/decision", "decide approve or refuse")
+		return fault.InvalidField("/decision", "decide approve, refuse or edit")
 	}
 	f.Signal()
 	return f.Entry("plan_decided", actor, d.facts(map[string]any{"decision": decision, "hash": hash}))
+}
+
+func (f *File) planWaits(hash string) error {
+	c := &f.Case
+	switch {
+	case c.Status != dsar.AwaitingReview || c.Phase != dsar.PhaseReviewPlan || c.Plan == nil || c.PlanDecision != nil || c.Stopping():
+		return fault.New(fault.Conflict, "no plan waits for a decision")
+	case hash != c.Plan.Hash:
+		return fault.New(fault.Conflict, "the plan is not the one that was looked at")
+	}
+	return nil
+}
+
+// ApproveUnattended lets a plan pass that policy asks nobody about: it changes nothing by machine, or the tenant trusts its
+// systems.
+func (f *File) ApproveUnattended() error {
+	c := &f.Case
+	c.PlanDecision = f.decide(Approve, "system", c.Plan.Hash, redact.Text{})
+	if !c.Plan.ByMachine() {
+		return nil
+	}
+	return f.Entry("plan_passed", "system", map[string]any{"hash": c.Plan.Hash})
+}
+
+// Drifted returns the systems whose act stopped because they were not as approved any more, at most MaxDrifts times each.
+func (f *File) Drifted() []string {
+	var out []string
+	for _, t := range f.Acts() {
+		if t.Status == TaskDone && t.Because == Drifted {
+			out = append(out, t.System)
+		}
+	}
+	return out
+}
+
+// MaxDrifts is how often a system is planned anew by itself before a person is asked what to do.
+const MaxDrifts = 3
+
+// Drifts counts how often the acts of a system drifted.
+func (f *File) Drifts(system string) (n int) {
+	for _, t := range f.Tasks {
+		if t.Acts() && t.System == system && t.Because == Drifted {
+			n++
+		}
+	}
+	return n
+}
+
+// PlanEdit is what somebody changes about a plan. Empty fields leave things as they are.
+type PlanEdit struct {
+	Exempt      []Exemption  // kept as they are, in addition to earlier ones
+	Include     []Exemption  // exemptions of this case taken back, by system and collection
+	Corrections []Correction // replace those of the request
+	GrowthLimit int          // per cent
+}
+
+// maxExemptions bounds those of one case.
+const maxExemptions = 100
+
+var date = regexp.MustCompile(`^[0-9]{4}-[0-9]{2}-[0-9]{2}$`)
+
+// EditPlan records a change of the plan and sends it back to the dry run; whoever does this cannot approve it any more. Errors
+// are those of DecidePlan, and fault.Invalid.
+func (f *File) EditPlan(actor, hash string, e PlanEdit, reason redact.Text) error {
+	c := &f.Case
+	if err := f.planWaits(hash); err != nil {
+		return err
+	}
+	if reason.IsZero() {
+		return fault.InvalidField("/reason", "say why the plan changes; it is kept with the case")
+	}
+	if err := f.edit(e); err != nil {
+		return err
+	}
+	c.PlanDecision = f.decide(Edit, actor, hash, reason)
+	if !slices.Contains(c.Editors, actor) {
+		c.Editors = append(c.Editors, actor)
+	}
+	var systems []string
+	for _, s := range c.Plan.Systems {
+		systems = append(systems, s.Name)
+	}
+	f.PlanAgain(systems)
+	c.Plan.PreparedBy = actor
+	f.Signal()
+	return f.Entry("plan_edited", actor, c.PlanDecision.facts(map[string]any{
+		"hash": hash, "exempted": e.Exempt, "included": e.Include, "corrections": len(e.Corrections), "growthLimit": c.GrowthLimit,
+	}))
+}
+
+func (f *File) edit(e PlanEdit) error {
+	c := &f.Case
+	if len(e.Exempt)+len(e.Include)+len(e.Corrections) == 0 && e.GrowthLimit == 0 {
+		return fault.InvalidField("/edits", "say what is to change: exempt, include, corrections or growthLimit")
+	}
+	if e.GrowthLimit < 0 || e.GrowthLimit > 100 {
+		return fault.InvalidField("/edits/growthLimit", "the growth limit is 1 to 100 per cent")
+	}
+	if e.GrowthLimit > 0 {
+		c.GrowthLimit = e.GrowthLimit
+	}
+	same := func(a, b Exemption) bool { return a.System == b.System && a.Collection == b.Collection }
+	for i, x := range e.Include {
+		n := len(c.Exemptions)
+		c.Exemptions = slices.DeleteFunc(c.Exemptions, func(o Exemption) bool { return same(o, x) })
+		if len(c.Exemptions) == n {
+			return fault.InvalidField(fmt.Sprintf("/edits/include/%d", i), "this case has no such exemption")
+		}
+	}
+	for i, x := range e.Exempt {
+		at := fmt.Sprintf("/edits/exempt/%d", i)
+		switch {
+		case x.System == "" || x.Citation == "" || len(x.System) > 63 || len(x.Collection) > 200 || len(x.Citation) > 500:
+			return fault.InvalidField(at, "an exemption names its system and cites the law it rests on")
+		case x.ReviewBy != "" && !date.MatchString(x.ReviewBy):
+			return fault.InvalidField(at+"/reviewBy", "write the day as 2027-01-31")
+		}
+		c.Exemptions = append(slices.DeleteFunc(c.Exemptions, func(o Exemption) bool { return same(o, x) }), x)
+	}
+	if len(c.Exemptions) > maxExemptions {
+		return fault.InvalidField("/edits/exempt", fmt.Sprintf("a case has at most %d exemptions", maxExemptions))
+	}
+	if len(e.Corrections) == 0 {
+		return nil
+	}
+	if c.Right != dsar.Correction {
+		return fault.InvalidField("/edits/corrections", "only a request for correction has corrections")
+	}
+	p, err := f.Person()
+	if err != nil {
+		return err
+	}
+	p.Corrections = e.Corrections
+	return nil
+}
+
+// PlanAgain makes the next planning look anew at the systems; what was decided about the plan as a whole no longer counts.
+func (f *File) PlanAgain(systems []string) {
+	c := &f.Case
+	for _, s := range systems {
+		if !slices.Contains(c.Replan, s) {
+			c.Replan = append(c.Replan, s)
+		}
+	}
+	c.GraceUntil = time.Time{}
+}
+
+// CancelKey returns the secret of the link that calls an erasure off while its grace lasts: a MAC over the case and the end of
+// the grace, hex. It goes to the proven address alone.
+func (f *File) CancelKey(ctx context.Context) (string, error) {
+	tk, err := f.Tenant(ctx)
+	if err != nil {
+		return "", fmt.Errorf("reading tenant keys: %w", err)
+	}
+	return hex.EncodeToString(tk.MAC("cancel", []byte(f.Case.ID+"#"+stamp(f.Case.GraceUntil)))), nil
+}
+
+// Cancellable reports whether an erasure can be called off with its link now.
+func (c *Case) Cancellable(now time.Time) bool {
+	return c.Open() && !c.Stopping() && !c.GraceUntil.IsZero() && now.Before(c.GraceUntil)
+}
+
+// Unblocked reports whether an approved plan may be carried out now: its grace is over, and nothing has to be answered before.
+func (c *Case) Unblocked(now time.Time) bool {
+	return c.PlanApproved() && c.After == "" && (c.GraceDays == 0 || !c.GraceUntil.IsZero() && !now.Before(c.GraceUntil))
 }

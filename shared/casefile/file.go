@@ -239,12 +239,7 @@ func (f *File) Publish(event string) { f.out(OutboxRow{Kind: OutEvent, Event: ev
 // TakeOver raises the generation and starts the case anew at its phase. The older generation's steps are superseded.
 func (f *File) TakeOver(actor, why string) error {
 	f.Case.Generation++
-	for n, w := range f.Waits {
-		if n < Batch { // the others are put away as those of an older generation
-			f.dropWait(w)
-		}
-	}
-	f.Waits = nil
+	f.Signal() // tokens of the older generation are answered: superseded
 	f.Start()
 	return f.Entry("taken_over", actor, map[string]any{"generation": f.Case.Generation, "phase": f.Case.Phase, "why": why})
 }

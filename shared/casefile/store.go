@@ -200,6 +200,7 @@ func indexOfTask(f *File, t *Task) [2]string {
 // putCase writes the case and its projections, where they changed.
 func (f *File) putCase(ws *[]table.Write) error {
 	c := &f.Case
+	c.planDisposal()
 	old, existed := f.read[skCase]
 	plain, err := json.Marshal(c)
 	if err != nil {
@@ -225,7 +226,7 @@ func (f *File) putCase(ws *[]table.Write) error {
 		due.Body = []byte(`{}`)
 		*ws = append(*ws, table.Write{Op: table.Put, Item: due, If: table.AnyVersion})
 	}
-	return nil
+	return f.putDisposal(ws, old)
 }
 
 func (f *File) putPerson(ws *[]table.Write) error {

@@ -150,12 +150,12 @@ func TestTasksDoNotContend(t *testing.T) {
 	for _, f := range files { // each was read before any of the others was committed
 		r.commit(f)
 	}
-	r.change(c, func(f *casefile.File) { r.ok(f.SettleTasks()) })
+	r.change(c, func(f *casefile.File) { r.ok(second(f.SettleTasks())) })
 	if rep := r.verify(c); rep.Chains != 21 || rep.Entries != 1+20+20 {
 		t.Errorf("%d chains with %d entries", rep.Chains, rep.Entries)
 	}
 	before := len(r.kinds(c))
-	r.change(c, func(f *casefile.File) { r.ok(f.SettleTasks()) })
+	r.change(c, func(f *casefile.File) { r.ok(second(f.SettleTasks())) })
 	if after := len(r.kinds(c)); after != before {
 		t.Errorf("settling twice grew the chain from %d to %d", before, after)
 	}
@@ -215,7 +215,7 @@ func TestJoinedFilesAreCommittedTogetherOrNotAtAll(t *testing.T) {
 	r.verify(younger)
 }
 
-func TestATakeOverStartsTheNextGenerationWithoutTokens(t *testing.T) {
+func TestATakeOverStartsTheNextGeneration(t *testing.T) {
 	r := newRig(t)
 	c := r.create()
 	r.change(c, func(f *casefile.File) {
@@ -225,7 +225,7 @@ func TestATakeOverStartsTheNextGenerationWithoutTokens(t *testing.T) {
 	r.change(c, func(f *casefile.File) { r.ok(f.TakeOver(evidence.System, "no live execution")) })
 	f := r.load(c)
 	rows := r.outbox(c)
-	if len(f.Waits) != 0 || f.Case.Generation != 2 || rows[len(rows)-1].Kind != casefile.OutStart || rows[len(rows)-1].Generation != 2 || rows[len(rows)-1].ResumeAt != dsar.PhaseVerify {
+	if len(f.Waits) != 1 || f.Waits[0].Generation != 1 || f.Case.Generation != 2 || rows[len(rows)-1].Kind != casefile.OutStart || rows[len(rows)-1].Generation != 2 || rows[len(rows)-1].ResumeAt != dsar.PhaseVerify {
 		t.Errorf("after the take-over: %d waits, generation %d, rows %+v", len(f.Waits), f.Case.Generation, rows)
 	}
 	f.Await("VerifyIdentity", "", "two")

@@ -89,7 +89,7 @@ func needs(kind Kind, f Facts) []need {
 		return []need{systems}
 	case Message:
 		return []need{message}
-	case NewLink:
+	case NewLink, Grace:
 		return []need{link, until}
 	}
 	return nil

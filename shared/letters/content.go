@@ -76,6 +76,8 @@ func (b *builder) body() {
 		b.extension()
 	case CannotDetermine, Message:
 		b.fromTheTeam()
+	case Grace:
+		b.grace()
 	case NewLink:
 		b.paragraph(b.own("intro"))
 		b.download()
@@ -185,6 +187,17 @@ func (b *builder) responseReady() {
 		b.paragraph(b.count("response_ready.volumes", f.Volumes))
 	}
 	b.paragraph(b.own("inside"))
+}
+
+// grace says when an erasure begins and how to call it off.
+func (b *builder) grace() {
+	b.paragraph(b.own("intro", "Right", b.right(), "Day", b.day(b.facts.Until)))
+	b.paragraph(b.own("lasting"))
+	b.heading(b.own("change"))
+	b.paragraph(b.own("cancel"))
+	b.link(b.say("link.cancel"), b.facts.Link.Reveal())
+	b.paragraph(b.own("nothing"))
+	b.request("request")
 }
 
 // download offers the data.

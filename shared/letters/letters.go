@@ -35,11 +35,12 @@ const (
 	CannotDetermine Kind = "cannot_determine" // Systems that are ambiguous; Message with a question
 	Message         Kind = "message"          // Message
 	NewLink         Kind = "new_link"         // Link, Until
+	Grace           Kind = "grace"            // Link, which calls the erasure off; Until
 )
 
 // Kinds lists every letter.
 func Kinds() []Kind {
-	return append(append(OwnerKinds(), RecipientKinds()...), Code, CodeAgain, DownloadCode, Acknowledgement, ResponseReady, NothingHeld, Done, NotIdentifiable, Withdrawn, Expired, Refused, Locked, Duplicate, Extension, CannotDetermine, Message, NewLink)
+	return append(append(OwnerKinds(), RecipientKinds()...), Code, CodeAgain, DownloadCode, Acknowledgement, ResponseReady, NothingHeld, Done, NotIdentifiable, Withdrawn, Expired, Refused, Locked, Duplicate, Extension, CannotDetermine, Message, NewLink, Grace)
 }
 
 // Valid reports whether k is one of Kinds.
@@ -139,7 +140,7 @@ func (c *Catalogue) Render(kind Kind, locale string, f Facts) (Rendered, error) 
 
 // afterVerification reports whether the letter goes to somebody who proved control of the address.
 func (k Kind) afterVerification() bool {
-	return slices.Contains([]Kind{ResponseReady, NothingHeld, Done, NotIdentifiable, Refused, Extension, CannotDetermine, Message, NewLink, DownloadCode}, k)
+	return slices.Contains([]Kind{ResponseReady, NothingHeld, Done, NotIdentifiable, Refused, Extension, CannotDetermine, Message, NewLink, DownloadCode, Grace}, k)
 }
 
 // complains reports whether the letter ends a request or changes its date, and so must say where to complain.

@@ -34,8 +34,28 @@ type System struct {
 // Collection is what will happen in one collection.
 type Collection struct {
 	Name    string `json:"name"`
-	Action  string `json:"action"`
+	Action  string `json:"action"` // an action of a right without a dry run, or what happens to each record: delete, null, mask, keep, set, flag
 	Records int64  `json:"records"`
+	Because string `json:"because,omitempty"` // of keep: hold, exemption, keep
+	Reason  string `json:"reason,omitempty"`  // of keep, in words
+	Before  string `json:"before,omitempty"`  // of set: salted digest over what is replaced
+	After   string `json:"after,omitempty"`   // of set: and over what replaces it
+}
+
+// Keep is the action of records that stay as they are.
+const Keep = "keep"
+
+// Machine reports whether a machine is going to change records of the system.
+func (s System) Machine() bool {
+	return s.By == Machine && s.Outcome == "" && s.Action != dsar.ReadOut
+}
+
+// ByMachine reports whether a machine is going to change data.
+func (p *Plan) ByMachine() bool { return slices.ContainsFunc(p.Systems, System.Machine) }
+
+// ChangesData reports whether a machine or a person is going to change data.
+func (p *Plan) ChangesData() bool {
+	return slices.ContainsFunc(p.Systems, func(s System) bool { return s.Outcome == "" && s.Action != dsar.ReadOut })
 }
 
 // By says who carries out a system's part.
@@ -88,4 +108,25 @@ func ActionFor(r dsar.Right) dsar.Action {
 	default:
 		return dsar.Restrict
 	}
+}
+
+// MachineRight returns the right of connectors that a right of a person is served through; ok is false for rights that people
+// carry out.
+func MachineRight(r dsar.Right) (right dsar.Right, ok bool) {
+	switch r {
+	case dsar.Access, dsar.Portability:
+		return dsar.Access, true
+	case dsar.Correction, dsar.Erasure, dsar.Restriction:
+		return r, true
+	case dsar.Objection: // GDPR Art. 18(1)(d): until it is decided whose grounds override, the data is restricted
+		return dsar.Restriction, true
+	default:
+		return "", false
+	}
+}
+
+// Changes reports whether serving the right changes data by machine, where a system can.
+func Changes(r dsar.Right) bool {
+	right, ok := MachineRight(r)
+	return ok && right != dsar.Access
 }

@@ -41,8 +41,10 @@ type Policy struct {
 	PackageDays      int  `json:"packageDays,omitempty"`      // how long a package can be fetched; default 30
 	ReviewAlways     bool `json:"reviewAlways,omitempty"`     // a person looks at every plan and response, autopilot or not
 	// GraceDays is how long an approved erasure waits, with a link in the person's mailbox that calls it off; default 0: at once.
-	GraceDays   int `json:"graceDays,omitempty"`
-	GrowthLimit int `json:"growthLimit,omitempty"` // per cent of the approved records that may come on top; default 5
+	// UnattendedChanges lets plans pass without approval in which every system that is changed is on autopilot.
+	UnattendedChanges bool `json:"unattendedChanges,omitempty"`
+	GraceDays         int  `json:"graceDays,omitempty"`
+	GrowthLimit       int  `json:"growthLimit,omitempty"` // per cent of the approved records that may come on top; default 5
 	// RetentionDays is how long a closed case is kept before its keys are destroyed; default 1095. Three years is when a claim for
 	// damages (GDPR Art. 82) or a fine is time-barred in most of the Union, such as under BGB s. 195 and OWiG s. 31(2) no. 1, and
 	// covers the 24 months of 11 CCR 7101. The open part of the case and its evidence, which hold no personal data, stay.

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/habeas-dsar/habeas/shared/casefile"
@@ -112,18 +113,27 @@ func (w *Writer) send(ctx context.Context, f *casefile.File, kind letters.Kind, 
 // systems lists what each system said, by its title.
 func systems(ctx context.Context, reg *registry.Store, f *casefile.File) []letters.System {
 	var out []letters.System
-	for _, t := range f.Tasks {
-		if t.Action == dsar.Locate || t.Action == dsar.DryRun || !t.Outcome.Valid() {
+	for _, t := range f.Acts() {
+		if !t.Outcome.Valid() {
 			continue
 		}
 		s := letters.System{Title: t.System, Outcome: t.Outcome}
 		if sys, err := reg.System(ctx, f.Case.Tenant, t.System); err == nil && sys.Title != "" {
 			s.Title = sys.Title // a system that is no longer registered keeps its name
 		}
+		before := s // what was done before a change was stopped
 		for _, c := range t.Collections {
-			if c.Outcome != dsar.NothingHeld {
+			switch {
+			case c.Outcome == dsar.NothingHeld:
+			case t.Outcome == dsar.NotDone && slices.Contains([]dsar.Outcome{dsar.Erased, dsar.Corrected, dsar.Restricted}, c.Outcome):
+				before.Outcome = c.Outcome
+				before.Records += int(c.Records)
+			default:
 				s.Records += int(c.Records)
 			}
+		}
+		if before.Records > 0 {
+			out = append(out, before)
 		}
 		out = append(out, s)
 	}

@@ -61,16 +61,7 @@ func Systems(f *casefile.File, systems []registry.System) []System {
 
 func one(f *casefile.File, name string) (System, bool) {
 	s := System{Name: name, Progress: pages.Queued, Collections: []Collection{}}
-	var act, locate *casefile.Task
-	for _, t := range f.Tasks {
-		switch {
-		case t.System != name || t.Action == dsar.DryRun:
-		case t.Action == dsar.Locate:
-			locate = t
-		default:
-			act = t
-		}
-	}
+	act, locate := f.Act(name), f.TaskFor(name, dsar.Locate)
 	t := act
 	if t == nil {
 		t = locate
@@ -80,6 +71,8 @@ func one(f *casefile.File, name string) (System, bool) {
 	}
 	s.Since = t.StartedAt
 	switch {
+	case act != nil && unverified(f, act):
+		s.Progress = pages.Working
 	case t.Status == casefile.TaskDone && act != nil:
 		s.Outcome, s.Because, s.Progress, s.Since, s.decision = t.Outcome, t.Because, "", t.EndedAt, t.Decision
 	case t.Status == casefile.TaskWaiting:
@@ -99,6 +92,12 @@ func one(f *casefile.File, name string) (System, bool) {
 		}
 	}
 	return s, true
+}
+
+// unverified reports whether a machine said that it changed the system, and nobody has looked yet.
+func unverified(f *casefile.File, act *casefile.Task) bool {
+	check := f.Checking(act)
+	return f.Case.Open() && act.Status == casefile.TaskDone && check != nil && check.Status != casefile.TaskDone
 }
 
 // Explain opens the words of whoever decided about a system, for callers who may read them.

@@ -58,6 +58,12 @@ type Item struct {
 // To returns an answer without items.
 func To(next string) Answer { return Answer{Next: next, Items: []Item{}} }
 
+// repeat is no answer: it makes Run commit and call the step again. It never reaches a machine.
+const repeat = "repeat"
+
+// Repeat makes Run commit what was done so far and call the step again, for a case with more tasks than one transaction takes.
+func Repeat() Answer { return To(repeat) }
+
 // The answers that the task machine knows.
 const (
 	TaskFinished   = "finished"
@@ -79,20 +85,24 @@ const attempts = 8
 // Run reads the case, calls do and commits what it changed. A lost race repeats it from a fresh read; so do must have no
 // effect outside the file. A stale generation answers superseded without calling do.
 func Run(ctx context.Context, cases *casefile.Store, in Input, do func(ctx context.Context, f *casefile.File) (Answer, error)) (Answer, error) {
-	var out Answer
-	err := Change(ctx, cases, in.Tenant, in.CaseID, func(ctx context.Context, f *casefile.File) error {
-		if f.Case.Generation != in.Generation {
-			out = To(Superseded)
-			return nil
+	for {
+		var out Answer
+		err := Change(ctx, cases, in.Tenant, in.CaseID, func(ctx context.Context, f *casefile.File) error {
+			if f.Case.Generation != in.Generation {
+				out = To(Superseded)
+				return nil
+			}
+			var err error
+			out, err = do(ctx, f)
+			if out.Items == nil {
+				out.Items = []Item{}
+			}
+			return err
+		})
+		if err != nil || out.Next != repeat {
+			return out, err
 		}
-		var err error
-		out, err = do(ctx, f)
-		if out.Items == nil {
-			out.Items = []Item{}
-		}
-		return err
-	})
-	return out, err
+	}
 }
 
 // Change reads the case, calls do and commits, repeating lost races. It is the one loop for everybody who changes a case.

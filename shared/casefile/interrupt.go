@@ -1,0 +1,139 @@
+package casefile
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/habeas-dsar/habeas/events"
+	"github.com/habeas-dsar/habeas/shared/dsar"
+	"github.com/habeas-dsar/habeas/shared/fault"
+	"github.com/habeas-dsar/habeas/shared/redact"
+)
+
+// Pause parks the case: its execution ends before the next batch, and nothing happens until Resume. The clock of the law goes
+// on. fault.Conflict when the case is closed, answered or about to end.
+func (f *File) Pause(actor string, reason redact.Text) error {
+	c := &f.Case
+	switch {
+	case c.Paused != nil:
+		return nil
+	case !c.Open() || c.Answered || c.Stopping():
+		return fault.New(fault.Conflict, "the case is answered or closed and can no longer be paused")
+	case reason.IsZero():
+		return fault.InvalidField("/reason", "say why; it is kept with the case")
+	}
+	c.Paused = f.decide("pause", actor, "", reason)
+	c.Generation++ // whoever still works on it is superseded
+	f.Signal()
+	return f.Entry("paused", actor, c.Paused.facts(map[string]any{"phase": c.Phase, "generation": c.Generation}))
+}
+
+// Resume lets a paused case go on where it stopped, in the generation that the pause began. fault.Conflict when it is not paused.
+func (f *File) Resume(actor string) error {
+	c := &f.Case
+	if c.Paused == nil {
+		return fault.New(fault.Conflict, "the case is not paused")
+	}
+	c.Paused = nil
+	f.Start()
+	return f.Entry("resumed", actor, map[string]any{"phase": c.Phase, "generation": c.Generation})
+}
+
+// ProceedWithout lets the answer go without a system: what is open there is not_done, and the system is tried again until a
+// supplement can follow. fault.Conflict when nothing is open there.
+func (f *File) ProceedWithout(actor, system string, reason redact.Text) error {
+	c := &f.Case
+	if !c.Open() || c.Answered || c.Stopping() {
+		return fault.New(fault.Conflict, "the case is answered or closed")
+	}
+	if reason.IsZero() {
+		return fault.InvalidField("/reason", "say why; the person reads it in the answer")
+	}
+	d := f.decide("proceed_without", actor, "", reason)
+	settled := 0
+	for _, t := range f.Tasks {
+		if t.System != system || t.Status == TaskDone {
+			continue
+		}
+		settled++
+		if err := f.leaveOut(t, d); err != nil {
+			return err
+		}
+	}
+	if settled == 0 {
+		return fault.New(fault.Conflict, "nothing is open in this system; there is nothing to go without")
+	}
+	f.calm()
+	f.Signal()
+	return f.Entry("proceeded_without", actor, d.facts(map[string]any{"system": system, "tasks": settled}))
+}
+
+// leaveOut settles an open task as not done; an owner or a machine that answers later finds it closed.
+func (f *File) leaveOut(t *Task, d *Decision) error {
+	t.Decision, t.Because, t.State, t.Parts = d, LeftOut, nil, nil
+	t.Done(dsar.NotDone, f.now)
+	c := &f.Case
+	if !slices.ContainsFunc(c.Supplement, func(s Supplement) bool { return s.System == t.System }) {
+		c.Supplement = append(c.Supplement, Supplement{System: t.System, Since: f.now})
+	}
+	return f.TaskEntry(t, "left_out", d.By, d.facts(map[string]any{"system": t.System, "action": t.Action}))
+}
+
+// SupplementLook is how long after an answer that went without a system it is looked for again, and between two looks.
+const SupplementLook = 6 * time.Hour
+
+// Reopen starts a closed case anew for some of its systems: a hold was released, or a system is back that the answer went
+// without. The clock is the one it always had. fault.Conflict when the case is open or cannot be reopened.
+func (f *File) Reopen(actor, why string, systems []string) error {
+	c := &f.Case
+	switch {
+	case c.Open():
+		return fault.New(fault.Conflict, "the case is open")
+	case !c.Status.MayBecome(dsar.InProgress):
+		return fault.New(fault.Conflict, "a case that is "+string(c.Status)+" is not reopened")
+	}
+	c.Status, c.Phase, c.ClosedAt, c.Restarts = dsar.InProgress, dsar.PhaseLocate, time.Time{}, 0
+	if c.Package != nil {
+		c.Prior, c.Package = c.Package, nil // stays within reach until the new one is there
+	}
+	c.Answered, c.Review, c.Answer, c.Assembly = false, nil, "", Assembly{}
+	c.PlanDecision, c.Refusal, c.Operator = nil, nil, nil
+	c.Generation++
+	c.NextDue = f.now.Add(FirstLook)
+	f.PlanAgain(systems)
+	c.Supplement = slices.DeleteFunc(c.Supplement, func(s Supplement) bool { return slices.Contains(systems, s.System) })
+	for _, s := range systems {
+		t := f.TaskFor(s, dsar.Locate)
+		if t == nil {
+			t = f.AddTask(s, dsar.Locate)
+		}
+		t.Status, t.State, t.Turns, t.Waits, t.Lost, t.Opened, t.EndedAt = TaskOpen, nil, 0, 0, 0, 0, time.Time{}
+		t.Outcome, t.Because, t.Decision = "", "", nil
+	}
+	f.Start()
+	f.Publish(events.CaseReopened)
+	return f.Entry("reopened", actor, map[string]any{"why": why, "systems": strings.Join(systems, " "), "generation": c.Generation})
+}
+
+// WaitFor makes an erasure wait until the other case, an access of the same person, is answered: what is erased can no longer be
+// given. Both are committed together.
+func (f *File) WaitFor(o *File) error {
+	f.Case.After = o.Case.ID
+	if !slices.Contains(o.Case.Before, f.Case.ID) {
+		o.Case.Before = append(o.Case.Before, f.Case.ID)
+	}
+	f.Join(o)
+	return f.Entry("waits_for", "system", map[string]any{"case": o.Case.ID})
+}
+
+// Release lets a case go on that waited for this one, which is answered or closed.
+func (f *File) Release(o *File) error {
+	if o.Case.After != f.Case.ID {
+		return nil
+	}
+	o.Case.After = ""
+	o.Signal()
+	f.Join(o)
+	return o.Entry("wait_over", "system", map[string]any{"case": f.Case.ID})
+}
