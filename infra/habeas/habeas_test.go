@@ -36,7 +36,7 @@ func TestMain(m *testing.M) {
 // commands are what scripts know besides habeas.
 func commands() map[string]func(ts *testscript.TestScript, neg bool, args []string) {
 	return map[string]func(ts *testscript.TestScript, neg bool, args []string){
-		"capture": capture, "exits": exits, "sqlite": runSQL, "spoil": spoil, "mailcode": mailCode, "unzip": unzip, "awaits": awaits, "retry": retry,
+		"capture": capture, "exits": exits, "sqlite": runSQL, "spoil": spoil, "mailcode": mailCode, "unzip": unzip, "awaits": awaits, "retry": retry, "advance": advance,
 	}
 }
 
@@ -171,6 +171,19 @@ func retry(ts *testscript.TestScript, neg bool, args []string) {
 		time.Sleep(50 * time.Millisecond)
 	}
 	ts.Fatalf("%v did not succeed", args)
+}
+
+// advance DURATION moves the clock of the installation and returns when everything due has run.
+func advance(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: advance ISO8601-DURATION")
+	}
+	res, err := http.Post(ts.Getenv("HABEAS_SERVER")+"/dev/clock", "application/json", strings.NewReader(`{"advance":"`+args[0]+`"}`))
+	ts.Check(err)
+	ts.Check(res.Body.Close())
+	if res.StatusCode != http.StatusOK {
+		ts.Fatalf("moving the clock: %s", res.Status)
+	}
 }
 
 // runSQL DATABASE FILE runs the statements of a file.

@@ -103,13 +103,21 @@ type VerifyOptions struct {
 	Prove func(from, to int64) ([]byte, error)
 }
 
+// CheckKey reports whether a text is an evidence key in the form of PublicKey; fault.Invalid when it is not.
+func CheckKey(key string) error {
+	if _, err := note.NewVerifier(strings.TrimSpace(key)); err != nil {
+		return fault.New(fault.Invalid, "the key given is no evidence key of the form <name>+<hash>+<key>")
+	}
+	return nil
+}
+
 // VerifyBundle checks a bundle and reports everything that is wrong with it. The error is for what is not the bundle's fault:
 // r cannot be read, or the key given is no key (fault.Invalid). Nothing of the bundle is trusted; memory grows with the number
 // of chains and of files, not of entries.
 func VerifyBundle(r io.ReaderAt, size int64, opts VerifyOptions) (Report, error) {
 	if opts.Key != "" {
-		if _, err := note.NewVerifier(strings.TrimSpace(opts.Key)); err != nil {
-			return Report{}, fault.New(fault.Invalid, "the key given is no evidence key of the form <name>+<hash>+<key>")
+		if err := CheckKey(opts.Key); err != nil {
+			return Report{}, err
 		}
 	}
 	src := &sourceAt{r: r}
