@@ -10,6 +10,7 @@ import (
 
 	"github.com/habeas-dsar/habeas/functions/internal/identity"
 	"github.com/habeas-dsar/habeas/functions/internal/intake"
+	"github.com/habeas-dsar/habeas/functions/internal/pages"
 	"github.com/habeas-dsar/habeas/functions/internal/progress"
 	"github.com/habeas-dsar/habeas/functions/internal/web"
 	"github.com/habeas-dsar/habeas/shared/casefile"
@@ -82,10 +83,16 @@ type statusView struct {
 	Package     *packageView       `json:"package,omitempty"`
 }
 
+// recipientView is a recipient of the person's data, and whether it was told of what changed (GDPR Art. 19).
 type recipientView struct {
-	Name    string `json:"name"`
-	Country string `json:"country,omitempty"`
-	Purpose string `json:"purpose,omitempty"`
+	Name     string            `json:"name"`
+	Country  string            `json:"country,omitempty"`
+	Purpose  string            `json:"purpose,omitempty"`
+	Informed progress.Informed `json:"informed,omitempty"`
+	At       time.Time         `json:"at,omitzero"`
+	Why      string            `json:"why,omitempty"`
+
+	page pages.Recipient
 }
 
 type messageView struct {
@@ -131,12 +138,8 @@ func (h *Handler) view(r *http.Request, f *casefile.File) (statusView, error) {
 	if err := progress.Explain(answering, v.Systems); err != nil {
 		return v, err
 	}
-	recipients, err := h.Registry.Recipients(r.Context(), c.Tenant)
-	if err != nil {
+	if v.Recipients, err = h.recipients(r, answering); err != nil {
 		return v, err
-	}
-	for _, rec := range recipients {
-		v.Recipients = append(v.Recipients, recipientView{rec.Title, rec.Country, rec.Purpose})
 	}
 	messages, err := h.Cases.Messages(r.Context(), c.Tenant, c.ID, maxMessages)
 	if err != nil {

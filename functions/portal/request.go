@@ -67,7 +67,7 @@ func (h *Handler) showRequest(w http.ResponseWriter, r *http.Request, f *casefil
 		m.Steps = append(m.Steps, pages.Step{Text: s.Text, Citation: s.Citation})
 	}
 	for _, rec := range v.Recipients {
-		m.Recipients = append(m.Recipients, pages.Recipient{Name: rec.Name, Purpose: rec.Purpose, State: pages.TellNotNeeded})
+		m.Recipients = append(m.Recipients, rec.page)
 	}
 	for _, msg := range v.Messages {
 		from := pages.FromTeam
