@@ -20,8 +20,6 @@ import (
 
 	"github.com/habeas-dsar/habeas/infra/local"
 	"github.com/habeas-dsar/habeas/shared/fault"
-	"github.com/habeas-dsar/habeas/shared/mail"
-	"github.com/habeas-dsar/habeas/shared/mail/smtpmail"
 	"github.com/habeas-dsar/habeas/shared/registry"
 )
 
@@ -30,7 +28,7 @@ const drain = 9 * time.Second
 
 type serveOptions struct {
 	dir, listen, baseURL, clock, mailDomain string
-	smtp                                    string
+	mail                                    mailOptions
 	demo, verbose                           bool
 	workers                                 int
 	lag                                     time.Duration
@@ -63,7 +61,7 @@ func newServe() *cobra.Command {
 	f.StringVar(&o.listen, "listen", "127.0.0.1:8080", "address to listen on")
 	f.StringVar(&o.baseURL, "base-url", "", "address that people reach the server under, such as https://privacy.example.com (default: the listen address)")
 	f.StringVar(&o.mailDomain, "mail-domain", "habeas.localhost", "right side of the Message-IDs of our mails")
-	f.StringVar(&o.smtp, "smtp", "", "mail server host:port (default: mails are kept in DIR/outbox); HABEAS_SMTP_USER and HABEAS_SMTP_PASSWORD sign in")
+	o.mail.flags(c)
 	f.StringVar(&o.clock, "clock", "", `"manual": time stands still until it is moved through /dev/clock`)
 	f.BoolVar(&o.demo, "demo", false, "start a demonstration with invented people and two tenants")
 	f.BoolVar(&o.verbose, "verbose", false, "log every step")
@@ -149,32 +147,13 @@ func (o serveOptions) config(log *slog.Logger) (local.Config, error) {
 		return cfg, usage(`--clock knows one value: "manual"`)
 	}
 	var err error
-	cfg.Mail, err = o.sender()
+	if cfg.Mail, err = o.mail.sender(); err != nil {
+		return cfg, err
+	}
+	if cfg.SendGridEvents, err = o.mail.events(); err == nil && o.mail.sendGridKey != "" && cfg.SendGridEvents == nil {
+		log.Warn("nobody reports what becomes of mail: set the webhook key of SendGrid")
+	}
 	return cfg, err
-}
-
-func (o serveOptions) sender() (mail.Sender, error) {
-	if o.smtp == "" {
-		return nil, nil
-	}
-	host, port, err := net.SplitHostPort(o.smtp)
-	if err != nil {
-		return nil, usage("--smtp wants host:port")
-	}
-	n, err := net.LookupPort("tcp", port)
-	if err != nil {
-		return nil, usage("--smtp wants host:port")
-	}
-	opts := smtpmail.Options{Host: host, Port: n, Username: os.Getenv("HABEAS_SMTP_USER")}
-	if _, set := os.LookupEnv("HABEAS_SMTP_PASSWORD"); set {
-		if opts.Password, err = local.Secret("env:HABEAS_SMTP_PASSWORD"); err != nil {
-			return nil, err
-		}
-	}
-	if ip := net.ParseIP(host); ip != nil && ip.IsLoopback() {
-		opts.Security = smtpmail.None
-	}
-	return smtpmail.New(opts)
 }
 
 // prepare makes tenants and accounts where they are missing and says where everything is.

@@ -2,6 +2,7 @@ package local
 
 import (
 	"context"
+	"crypto/ecdsa"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -42,6 +43,8 @@ type Config struct {
 	Mail       mail.Sender // nil = a file outbox in Dir
 	Log        *slog.Logger
 	Guide      functions.Guide // shown on the first page of a demonstration
+
+	SendGridEvents *ecdsa.PublicKey // verifies what SendGrid reports; nil = nobody reports what becomes of mail
 }
 
 // App is a running installation.
@@ -127,7 +130,7 @@ func Open(ctx context.Context, c Config) (app *App, err error) {
 		limits = verification.Limits{}
 	}
 	a.Set, err = functions.New(functions.Ports{
-		Table: a.table, Keeper: keeper, Blobs: objects, Mail: sender, Workflow: a.engine, Connectors: catalog.Factories(), Secret: Secret,
+		Table: a.table, Keeper: keeper, Blobs: objects, Mail: sender, SendGridEvents: c.SendGridEvents, Workflow: a.engine, Connectors: catalog.Factories(), Secret: Secret,
 		Now: a.clock.Now, Sleep: sleep, Poke: a.dispatcher.Poke, Publish: func(_ context.Context, e events.Event) { a.metrics.event(e) },
 		Log: c.Log, BaseURL: c.BaseURL, MailDomain: c.MailDomain, TempDir: c.Dir, Limits: limits,
 		Rules: verification.DefaultRules(), Demo: c.Demo, Manual: c.Clock != nil,
