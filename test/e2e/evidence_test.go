@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/habeas-dsar/habeas/test/testkit"
 )
@@ -90,4 +91,41 @@ func members(t *testing.T, raw []byte) map[string][]byte {
 		}
 	}
 	return out
+}
+
+// What was done is sealed within minutes, the person can prove it with the receipt, and an auditor who kept a checkpoint sees,
+// after any number of requests and a killed process, that the log only grew.
+func TestEvidenceIsSealed(t *testing.T) {
+	s := site(t)
+	r := s.Ask("lumen", "access", testkit.NoOrders).Verify()
+	r.WantStatus("fulfilled")
+	r.WantEvidence() // whole at any time
+	sealed := func(r *testkit.Request) {
+		t.Helper()
+		s.Eventually("everything is sealed", 10*time.Second, func() bool {
+			s.Settle()
+			report := r.WantEvidence()
+			return report.Sealed != nil && report.Unsealed == 0
+		})
+	}
+	sealed(r)
+	files := members(t, r.Evidence())
+	if !strings.Contains(string(files["receipt.txt"]), r.Reference) || !json.Valid(files["receipt.json"]) {
+		t.Errorf("the receipt says %s", files["receipt.txt"])
+	}
+	var kept struct{ Key, Checkpoint string }
+	s.Call("GET", "/api/v1/log/checkpoint?tenant=lumen", s.Token("auditor"), nil).Want(200).JSON(&kept)
+	since := s.Save("checkpoint", []byte(kept.Checkpoint))
+	auditor := s.Token("auditor")
+	s.Kill()
+	s.Restart()
+	other := s.Ask("lumen", "access", testkit.Typical).Verify()
+	sealed(other)
+	for _, who := range []*testkit.Request{r, other} {
+		bundle := s.Save("bundle-"+who.Reference+".zip", who.Evidence())
+		cmd := exec.Command(kit.Binary(t), "evidence", "verify", bundle, "--key", kept.Key, "--since", since, "--server", s.URL, "--token", auditor, "--tenant", "lumen", "--json")
+		if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), `"since":{"size":`) {
+			t.Errorf("%v: %s", err, out)
+		}
+	}
 }

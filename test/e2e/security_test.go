@@ -32,6 +32,7 @@ func TestEveryCallByEverybody(t *testing.T) {
 		task = x.ID
 	}
 	foreign := addStaff(t, s, "riverside", "admin,handler,approver,auditor")
+	s.Settle() // seals, so that there is a log to read
 	one := "/cases/" + id
 	for _, c := range []struct {
 		method, path string
@@ -62,6 +63,8 @@ func TestEveryCallByEverybody(t *testing.T) {
 		{"PUT", "/recipients/parcelline", admins},
 		{"GET", "/metrics/requests", readers},
 		{"GET", "/audit", auditing},
+		{"GET", "/log/checkpoint", auditing},
+		{"GET", "/log/consistency", auditing},
 	} {
 		call := func(token string) *testkit.Answer {
 			var body any
