@@ -52,11 +52,18 @@ func (h *Handler) load(r *http.Request, c *caller) (*casefile.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return h.Cases.Load(r.Context(), c.tenant.Name, id)
+	f, err := h.Cases.Load(r.Context(), c.tenant.Name, id)
+	if err != nil {
+		return nil, h.gone(r, c, err)
+	}
+	return f, nil
 }
 
 func (h *Handler) apiCase(w http.ResponseWriter, r *http.Request, c *caller) error {
 	f, err := h.load(r, c)
+	if fault.Has(err, fault.NotFound) && h.apiDisposed(w, r, c) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -99,11 +106,11 @@ func (h *Handler) apiTimeline(w http.ResponseWriter, r *http.Request, c *caller)
 	if err := bad.Err(); err != nil {
 		return err
 	}
-	f, err := h.load(r, c)
+	one, err := h.opened(r, c)
 	if err != nil {
 		return err
 	}
-	list, err := h.entries(r.Context(), c.tenant.Name, f.Case.ID)
+	list, err := h.entries(r.Context(), c.tenant.Name, one.ID)
 	if err != nil {
 		return err
 	}
@@ -117,20 +124,20 @@ func (h *Handler) apiTimeline(w http.ResponseWriter, r *http.Request, c *caller)
 }
 
 func (h *Handler) apiEvidence(w http.ResponseWriter, r *http.Request, c *caller) error {
-	f, err := h.load(r, c)
+	one, err := h.opened(r, c)
 	if err != nil {
 		return err
 	}
 	var b bytes.Buffer
-	if err := h.Cases.WriteBundle(r.Context(), &b, c.tenant.Name, f.Case.ID); err != nil {
+	if err := h.Cases.WriteBundle(r.Context(), &b, c.tenant.Name, one.ID); err != nil {
 		return fmt.Errorf("exporting evidence: %w", err)
 	}
-	if err := h.record(r.Context(), c, act{Kind: evidenceRead, CaseID: f.Case.ID}); err != nil {
+	if err := h.record(r.Context(), c, act{Kind: evidenceRead, CaseID: one.ID}); err != nil {
 		return err
 	}
 	head := w.Header()
 	head.Set("Content-Type", "application/zip")
-	head.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": "evidence-" + f.Case.Reference + ".zip"}))
+	head.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": "evidence-" + one.Reference + ".zip"}))
 	head.Set("Cache-Control", "no-store")
 	_, _ = w.Write(b.Bytes()) // the connection may be gone
 	return nil

@@ -46,6 +46,7 @@ func (h *Handler) apiRoutes() []Route {
 		call("GET"+one, registry.ReadCases, h.apiCase),
 		call("GET"+one+"/timeline", registry.ReadEvidence, h.apiTimeline),
 		call("GET"+one+"/evidence", registry.ReadEvidence, h.apiEvidence),
+		call("GET"+one+"/certificate", registry.ReadEvidence, h.apiCertificate),
 		call("GET"+one+"/plan", registry.ReadCases, h.apiPlan),
 		call("POST"+one+"/plan/decision", registry.DecideCases, h.apiDecidePlan),
 		call("POST"+one+"/response/decision", registry.DecideCases, h.apiDecideResponse),

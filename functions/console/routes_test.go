@@ -25,6 +25,7 @@ var visits = map[string]visit{
 	"GET /api/v1/cases/{id}/timeline":           {"", 200},
 	"GET /api/v1/cases/{id}/evidence":           {"", 200},
 	"GET /api/v1/cases/{id}/plan":               {"", 200},
+	"GET /api/v1/cases/{id}/certificate":        {"", 404},                                  // only of a case that was disposed of
 	"POST /api/v1/cases/{id}/plan/decision":     {`{"decision":"approve","hash":"x"}`, 409}, // no plan of an access request waits
 	"POST /api/v1/cases/{id}/response/decision": {`{"decision":"approve","hash":"{hash}"}`, 200},
 	"POST /api/v1/cases/{id}/extension":         {`{"reason":"complexity"}`, 200},

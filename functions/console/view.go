@@ -30,13 +30,15 @@ type caseRow struct {
 	DueAt      time.Time   `json:"dueAt,omitzero"`
 	DueDate    string      `json:"dueDate,omitempty"`
 	ClosedAt   time.Time   `json:"closedAt,omitzero"`
-	Operator   bool        `json:"operator,omitempty"` // waits for somebody who runs Habeas
+	Operator   bool        `json:"operator,omitempty"`  // waits for somebody who runs Habeas
+	DisposedAt time.Time   `json:"disposedAt,omitzero"` // its keys were destroyed then; nothing personal is left
 }
 
 func rowOf(c casefile.Case) caseRow {
 	return caseRow{
 		ID: c.ID, Reference: c.Reference, Right: c.Right, Status: c.Status, Phase: c.Phase, Channel: c.Channel, ReceivedAt: c.ReceivedAt,
 		DueAt: c.Due.At, DueDate: c.Due.Date, ClosedAt: c.ClosedAt, Operator: c.Operator != nil && c.Operator.Next == "",
+		DisposedAt: c.Disposal.At,
 	}
 }
 

@@ -129,9 +129,10 @@ func Open(ctx context.Context, c Config) (app *App, err error) {
 	if c.NoLimits && (c.Demo || c.Clock != nil) {
 		limits = verification.Limits{}
 	}
+	gone := &shredded{path: shreddedIn(c.Dir)}
 	a.Set, err = functions.New(functions.Ports{
 		Table: a.table, Keeper: keeper, Blobs: objects, Mail: sender, SendGridEvents: c.SendGridEvents, Workflow: a.engine, Connectors: catalog.Factories(), Secret: Secret,
-		Now: a.clock.Now, Sleep: sleep, Poke: a.dispatcher.Poke, Publish: func(_ context.Context, e events.Event) { a.metrics.event(e) },
+		Now: a.clock.Now, Sleep: sleep, Poke: a.dispatcher.Poke, Shredding: gone.note, Publish: func(_ context.Context, e events.Event) { a.metrics.event(e) },
 		Log: c.Log, BaseURL: c.BaseURL, MailDomain: c.MailDomain, TempDir: c.Dir, Limits: limits,
 		Rules: verification.DefaultRules(), Demo: c.Demo, Manual: c.Clock != nil,
 	})
@@ -220,8 +221,10 @@ func (a *App) sweep(ctx context.Context) error {
 		return err
 	}
 	a.metrics.swept(n)
-	if _, err := a.Erasures.Expire(ctx); err != nil {
-		return fmt.Errorf("ending the memory of erasures: %w", err)
+	_, expired := a.Erasures.Expire(ctx)
+	_, disposed := a.Dispose(ctx)
+	if err := errors.Join(expired, disposed); err != nil {
+		return fmt.Errorf("taking out what must not be kept: %w", err)
 	}
 	if _, err := a.table.Sweep(ctx); err != nil {
 		return fmt.Errorf("removing expired records: %w", err)
@@ -313,6 +316,11 @@ func (a *App) nextDue(ctx context.Context) (time.Time, error) {
 		return time.Time{}, err
 	}
 	sooner(erased)
+	over, err := a.Cases.NextDisposal(ctx, a.clock.Now())
+	if err != nil {
+		return time.Time{}, err
+	}
+	sooner(over)
 	sooner(a.dispatcher.NextDue())
 	if t, ok := a.engine.NextDue(); ok {
 		sooner(t)
