@@ -33,6 +33,7 @@ type systemBody struct {
 	Autopilot  bool                 `json:"autopilot,omitempty"`
 	Facts      registry.SystemFacts `json:"facts,omitzero"`
 	Horizon    string               `json:"backupHorizon,omitempty"`
+	Exemptions []registry.Exemption `json:"exemptions,omitempty"`
 }
 
 // systemView is a system as the API shows it: what was said, and what registration found out.
@@ -48,7 +49,7 @@ type systemView struct {
 
 func systemOf(s registry.System) systemView {
 	v := systemView{
-		systemBody:  systemBody{s.Name, s.Title, s.Kind, s.Owner, s.Settings, s.Secrets, s.Dataset, s.Recipients, s.Rights, s.Autopilot, s.Facts, s.BackupHorizon},
+		systemBody:  systemBody{s.Name, s.Title, s.Kind, s.Owner, s.Settings, s.Secrets, s.Dataset, s.Recipients, s.Rights, s.Autopilot, s.Facts, s.BackupHorizon, s.Exemptions},
 		Identifiers: s.Identifiers, Collections: s.Collections, CheckedAt: s.CheckedAt, Problem: s.Problem,
 	}
 	if v.Identifiers == nil {
@@ -114,6 +115,14 @@ func (b systemBody) check(name string) error {
 	if slices.ContainsFunc(b.Rights, func(r dsar.Right) bool { return !r.Valid() }) {
 		bad.Add("/rights", "there is no such right")
 	}
+	for i, x := range b.Exemptions {
+		if x.Citation == "" || x.Reason == "" || slices.ContainsFunc(x.Rights, func(r dsar.Right) bool { return !r.Valid() }) {
+			bad.Add(fmt.Sprintf("/exemptions/%d", i), "an exemption names the law, a reason in words for people, and rights that there are")
+		}
+		if _, err := time.Parse(time.DateOnly, x.ReviewBy); x.ReviewBy != "" && err != nil {
+			bad.Add(fmt.Sprintf("/exemptions/%d/reviewBy", i), "want a date such as 2027-01-31")
+		}
+	}
 	if slices.ContainsFunc(b.Recipients, func(n string) bool { return registry.CheckName("", n) != nil }) {
 		bad.Add("/recipients", "name recipients as they are registered")
 	}
@@ -171,10 +180,14 @@ func (h *Handler) apiPutSystem(w http.ResponseWriter, r *http.Request, c *caller
 	if err != nil && !fresh {
 		return err
 	}
-	found, list, err := h.Systems.Apply(r.Context(), registry.System{
+	register, dry := h.Systems.Apply, r.URL.Query().Get("dryRun") == "true"
+	if dry {
+		register = h.Systems.Probe
+	}
+	found, list, err := register(r.Context(), registry.System{
 		Tenant: c.tenant.Name, Name: name, Title: in.Title, Kind: in.Kind, Owner: in.Owner, Settings: in.Settings, Secrets: in.Secrets,
 		Dataset: in.Dataset, BaseDir: old.BaseDir, Recipients: in.Recipients, Rights: in.Rights, Autopilot: in.Autopilot, Facts: in.Facts,
-		BackupHorizon: in.Horizon, Version: old.Version,
+		BackupHorizon: in.Horizon, Exemptions: in.Exemptions, Version: old.Version,
 	})
 	switch {
 	case len(list) > 0:
@@ -184,12 +197,14 @@ func (h *Handler) apiPutSystem(w http.ResponseWriter, r *http.Request, c *caller
 	case err != nil:
 		return err
 	}
-	if err := h.record(r.Context(), c, act{Kind: systemPut, Target: name}); err != nil {
-		return err
-	}
 	status := http.StatusOK
-	if fresh {
-		status = http.StatusCreated
+	if !dry {
+		if err := h.record(r.Context(), c, act{Kind: systemPut, Target: name}); err != nil {
+			return err
+		}
+		if fresh {
+			status = http.StatusCreated
+		}
 	}
 	v := systemOf(found)
 	if _, v.Warnings, err = h.Systems.Sketch(r.Context(), found); err != nil {

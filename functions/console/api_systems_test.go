@@ -19,7 +19,9 @@ func longMap(n int) string {
 
 func putBody(t *testing.T, dataset string) string {
 	t.Helper()
-	raw, err := json.Marshal(map[string]any{"kind": "sqlite", "dataset": dataset, "rights": []string{"access"}, "recipients": []string{"kite"}})
+	raw, err := json.Marshal(map[string]any{"kind": "sqlite", "dataset": dataset, "rights": []string{"access"}, "recipients": []string{"kite"}, "backupHorizon": "P90D",
+		"exemptions": []map[string]any{{"citation": "AO § 147", "reason": "Bills are kept for ten years.", "reviewBy": "2030-01-31"}},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,6 +49,24 @@ func TestASystemThatWasReadCanBeSentBack(t *testing.T) {
 	}
 	if p := r.want(r.call(token, "PUT", "/api/v1/systems/ledger", string(forged)), 200); strings.Contains(p.body, "passport") || strings.Contains(p.body, "made") {
 		t.Errorf("a caller wrote what registration finds out: %s", p.body)
+	}
+}
+
+func TestADryRunStoresNothing(t *testing.T) {
+	r := newRig(t)
+	_, _, token := r.staff(home, registry.Admin)
+	v := r.want(r.call(token, "PUT", "/api/v1/systems/ledger?dryRun=true", `{"kind":"sqlite"}`), 200).json(t)
+	if rights, ok := v["rights"].([]any); !ok || len(rights) == 0 {
+		t.Errorf("a dry run does not say what would be registered: %v", v)
+	}
+	r.want(r.call(token, "GET", "/api/v1/systems/ledger", ""), 404)
+	_, _, auditor := r.staff(home, registry.Auditor)
+	if kinds := r.audit(auditor); len(kinds) != 0 {
+		t.Errorf("audit of a dry run: %v", kinds)
+	}
+	r.h.Systems.(*fakeSystems).problems = []connector.Problem{{Collection: "orders", Line: 7, Text: "the database has no table of this name"}}
+	if p := r.want(r.call(token, "PUT", "/api/v1/systems/ledger?dryRun=true", `{"kind":"sqlite"}`), 400); !strings.Contains(p.body, "line 7 of the data map") {
+		t.Errorf("problems of a dry run: %s", p.body)
 	}
 }
 

@@ -28,6 +28,8 @@ type Systems interface {
 	// Apply registers a system, new or changed. One that cannot be opened, or whose data map the live system contradicts, is
 	// refused with its problems and nothing is stored.
 	Apply(ctx context.Context, sys registry.System) (registry.System, []connector.Problem, error)
+	// Probe does what Apply does and stores nothing.
+	Probe(ctx context.Context, sys registry.System) (registry.System, []connector.Problem, error)
 	// Check asks a registered system what works and stores the finding; fault.NotFound when there is no such system.
 	Check(ctx context.Context, tenant, name string) (connector.Health, error)
 	// Sketch returns what the data map of a system leads to, nil without one that can be read, and what an operator should

@@ -76,6 +76,13 @@ func (s *fakeSystems) Apply(ctx context.Context, sys registry.System) (registry.
 	return sys, nil, s.reg.PutSystem(ctx, sys)
 }
 
+func (s *fakeSystems) Probe(_ context.Context, sys registry.System) (registry.System, []connector.Problem, error) {
+	if len(sys.Rights) == 0 {
+		sys.Rights = []dsar.Right{dsar.Access}
+	}
+	return sys, s.problems, s.applyErr
+}
+
 func (s *fakeSystems) Sketch(_ context.Context, sys registry.System) (*connector.Graph, []connector.Problem, error) {
 	if sys.Dataset == "" {
 		return nil, nil, nil

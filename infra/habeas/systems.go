@@ -46,6 +46,7 @@ type systemBody struct {
 	Autopilot  bool                 `json:"autopilot,omitempty"`
 	Facts      registry.SystemFacts `json:"facts,omitzero"`
 	Horizon    string               `json:"backupHorizon,omitempty"`
+	Exemptions []registry.Exemption `json:"exemptions,omitempty"`
 }
 
 // change is what applying does to one system.
@@ -132,7 +133,7 @@ func bodyOf(cmd *cobra.Command, e registry.SystemEntry, dir string) (systemBody,
 	}
 	b := systemBody{
 		Title: e.Title, Kind: e.Kind, Owner: e.Owner, Settings: e.Settings, Secrets: e.Secrets, Recipients: e.Recipients, Rights: e.Rights,
-		Autopilot: e.Autopilot, Horizon: e.Horizon, Facts: registry.SystemFacts{Purposes: e.Facts.Purposes, Source: e.Facts.Source, Retention: e.Facts.Retention},
+		Autopilot: e.Autopilot, Horizon: e.Horizon, Exemptions: e.Exemptions, Facts: registry.SystemFacts{Purposes: e.Facts.Purposes, Source: e.Facts.Source, Retention: e.Facts.Retention},
 	}
 	for _, name := range []string{"path", "file"} { // in every kind these name files
 		if p, ok := b.Settings[name].(string); ok {

@@ -293,14 +293,9 @@ func (p *Pool) Ready(ctx context.Context, tenant, name string) bool {
 	return err == nil && health.Reachable
 }
 
-// Probe opens and checks a system as it would be registered, without storing anything: what Apply would find.
-func (p *Pool) Probe(ctx context.Context, sys registry.System) (registry.System, connector.Health, error) {
-	return p.probe(ctx, sys)
-}
-
-// Apply registers a system, new or changed. One that cannot be opened, or whose data map the live system contradicts, is
-// refused with its problems and nothing is stored; one that cannot be reached now is stored with the problem noted.
-func (p *Pool) Apply(ctx context.Context, sys registry.System) (registry.System, []connector.Problem, error) {
+// Probe opens and checks a system as Apply would, and stores nothing: it returns the system as it would be registered, or the
+// problems for which it would be refused.
+func (p *Pool) Probe(ctx context.Context, sys registry.System) (registry.System, []connector.Problem, error) {
 	if err := registry.CheckName("/name", sys.Name); err != nil {
 		return sys, nil, err
 	}
@@ -313,6 +308,16 @@ func (p *Pool) Apply(ctx context.Context, sys registry.System) (registry.System,
 	}
 	if len(health.Problems) > 0 {
 		return sys, health.Problems, fault.New(fault.Misconfigured, "the system does not fit its data map")
+	}
+	return found, nil, nil
+}
+
+// Apply registers a system, new or changed. One that cannot be opened, or whose data map the live system contradicts, is
+// refused with its problems and nothing is stored; one that cannot be reached now is stored with the problem noted.
+func (p *Pool) Apply(ctx context.Context, sys registry.System) (registry.System, []connector.Problem, error) {
+	found, problems, err := p.Probe(ctx, sys)
+	if err != nil {
+		return found, problems, err
 	}
 	if old, gerr := p.registry.System(ctx, sys.Tenant, sys.Name); gerr == nil {
 		found.Version = old.Version
