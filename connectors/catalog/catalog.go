@@ -13,7 +13,7 @@ import (
 // Factories returns the factory of every kind, in a fresh slice sorted by kind. The memory connector is not among them: it
 // is the reference of the suite and reaches nothing.
 func Factories() []connector.Factory {
-	return []connector.Factory{person.Factory(), recipientmail.Factory(), sql.SQLite()}
+	return []connector.Factory{person.Factory(), sql.Postgres(), recipientmail.Factory(), sql.SQLite()}
 }
 
 // Find returns the factory of a kind.

@@ -3,6 +3,8 @@ package sql
 import (
 	"context"
 	"database/sql/driver"
+	"slices"
+	"strconv"
 
 	"github.com/habeas-dsar/habeas/shared/connector"
 	"github.com/habeas-dsar/habeas/shared/fault"
@@ -13,7 +15,7 @@ func (s *System) change(ctx context.Context, do func(context.Context, *session) 
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
 	err := s.writers.with(ctx, func(ses *session) error {
-		if _, err := ses.exec(ctx, s.dialect.writer().begin(), nil); err != nil {
+		if _, err := ses.exec(ctx, s.dialect.writer().spelling().begin, nil); err != nil {
 			return err
 		}
 		if err := do(ctx, ses); err != nil {
@@ -60,7 +62,7 @@ func (s *System) apply(ctx context.Context, batch []connector.Change) ([]connect
 	effects := make([]connector.Effect, len(batch))
 	err = s.change(ctx, func(ctx context.Context, ses *session) error {
 		b := batchRun{dialect: s.dialect, session: ses, table: t, batch: batch}
-		if err := b.read(ctx, s.dialect.writer().locked()); err != nil {
+		if err := b.read(ctx, s.dialect.writer().spelling().locked); err != nil {
 			return err
 		}
 		var todo []int
@@ -182,7 +184,10 @@ func (b *batchRun) keysOf(todo []int) [][]driver.Value {
 // delete removes rows, unless rows of other tables still refer to them: those would be left pointing at nothing.
 func (b *batchRun) delete(ctx context.Context, todo []int) error {
 	for _, ref := range b.table.live.incoming {
-		if equalNames(ref.table, b.table.live.name) {
+		if ref.enforced && ref.cascades == "" {
+			continue // the database refuses by itself
+		}
+		if slices.Contains(ref.family, b.table.live.id) {
 			continue // a tree goes batch by batch; what points at a row already gone is part of it or somebody's answer to it
 		}
 		if err := b.unreferenced(ctx, ref, todo); err != nil {
@@ -198,7 +203,7 @@ func (b *batchRun) delete(ctx context.Context, todo []int) error {
 func (b *batchRun) unreferenced(ctx context.Context, ref liveReference, todo []int) error {
 	w := b.dialect.writer()
 	q := newQuery(w, len(todo)*len(b.table.key))
-	q.add("SELECT 1 FROM ", w.table(ref.schema, ref.table), " AS r JOIN ", b.table.from, " ON ")
+	q.add("SELECT 1 FROM ", fullName(w, ref.schema, ref.table), " AS r JOIN ", b.table.from, " ON ")
 	for i := range ref.from {
 		if i > 0 {
 			q.add(" AND ")
@@ -214,8 +219,12 @@ func (b *batchRun) unreferenced(ctx context.Context, ref liveReference, todo []i
 	})
 }
 
-// update sets fields, one statement for all rows that get the same values.
+// update sets fields: in one statement per set of columns where tuples can be put into a statement as a table, otherwise one
+// for all rows that get the same values.
 func (b *batchRun) update(ctx context.Context, todo []int) error {
+	if w, ok := b.dialect.writer().(tabler); ok {
+		return b.updateByTable(ctx, w, todo)
+	}
 	for len(todo) > 0 {
 		first := &b.batch[todo[0]]
 		var same, rest []int
@@ -277,6 +286,67 @@ func (b *batchRun) set(ctx context.Context, rows []int) error {
 	q.add(" WHERE ")
 	q.keysAmong(b.table.keyExprs, b.keysOf(rows))
 	return b.exec(ctx, q, len(rows))
+}
+
+// updateByTable sets every row's own values, for all rows at once that have the same columns to set.
+func (b *batchRun) updateByTable(ctx context.Context, w tabler, todo []int) error {
+	groups := map[string][]int{}
+	values := map[int][]assignment{}
+	var order []string
+	for _, i := range todo {
+		list, err := b.assignments(&b.batch[i], b.rows[i])
+		if err != nil {
+			return err
+		}
+		if len(list) == 0 {
+			continue
+		}
+		group := strconv.FormatBool(hasNull(b.keys[i]))
+		for _, a := range list {
+			group += "\x00" + a.column.target
+		}
+		if groups[group] == nil {
+			order = append(order, group)
+		}
+		groups[group], values[i] = append(groups[group], i), list
+	}
+	for _, group := range order {
+		rows := groups[group]
+		q := newQuery(b.dialect.writer(), 0)
+		b.setFromTable(q, w, rows, values)
+		if err := b.exec(ctx, q, len(rows)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *batchRun) setFromTable(q *query, w tabler, rows []int, values map[int][]assignment) {
+	width := len(b.table.key)
+	q.add("UPDATE ", b.table.from, " SET ")
+	for n, a := range values[rows[0]] {
+		if n > 0 {
+			q.add(", ")
+		}
+		q.add(a.column.target, " = u.column", strconv.Itoa(width+n+1), "::", a.column.live.assigned)
+	}
+	tuples := make([][]driver.Value, len(rows))
+	for n, i := range rows {
+		tuples[n] = slices.Clone(b.keys[i])
+		for _, a := range values[i] {
+			stored, _ := a.column.codec.stored(a.value)
+			tuples[n] = append(tuples[n], stored)
+		}
+	}
+	q.add(" FROM ")
+	w.tuples(q, len(tuples[0]), tuples)
+	equal := " = "
+	if hasNull(b.keys[rows[0]]) {
+		equal = q.w.spelling().same
+	}
+	for n, k := range b.table.keyExprs {
+		q.add([]string{" WHERE ", " AND "}[min(n, 1)], k.text, equal, "u.column", strconv.Itoa(n+1), "::", k.cast)
+	}
 }
 
 type assignment struct {

@@ -16,15 +16,17 @@ type dialect interface {
 	inspect(ctx context.Context, s *session, names []string) (map[string]*liveTable, error)
 	// codec translates between a column and values. The error says, for an operator, why the pair cannot work.
 	codec(c *liveColumn, f *connector.DataField) (codec, error)
-	// classify gives an error of the driver its fault class and a text without values.
+	// classify gives an error of the driver its fault class and a text without values. One that says that a table or a column is
+	// missing, or not to be read, becomes a *missing.
 	classify(err error, doing string) error
-	// gone reports whether an error of the driver says that a table or a column is missing or not to be read.
-	gone(err error) bool
-	// settle returns a value as the column gives it back once it was written; fault.Invalid when it cannot be written there.
-	settle(ctx context.Context, s *session, c *column, v connector.Value) (connector.Value, error)
 	// writer makes the parts of statements that are spelt differently.
 	writer() writer
 }
+
+// missing is the error of a statement that names what the database does not have any more, or does not show.
+type missing struct{ error }
+
+func (m *missing) Unwrap() error { return m.error }
 
 // codec translates the values of one column.
 type codec interface {
@@ -34,34 +36,37 @@ type codec interface {
 	sought(v connector.Value) []driver.Value
 	// stored returns the form in which the value is written, and the value as it will be read back.
 	stored(v connector.Value) (driver.Value, connector.Value)
+	// settle returns any value as the column would give it back; fault.Invalid when it cannot be written there.
+	settle(ctx context.Context, s *session, v connector.Value) (connector.Value, error)
 }
 
 // writer spells what differs in statements.
 type writer interface {
+	spelling() spelling
 	// quote makes an identifier of any name.
 	quote(name string) string
-	// table makes the full name of a table.
-	table(schema, name string) string
-	// plain makes a selected column arrive as it was stored.
-	plain(expr string) string
-	// begin starts a transaction that changes rows.
-	begin() string
-	// locked follows a query whose rows are going to be changed in the same transaction.
-	locked() string
-	// ordered reports whether a query for the first rows in an order needs no help to be answered well.
-	ordered() bool
-	// rows adds a table u of tuples with columns column1, column2 and so on; false where statements cannot have one. Tuples
-	// may hold null.
-	rows(q *query, types []string, tuples [][]driver.Value) bool
 	// bind adds a parameter and its value.
 	bind(q *query, v driver.Value)
 	// among adds the condition that the columns, taken together, equal one of the tuples. Tuples hold no null.
 	among(q *query, columns []operand, tuples [][]driver.Value)
-	// same adds the condition that an expression equals a value or both are null.
-	same(q *query, column string, v driver.Value)
 	// roughly adds a condition that every row meets whose column equals one of the texts in the way of comparing; rows that
 	// do not may meet it too. indexed says that an index over the column alone folds letter case.
 	roughly(q *query, column operand, texts []string, how comparison, indexed bool)
+}
+
+// spelling is what differs by a word only.
+type spelling struct {
+	plain   string // before a selected column, to get it as it was stored
+	same    string // operator: equal, or both null
+	begin   string // starts a transaction that changes rows
+	locked  string // after a query whose rows are changed in the same transaction
+	ordered bool   // a query for the first rows in an order needs no help to be answered well
+}
+
+// tabler is implemented by writers that can put tuples into a statement as a table.
+type tabler interface {
+	// tuples adds a table u with columns column1, column2 and so on, each of texts. Tuples may hold null.
+	tuples(q *query, width int, tuples [][]driver.Value)
 }
 
 // operand is a column as it is compared: an expression, and what values are cast to for it where the system asks for that.

@@ -3,6 +3,7 @@ package sql
 import (
 	"context"
 	"database/sql/driver"
+	"errors"
 	"slices"
 	"strings"
 
@@ -46,10 +47,11 @@ func (s *System) Rows(ctx context.Context, l walk.Lookup, yield func(*connector.
 	if own != nil {
 		return false, own
 	}
-	if s.dialect.gone(err) {
-		return false, &walk.Unserved{Note: s.dialect.classify(err, "reading "+l.Collection.Name).Error()}
+	err = s.dialect.classify(err, "reading a table")
+	if _, gone := errors.AsType[*missing](err); gone {
+		return false, &walk.Unserved{Note: err.Error()}
 	}
-	return more, s.dialect.classify(err, "reading a table")
+	return more, err
 }
 
 // finder is what rows of a lookup have in common.

@@ -47,7 +47,7 @@ func (p *page) start(ctx context.Context, after connector.Key) error {
 		if i > 0 {
 			q.add(",")
 		}
-		q.add(p.system.dialect.writer().plain(e))
+		q.add(q.w.spelling().plain, e)
 	}
 	q.add(" FROM ", t.from, " WHERE ")
 	q.keysAmong(t.keyExprs, key)
@@ -149,11 +149,11 @@ func (p *page) statement() *query {
 	q.add("SELECT ", t.selected)
 	if f.check != nil {
 		for _, e := range t.position {
-			q.add(",", q.w.plain(e))
+			q.add(",", q.w.spelling().plain, e)
 		}
 	}
 	q.add(" FROM ", t.from, " WHERE ")
-	if f.flat || q.w.ordered() {
+	if f.flat || q.w.spelling().ordered {
 		f.write(q)
 		t.filter(q)
 		p.behind(q)

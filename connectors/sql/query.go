@@ -44,6 +44,14 @@ func (q *query) list(exprs []string) *query {
 	return q.add("(", strings.Join(exprs, ","), ")")
 }
 
+// fullName makes the quoted name of a table, with its schema where there is one.
+func fullName(w writer, schema, name string) string {
+	if schema == "" {
+		return w.quote(name)
+	}
+	return w.quote(schema) + "." + w.quote(name)
+}
+
 func texts(columns []operand) []string {
 	list := make([]string, len(columns))
 	for i, c := range columns {
@@ -78,7 +86,8 @@ func (q *query) keysAmong(columns []operand, tuples [][]driver.Value) {
 			if j > 0 {
 				q.add(" AND ")
 			}
-			q.w.same(q, c.text, t[j])
+			q.add(c.text, q.w.spelling().same)
+			q.bind(t[j])
 		}
 	}
 	q.add(")")

@@ -100,7 +100,11 @@ func (d *sqliteDialect) classify(err error, doing string) error {
 		return fault.Wrap(fault.ClassOf(err), err, doing)
 	}
 	class, why := sqliteClass(coded.Code())
-	return fault.New(class, doing+": "+why)
+	classified := fault.New(class, doing+": "+why)
+	if coded.Code()&0xff == sqlite3.SQLITE_ERROR {
+		return &missing{classified} // ours can be prepared unless the schema has changed
+	}
+	return classified
 }
 
 func sqliteClass(code int) (fault.Class, string) {
@@ -129,17 +133,6 @@ func sqliteClass(code int) (fault.Class, string) {
 		return fault.Misconfigured, "a table or a column is no longer as it was when the system was opened"
 	}
 	return fault.Internal, "the database answered with an unexpected code"
-}
-
-// gone: SQLite says no more than that a statement cannot be prepared, and ours can unless the schema has changed.
-func (d *sqliteDialect) gone(err error) bool {
-	coded, ok := errors.AsType[*sqlite.Error](err)
-	return ok && coded.Code()&0xff == sqlite3.SQLITE_ERROR
-}
-
-func (d *sqliteDialect) settle(_ context.Context, _ *session, c *column, v connector.Value) (connector.Value, error) {
-	_, settled := c.codec.stored(v)
-	return settled, nil
 }
 
 func (d *sqliteDialect) writer() writer { return sqliteWriter{} }
@@ -288,7 +281,7 @@ func (t *liveTable) readIncoming(ctx context.Context, s *session) error {
 	return s.query(ctx, listIncoming, textArg(t.name), func(row []driver.Value) error {
 		table, id := text(row[0]), number(row[1])
 		if n := len(t.incoming); n == 0 || t.incoming[n-1].table != table || last != id {
-			t.incoming = append(t.incoming, liveReference{table: table})
+			t.incoming = append(t.incoming, liveReference{table: table, family: []string{strings.ToLower(table)}})
 		}
 		last = id
 		ref := &t.incoming[len(t.incoming)-1]

@@ -1,6 +1,7 @@
 package sql
 
 import (
+	"context"
 	"database/sql/driver"
 	"errors"
 	"math"
@@ -166,11 +167,16 @@ func (k sqliteCodec) stored(v connector.Value) (driver.Value, connector.Value) {
 	default:
 		d = v.RevealText()
 	}
-	return k.settle(d)
+	return k.convert(d)
 }
 
-// settle does what the affinity of the column will do to the value.
-func (k sqliteCodec) settle(d driver.Value) (driver.Value, connector.Value) {
+func (k sqliteCodec) settle(_ context.Context, _ *session, v connector.Value) (connector.Value, error) {
+	_, settled := k.stored(v)
+	return settled, nil
+}
+
+// convert does what the affinity of the column will do to the value.
+func (k sqliteCodec) convert(d driver.Value) (driver.Value, connector.Value) {
 	switch x := d.(type) {
 	case int64:
 		if k.affinity == affinityText {

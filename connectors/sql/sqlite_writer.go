@@ -13,19 +13,10 @@ type sqliteWriter struct{}
 // quote doubles quotes inside. SQLite takes an unknown name in double quotes for a text, so statements qualify every column.
 func (sqliteWriter) quote(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
 
-func (w sqliteWriter) table(_, name string) string { return w.quote(name) }
-
-// plain: a sign keeps the driver from guessing at times by the declared type.
-func (sqliteWriter) plain(expr string) string { return "+" + expr }
-
-func (sqliteWriter) begin() string { return "BEGIN IMMEDIATE" }
-
-// locked: BEGIN IMMEDIATE has locked the file.
-func (sqliteWriter) locked() string { return "" }
-
-func (sqliteWriter) ordered() bool { return false }
-
-func (sqliteWriter) rows(*query, []string, [][]driver.Value) bool { return false }
+// spelling: the sign keeps the driver from guessing at times by the declared type.
+func (sqliteWriter) spelling() spelling {
+	return spelling{plain: "+", same: " IS ", begin: "BEGIN IMMEDIATE"}
+}
 
 // bind puts a sign before the parameter. It changes nothing but this: a plain one makes SQLite plan the statement anew for
 // each value, where statistics (sqlite_stat4) exist, and that takes longer than the lookup. No bytes at all are written out,
@@ -37,10 +28,6 @@ func (sqliteWriter) bind(q *query, v driver.Value) {
 	}
 	q.arg(v)
 	q.add("+?")
-}
-
-func (sqliteWriter) same(q *query, column string, v driver.Value) {
-	q.add(column, " IS ").bind(v)
 }
 
 // among writes equality for one tuple and a list for several, filled up to a power of two with the last one, so that a few

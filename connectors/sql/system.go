@@ -251,7 +251,7 @@ func (s *System) settled(ctx context.Context, c *column, v connector.Value) (set
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
 	err = s.readers.with(ctx, func(ses *session) error {
-		settled, err = s.dialect.settle(ctx, ses, c, v)
+		settled, err = c.codec.settle(ctx, ses, v)
 		return err
 	})
 	return settled, s.dialect.classify(err, "checking a corrected value")

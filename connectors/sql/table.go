@@ -113,7 +113,7 @@ func (b *binder) bind() *table {
 	}
 	w := b.dialect.writer()
 	t := &table{collection: b.collection, live: b.live, folding: map[string]bool{}}
-	t.from = w.table(b.live.schema, b.live.name) + " AS t"
+	t.from = fullName(w, b.live.schema, b.live.name) + " AS t"
 	b.columns(t)
 	b.key(t)
 	b.rules(t)
@@ -158,7 +158,7 @@ func (b *binder) columns(t *table) {
 		}
 		expr := alias + w.quote(live.name)
 		t.columns = append(t.columns, column{field: f, live: live, expr: expr, target: w.quote(live.name), codec: k})
-		exprs = append(exprs, w.plain(patterned(live.selected, expr)))
+		exprs = append(exprs, w.spelling().plain+patterned(live.selected, expr))
 	}
 	t.selected = strings.Join(exprs, ",")
 }

@@ -125,3 +125,5 @@ func execute(tb testing.TB, url string, statements []string) {
 		}
 	}
 }
+
+func portText(port int) string { return strconv.Itoa(port) }

@@ -1,0 +1,2 @@
+// Package connectors holds connectors to their suite, and to their special promises, on real servers.
+package connectors
