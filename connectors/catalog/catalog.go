@@ -6,6 +6,7 @@ import (
 
 	"github.com/habeas-dsar/habeas/connectors/person"
 	"github.com/habeas-dsar/habeas/connectors/recipientmail"
+	"github.com/habeas-dsar/habeas/connectors/rest"
 	"github.com/habeas-dsar/habeas/connectors/sql"
 	"github.com/habeas-dsar/habeas/shared/connector"
 )
@@ -13,7 +14,7 @@ import (
 // Factories returns the factory of every kind, in a fresh slice sorted by kind. The memory connector is not among them: it
 // is the reference of the suite and reaches nothing.
 func Factories() []connector.Factory {
-	return []connector.Factory{person.Factory(), sql.Postgres(), recipientmail.Factory(), sql.SQLite()}
+	return []connector.Factory{person.Factory(), sql.Postgres(), recipientmail.Factory(), rest.Factory(), sql.SQLite()}
 }
 
 // Find returns the factory of a kind.
