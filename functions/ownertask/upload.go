@@ -92,20 +92,38 @@ func (h *Handler) file(ctx context.Context, v *visit, part *multipart.Part, in *
 		return nil // no file was chosen
 	}
 	name := cleanName(part.FileName())
-	why, err := h.store(ctx, v, part, name)
+	from := &source{r: part}
+	why, err := h.store(ctx, v, from, name)
 	switch {
 	case err == nil && why == "":
 		return nil
 	case err != nil && fault.Has(err, fault.Conflict):
 		return err // the task was settled or passed on meanwhile
-	case tooLarge(err):
+	case tooLarge(from.err):
 		why = pages.TooLarge
+	case from.err != nil:
+		return fault.New(fault.Invalid, "the form broke off in the middle of a file")
 	case err != nil:
 		web.Log(ctx, h.Log, "storing an owner's file failed", err)
 		why = pages.NotStored
 	}
 	in.refused = append(in.refused, pages.RefusedFile{Name: name, Why: why})
 	return nil
+}
+
+// source remembers that the form could not be read on: whoever sent it went away, or sent too much.
+type source struct {
+	r   io.Reader
+	err error
+}
+
+// Read implements io.Reader.
+func (s *source) Read(b []byte) (int, error) {
+	n, err := s.r.Read(b)
+	if err != nil && !errors.Is(err, io.EOF) {
+		s.err = err
+	}
+	return n, err
 }
 
 // errLimit ends the reading of a file that is too large.
