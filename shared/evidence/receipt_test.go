@@ -338,9 +338,9 @@ func TestRewrittenHistoryDoesNotFitTheSeal(t *testing.T) {
 	// He takes the true receipt along.
 	forged["receipt.json"], forged["receipt.txt"] = sealed["receipt.json"], sealed["receipt.txt"]
 	before := forged["bundle.json"]
-	at := strings.Index(sealed["bundle.json"], ",\n  \"counts\"")
-	old := strings.Index(before, ",\n  \"counts\"")
-	forged["bundle.json"] = before[:old] + sealed["bundle.json"][at:]
+	own, _, _ := strings.Cut(before, ",\n  \"counts\"")
+	_, counts, _ := strings.Cut(sealed["bundle.json"], ",\n  \"counts\"")
+	forged["bundle.json"] = own + ",\n  \"counts\"" + counts
 	text, _, _ := strings.Cut(forged["checkpoint"], "\n\n")
 	forged["checkpoint"] = signNote(t, "acme", 1, strings.Replace(text, sha(before), sha(forged["bundle.json"]), 1)+"\n")
 	r := verify(t, pack(t, forged), publicKey(t, "acme", newSigner(1)))
@@ -456,6 +456,42 @@ func TestAnyMutationOfASealedBundleIsFound(t *testing.T) {
 		files[name] = text
 		if verify(t, pack(t, files), key).OK() {
 			rt.Fatalf("%s was changed, and nothing was found", name)
+		}
+	})
+}
+
+func FuzzOpenCheckpoint(f *testing.F) {
+	key := publicKey(f, "acme", newSigner(1))
+	text := "habeas/acme\n3\n" + strings.Repeat("A", 43) + "=\nsealed 2027-01-31T09:00:00.123Z\n"
+	f.Add(signNote(f, "acme", 1, text))
+	f.Add(signNote(f, "globex", 1, strings.Replace(text, "acme", "globex", 1)))
+	f.Add("\n\n— habeas/acme x\n")
+	f.Fuzz(func(t *testing.T, signed string) {
+		c, err := evidence.OpenCheckpoint(signed, key)
+		if err == nil && (c.Size != 3 || !strings.HasPrefix(signed, text+"\n")) {
+			t.Errorf("%q is taken, and was never signed", signed)
+		}
+	})
+}
+
+func FuzzVerifySealedBundle(f *testing.F) {
+	whole := writeBundle(f, sealedInput(f))
+	files := unzip(f, whole)
+	f.Add(whole)
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		one := maps.Clone(files)
+		one[name] = ""
+		f.Add(pack(f, one))
+	}
+	key := publicKey(f, "acme", newSigner(1))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		if !verify(t, raw, key).OK() {
+			return
+		}
+		for name, text := range unzip(t, raw) {
+			if files[name] != text {
+				t.Errorf("%s differs from what was signed, and nothing was found", name)
+			}
 		}
 	})
 }
