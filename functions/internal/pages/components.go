@@ -84,10 +84,11 @@ const (
 	FromSubject Party = "subject"
 	FromTeam    Party = "team"
 	FromSystem  Party = "system" // Habeas by itself: letters, clockwork
+	FromOwner   Party = "owner"  // whoever is responsible for a system
 )
 
 // Parties lists every party.
-func Parties() []Party { return []Party{FromSubject, FromTeam, FromSystem} }
+func Parties() []Party { return []Party{FromSubject, FromTeam, FromSystem, FromOwner} }
 
 // Message is one entry of a conversation.
 type Message struct {
@@ -120,6 +121,8 @@ func EventKinds() []string {
 		"mail_copies_erasure_asked", "mail_copies_erasure_accepted", "mail_copies_not_erased",
 		"message_added", "deadline_extended", "identifier_proven", "withdrawn", "operator_needed", "operator_decided",
 		"taken_over", "note_added", "plan_decided", "case_closed",
+		"notice_opened", "notice_added", "notice_claimed", "notice_sent", "notice_unknown", "notice_refused", "notice_given_up", "notice_reminded",
+		"notice_acknowledged", "notice_retried", "notice_waived", "notice_restarted",
 	}
 }
 

@@ -46,6 +46,7 @@ const (
 	TaskOperator     TaskKind = "operator"      // something is broken that Habeas cannot mend
 	TaskIdentity     TaskKind = "identity"      // who is asking cannot be settled by a mailed code
 	TaskMailUnknown  TaskKind = "mail_unknown"  // a mail was given away and nobody knows whether it arrived
+	TaskRecipient    TaskKind = "recipient"     // a recipient of data could not be told what changed
 	TaskMailBounced  TaskKind = "mail_bounced"  // a mail was refused or came back
 	TaskStillWaiting TaskKind = "still_waiting" // a system has not answered and the case is nearly due
 	TaskOwner        TaskKind = "owner"         // its owner was asked and may still answer
@@ -55,7 +56,7 @@ const (
 
 // TaskKinds lists every kind of task.
 func TaskKinds() []TaskKind {
-	return []TaskKind{TaskAmbiguous, TaskSearch, TaskUnsupported, TaskOperator, TaskIdentity, TaskMailUnknown, TaskMailBounced, TaskStillWaiting, TaskOwner, TaskOwnerLate, TaskOwnerCannot}
+	return []TaskKind{TaskAmbiguous, TaskSearch, TaskUnsupported, TaskOperator, TaskIdentity, TaskMailUnknown, TaskRecipient, TaskMailBounced, TaskStillWaiting, TaskOwner, TaskOwnerLate, TaskOwnerCannot}
 }
 
 // TaskRow is one person's task in a list.

@@ -64,20 +64,22 @@ type TaskAnswer string
 
 // The answers.
 const (
-	AnswerRetry           TaskAnswer = "retry"    // try again by machine
-	AnswerIdentify        TaskAnswer = "identify" // with an identifier that was proven otherwise
-	AnswerDone            TaskAnswer = "done"     // it was carried out by hand
-	AnswerNothingHeld     TaskAnswer = "nothing_held"
-	AnswerRetained        TaskAnswer = "retained"
-	AnswerNotDone         TaskAnswer = "not_done"
-	AnswerNotIdentifiable TaskAnswer = "not_identifiable"
-	AnswerSendAgain       TaskAnswer = "send_again" // a letter that did not arrive
-	AnswerSettled         TaskAnswer = "settled"    // nothing more is sent for it
+	AnswerRetry            TaskAnswer = "retry"    // try again by machine
+	AnswerIdentify         TaskAnswer = "identify" // with an identifier that was proven otherwise
+	AnswerDone             TaskAnswer = "done"     // it was carried out by hand
+	AnswerNothingHeld      TaskAnswer = "nothing_held"
+	AnswerRetained         TaskAnswer = "retained"
+	AnswerNotDone          TaskAnswer = "not_done"
+	AnswerNotIdentifiable  TaskAnswer = "not_identifiable"
+	AnswerSendAgain        TaskAnswer = "send_again"       // a letter that did not arrive
+	AnswerImpossible       TaskAnswer = "impossible"       // a recipient cannot be told
+	AnswerDisproportionate TaskAnswer = "disproportionate" // telling a recipient would take more than it is worth
+	AnswerSettled          TaskAnswer = "settled"          // nothing more is sent for it
 )
 
 // TaskAnswers lists every answer.
 func TaskAnswers() []TaskAnswer {
-	return []TaskAnswer{AnswerRetry, AnswerIdentify, AnswerDone, AnswerNothingHeld, AnswerRetained, AnswerNotDone, AnswerNotIdentifiable, AnswerSendAgain, AnswerSettled}
+	return []TaskAnswer{AnswerRetry, AnswerIdentify, AnswerDone, AnswerNothingHeld, AnswerRetained, AnswerNotDone, AnswerNotIdentifiable, AnswerSendAgain, AnswerSettled, AnswerImpossible, AnswerDisproportionate}
 }
 
 // ConsoleTask is one person's task. Form fields: candidate (several may be chosen), outcome (one of Answers, or of Outcomes),

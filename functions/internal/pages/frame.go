@@ -106,6 +106,8 @@ const (
 	SectionCases   Section = "cases"
 	SectionTasks   Section = "tasks"
 	SectionSystems Section = "systems"
+
+	SectionRecipients Section = "recipients"
 )
 
 // Nav is the navigation of the console. Empty addresses are left out: a role sees what it may open.
@@ -135,9 +137,10 @@ const (
 	NoticePaused    Notice = "paused"
 	NoticeResumed   Notice = "resumed"
 	NoticeChecked   Notice = "checked" // a system was tested
+	NoticeSaved     Notice = "saved"   // a recipient is stored
 )
 
 // Notices lists every notice.
 func Notices() []Notice {
-	return []Notice{NoticeApproved, NoticeRefused, NoticeSettled, NoticeMessage, NoticeWithdrawn, NoticeExtended, NoticePaused, NoticeResumed, NoticeChecked}
+	return []Notice{NoticeApproved, NoticeRefused, NoticeSettled, NoticeMessage, NoticeWithdrawn, NoticeExtended, NoticePaused, NoticeResumed, NoticeChecked, NoticeSaved}
 }

@@ -13,7 +13,7 @@ func testConsoleFrame(current Section) ConsoleFrame {
 	f.HomeURL = "/console/"
 	f.Session = &Session{Name: "Jo Park", SignOut: Form{Action: "/console/sign-out"}}
 	return ConsoleFrame{Frame: f, Nav: Nav{Current: current, Links: []NavLink{
-		{SectionNow, "/console/", 0}, {SectionCases, "/console/cases", 0}, {SectionTasks, "/console/tasks", 3}, {SectionSystems, "/console/systems", 0},
+		{SectionNow, "/console/", 0}, {SectionCases, "/console/cases", 0}, {SectionTasks, "/console/tasks", 3}, {SectionSystems, "/console/systems", 0}, {SectionRecipients, "/console/recipients", 0},
 	}}}
 }
 
@@ -96,7 +96,7 @@ func casePages() map[string]page {
 		Law: "European Union, GDPR (assumed: no country was given)", Details: "I moved in 2024.\nBefore that: 4 Mill Road.",
 		Next: Decision{Kind: DecideResponse, URL: "/console/cases/1/response", Count: 1841}, Due: testDue(), Clock: testClock(), Steps: testSteps(), Systems: testSystems(),
 		People:     []Person{{RoleSubject, "Ada Marlow", "ada.marlow@example.com, confirmed by code"}, {RoleHandler, "Jo Park", ""}},
-		Recipients: []Recipient{{Name: "Parcel service", State: TellPending}},
+		Recipients: []Recipient{{Name: "Parcel service", State: TellFailed, Why: "It did not answer.", URL: "/console/cases/1/notices/parcels"}, {Name: "Mail agency", State: TellConfirmed, At: at(12, 1, 9, 0)}},
 		Timeline: []Event{
 			{At: at(12, 10, 9, 30), By: FromSystem, Kind: "response_assembled", Text: "records 1841, systems 7", EvidenceURL: "/console/cases/1/evidence#14"},
 			{At: at(11, 26, 16, 30), By: FromSubject, Kind: "message_added"},
@@ -154,6 +154,38 @@ func taskPages() map[string]page {
 			return r.ConsoleConfirm(w, ConsoleConfirm{ConsoleFrame: testConsoleFrame(SectionCases), Form: Form{Action: "/x"}, Act: ConfirmExtend, Reference: "7K3QX-9M2DA", Until: at(12, 22, 23, 59), Grounds: Grounds(), Ground: "complexity", Errors: testErrors("ground", Missing), BackURL: "/console/cases/1"})
 		},
 		"console-task-settled": func(r *Renderer, w io.Writer) error { return r.ConsoleTask(w, settled) },
+	}
+}
+
+func recipientPages() map[string]page {
+	one := ConsoleRecipient{
+		ConsoleFrame: testConsoleFrame(SectionRecipients), Form: Form{Action: "/console/recipients/parcels"}, Name: "parcels", Title: "Parcel service", Country: "DE", Purpose: "Delivery of orders",
+		Email: "privacy@parcels.example.com", Webhook: "https://parcels.example.com/hook", Secret: "env:PARCELS", AllowPrivate: true, Identifiers: "email, customer_id", Systems: []string{"Shop database", "Support desk"}, BackURL: "/console/recipients",
+	}
+	shown := one
+	shown.Form = Form{}
+	fresh := ConsoleRecipient{ConsoleFrame: testConsoleFrame(SectionRecipients), Form: Form{Action: "/console/add-recipient"}, New: true, Errors: Errors{{"name", Refused}, {"title", NotAllowed}, {"secret", NotAllowed}}, BackURL: "/console/recipients"}
+	notice := ConsoleNotice{
+		ConsoleFrame: testConsoleFrame(SectionCases), Form: Form{Action: "/console/cases/1/notices/parcels"}, Recipient: "Parcel service", Case: "7K3QX-9M2DA", CaseURL: "/console/cases/1", State: TellFailed, Why: "It did not answer.",
+		Lines: []NoticeLine{{System: "shop", What: dsar.Erased, At: at(12, 1, 9, 0)}}, Attempts: 8, Answers: []TaskAnswer{AnswerRetry, AnswerImpossible, AnswerDisproportionate}, Errors: Errors{{"outcome", Missing}, {"reason", Missing}},
+	}
+	told := notice
+	told.Form, told.State, told.Why, told.Errors, told.SentAt, told.AckAt, told.NextAt, told.DecidedWhy = Form{}, TellConfirmed, "", nil, at(12, 1, 9, 5), at(12, 2, 8, 0), at(12, 8, 9, 0), "The company was dissolved."
+	return map[string]page{
+		"console-recipients": func(r *Renderer, w io.Writer) error {
+			return r.ConsoleRecipients(w, ConsoleRecipients{ConsoleFrame: testConsoleFrame(SectionRecipients), AddURL: "/console/add-recipient", Rows: []RecipientRow{
+				{Name: "Parcel service", URL: "/console/recipients/parcels", Country: "DE", Purpose: "Delivery of orders", Way: ByWebhook, Systems: []string{"Shop database", "Support desk"}},
+				{Name: "Mail agency", URL: "/console/recipients/agency", Way: NoWay}, {Name: "Tax adviser", URL: "/console/recipients/tax", Way: ByMail},
+			}})
+		},
+		"console-recipients-empty": func(r *Renderer, w io.Writer) error {
+			return r.ConsoleRecipients(w, ConsoleRecipients{ConsoleFrame: testConsoleFrame(SectionRecipients)})
+		},
+		"console-recipient":       func(r *Renderer, w io.Writer) error { return r.ConsoleRecipient(w, one) },
+		"console-recipient-shown": func(r *Renderer, w io.Writer) error { return r.ConsoleRecipient(w, shown) },
+		"console-recipient-new":   func(r *Renderer, w io.Writer) error { return r.ConsoleRecipient(w, fresh) },
+		"console-notice":          func(r *Renderer, w io.Writer) error { return r.ConsoleNotice(w, notice) },
+		"console-notice-told":     func(r *Renderer, w io.Writer) error { return r.ConsoleNotice(w, told) },
 	}
 }
 
