@@ -54,7 +54,8 @@ func (h *Handler) showRequest(w http.ResponseWriter, r *http.Request, f *casefil
 		ReceiptURL: at + "/evidence", Complaint: complaint,
 	}
 	for i := range m.Systems {
-		m.Systems[i].Since = inZone(m.Systems[i].Since, zone)
+		s := &m.Systems[i]
+		s.Since, s.AskedAt, s.AnswerBy = inZone(s.Since, zone), inZone(s.AskedAt, zone), inZone(s.AnswerBy, zone)
 	}
 	if c.Withdrawal != nil && c.Stopping() {
 		m.Status, m.MessageForm = dsar.Withdrawn, pages.Form{} // it ends before the next step, which may be under way

@@ -19,6 +19,9 @@ type System struct {
 	Because     string         `json:"because,omitempty"`
 	Progress    pages.Progress `json:"progress,omitempty"`
 	Since       time.Time      `json:"since,omitzero"`
+	AskedAt     time.Time      `json:"askedAt,omitzero"`  // when whoever is responsible was asked by mail
+	AnswerBy    time.Time      `json:"answerBy,omitzero"` // with AskedAt: until when
+	Files       int            `json:"files,omitempty"`   // that somebody added
 	Records     int64          `json:"records"`
 	Collections []Collection   `json:"collections"`
 
@@ -70,6 +73,9 @@ func one(f *casefile.File, name string) (System, bool) {
 		return s, false
 	}
 	s.Since = t.StartedAt
+	if t.Owner != nil {
+		s.AskedAt, s.AnswerBy = t.Owner.AskedAt, t.Owner.DueAt
+	}
 	switch {
 	case act != nil && unverified(f, act):
 		s.Progress = pages.Working
@@ -85,6 +91,7 @@ func one(f *casefile.File, name string) (System, bool) {
 	if s.Outcome == "" {
 		return s, true
 	}
+	s.Files, s.Records = len(t.Attachments()), t.ByHand()
 	for _, c := range t.Collections {
 		s.Collections = append(s.Collections, Collection{c.Name, c.Outcome, c.Because, c.Records})
 		if c.Outcome != dsar.NothingHeld {
@@ -118,7 +125,10 @@ func Explain(f *casefile.File, list []System) error {
 func Pages(list []System) []pages.SystemProgress {
 	out := make([]pages.SystemProgress, 0, len(list))
 	for _, s := range list {
-		p := pages.SystemProgress{Name: s.Title, Outcome: s.Outcome, Progress: s.Progress, Records: int(s.Records), Since: s.Since}
+		p := pages.SystemProgress{Name: s.Title, Outcome: s.Outcome, Progress: s.Progress, Records: int(s.Records), Since: s.Since, Files: s.Files}
+		if s.Outcome == "" {
+			p.AskedAt, p.AnswerBy = s.AskedAt, s.AnswerBy // once there is an answer nobody waits for it
+		}
 		if p.Name == "" {
 			p.Name = s.Name
 		}

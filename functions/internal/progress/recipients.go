@@ -101,12 +101,13 @@ func (r Recipient) Page(zone *time.Location) pages.Recipient {
 		p.At = r.At.In(zone)
 	}
 	if r.Notice != nil {
-		p.State = tell(r.Notice)
+		p.State = Tell(r.Notice)
 	}
 	return p
 }
 
-func tell(n *casefile.Notice) pages.TellState {
+// Tell is how far a notice is, as pages show it.
+func Tell(n *casefile.Notice) pages.TellState {
 	switch n.Status {
 	case casefile.NoticeSent:
 		return pages.TellDone
