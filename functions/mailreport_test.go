@@ -218,6 +218,24 @@ func TestACodeToAStrangerIsNobodysTask(t *testing.T) {
 	}
 }
 
+// A notice whose reminder comes back when nothing is left to do by machine is a person's.
+func TestANoticeThatComesBackInTheEndIsAPersons(t *testing.T) {
+	t.Parallel()
+	r, p := newProviderRig(t)
+	r.recipient(byMail)
+	c := r.erased()
+	r.tell(c)
+	r.due(c)
+	if n := r.status(c, casefile.NoticeSent); n.Reminders != 1 || !n.Settled() {
+		t.Fatalf("%+v", n)
+	}
+	p.report(r, len(p.args)-1, "bounce")
+	if n := r.status(c, casefile.NoticeFailed); n.Fault != fault.Invalid || len(r.one(c).Undelivered) != 0 {
+		t.Errorf("%+v, undelivered %+v", n, r.one(c).Undelivered)
+	}
+	r.verified(c)
+}
+
 // erasure is a closed erasure whose letters have left.
 func (r *rig) erasure() casefile.Case {
 	r.t.Helper()

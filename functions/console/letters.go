@@ -27,7 +27,7 @@ const (
 type undeliveredView struct {
 	N     int        `json:"n"`
 	Kind  string     `json:"kind"`
-	To    string     `json:"to"` // subject, owner or recipient
+	To    string     `json:"to"` // subject or owner
 	State mail.State `json:"state"`
 	Why   string     `json:"why,omitempty"`
 	Since time.Time  `json:"since"`

@@ -122,13 +122,31 @@ func (h *Handler) settle(ctx context.Context, e event) error {
 			return err
 		}
 		changed, err := f.MailReported(m, state, why)
-		if changed {
-			f.With(h.Sessions.Remember(caller, e.ID, nil))
+		if !changed || err != nil {
+			return err
 		}
-		return err
+		f.With(h.Sessions.Remember(caller, e.ID, nil))
+		if m.Party == casefile.ToRecipient && state == mail.Bounced {
+			return reopen(ctx, f, m)
+		}
+		return nil
 	})
 	if fault.Has(err, fault.NotFound) {
 		return nil // no letter of ours, or disposed of: nobody learns which
 	}
 	return err
+}
+
+// reopen leaves a notice to a person whose last letter came back after everything was done for it by machine. One that is still
+// under way looks for itself.
+func reopen(ctx context.Context, f *casefile.File, m casefile.Mail) error {
+	n, err := f.Notice(ctx, m.TaskID)
+	if err != nil {
+		return err
+	}
+	told := n.Status == casefile.NoticeSent || n.Status == casefile.NoticeUnknown
+	if n.Mail != m.N || !n.Settled() || !told {
+		return nil
+	}
+	return f.GiveUpNotice(n, fault.Invalid)
 }

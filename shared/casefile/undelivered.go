@@ -20,7 +20,7 @@ import (
 type Undelivered struct {
 	N     int        `json:"n"`
 	Kind  string     `json:"kind"`
-	Party string     `json:"party,omitempty"` // as in Letter
+	Party string     `json:"party,omitempty"` // as in Letter; never ToRecipient
 	State mail.State `json:"state"`           // bounced, failed or unknown
 	Why   string     `json:"why,omitempty"`   // of bounced: one of the reports below; otherwise the fault class
 	Since time.Time  `json:"since"`
@@ -73,11 +73,11 @@ func (f *File) MailReported(m Mail, state mail.State, why string) (bool, error) 
 	return true, f.Entry("letter_"+string(state), "system", facts)
 }
 
-// missed notes with the case how a letter stands that was just settled. A notice keeps its own account of what was refused or
-// lost; only that it bounced afterwards is new to it.
+// missed notes with the case how a letter stands that was just settled. Letters to recipients are not noted: their notice keeps its
+// own account, tries again and asks a person in the end.
 func (f *File) missed(m Mail, why string) {
 	f.arrived(m.N)
-	if m.State != mail.Sent && (m.Party != ToRecipient || m.State == mail.Bounced) {
+	if m.State != mail.Sent && m.Party != ToRecipient {
 		f.Case.Undelivered = append(f.Case.Undelivered, Undelivered{N: m.N, Kind: m.Kind, Party: m.Party, State: m.State, Why: why, Since: f.now})
 	}
 }
