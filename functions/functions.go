@@ -180,12 +180,16 @@ func New(p Ports) (*Set, error) {
 	if len(p.Limits.TriesPerIP) > 0 {
 		s.Console.Limits = console.DefaultLimits()
 	}
-	s.Hooks = &receivehook.Handler{
-		Cases: s.Cases, Sessions: s.Sessions, Log: p.Log, SendGrid: p.SendGridEvents,
-		Recipients: &receivehook.Recipients{Registry: s.Registry, Secret: p.Secret, Pages: renderer, Demo: p.Demo, Manual: p.Manual},
-	}
+	s.Hooks = s.hooks(p)
 	s.steps(p, desk, writer, assembler, turner)
 	return s, nil
+}
+
+func (s *Set) hooks(p Ports) *receivehook.Handler {
+	return &receivehook.Handler{
+		Cases: s.Cases, Sessions: s.Sessions, Log: p.Log, SendGrid: p.SendGridEvents,
+		Recipients: &receivehook.Recipients{Registry: s.Registry, Secret: p.Secret, Pages: s.Pages, Demo: p.Demo, Manual: p.Manual},
+	}
 }
 
 func (s *Set) steps(p Ports, desk *identity.Desk, writer *correspondence.Writer, assembler *disclosure.Assembler, turner *engine.Engine) {
