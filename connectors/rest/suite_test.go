@@ -72,8 +72,15 @@ func newHarness(tb testing.TB) connectortest.Harness {
 		Dump:    h.dump,
 		Fault:   func(_ testing.TB, f connectortest.Fault) { server.SetHook(troubleOf(f)) },
 		Close:   func(testing.TB) { _ = server.Close() },
-		Large:   20_000,
+		Large:   largeGraph(),
 	}
+}
+
+func largeGraph() int {
+	if testing.Short() {
+		return 20_000
+	}
+	return 100_000
 }
 
 func startCRM(tb testing.TB, cfg crm.Config) *crm.Server {
