@@ -76,7 +76,7 @@ func TestEveryLeafIsProvenAndTheLogOnlyGrows(t *testing.T) {
 		l := newLog(t, store, "acme")
 		var size int64
 		var kept []evidence.Checkpoint
-		for _, n := range rapid.SliceOfN(rapid.IntRange(1, evidence.MaxLeaves), 1, 12).Draw(rt, "batches") {
+		for _, n := range rapid.SliceOfN(rapid.IntRange(1, evidence.MaxLeaves), 1, 8).Draw(rt, "batches") {
 			size = grow(t, store, l, size, n)
 			c, err := l.Checkpoint(t.Context())
 			if err != nil || c.Size != size {
@@ -84,20 +84,20 @@ func TestEveryLeafIsProvenAndTheLogOnlyGrows(t *testing.T) {
 			}
 			kept = append(kept, c)
 		}
-		for range 10 {
+		for range 4 {
 			if n := rapid.Int64Range(0, size-1).Draw(rt, "leaf"); proveLeaf(t, l, n) != nil {
 				rt.Fatalf("leaf %d of %d is not proven: %v", n, size, proveLeaf(t, l, n))
 			}
 		}
-		for i, old := range kept {
-			for _, later := range kept[i:] {
-				p, err := l.Consistency(t.Context(), old.Size, later.Size)
-				if err != nil {
-					rt.Fatal(err)
-				}
-				if err := tlog.CheckTree(p.Proof, later.Size, later.Root, old.Size, old.Root); err != nil || p.From.Root != old.Root || p.To.Root != later.Root {
-					rt.Fatalf("from %d to %d: %v", old.Size, later.Size, err)
-				}
+		for range 4 {
+			i := rapid.IntRange(0, len(kept)-1).Draw(rt, "earlier")
+			old, later := kept[i], kept[rapid.IntRange(i, len(kept)-1).Draw(rt, "later")]
+			p, err := l.Consistency(t.Context(), old.Size, later.Size)
+			if err != nil {
+				rt.Fatal(err)
+			}
+			if err := tlog.CheckTree(p.Proof, later.Size, later.Root, old.Size, old.Root); err != nil || p.From.Root != old.Root || p.To.Root != later.Root {
+				rt.Fatalf("from %d to %d: %v", old.Size, later.Size, err)
 			}
 		}
 	})
