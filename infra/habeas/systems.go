@@ -1,9 +1,7 @@
 package main
 
 import (
-	"bytes"
-	"cmp"
-	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -11,25 +9,22 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/rogpeppe/go-internal/diff"
 	"github.com/spf13/cobra"
 
+	"github.com/habeas-dsar/habeas/shared/connector"
+	"github.com/habeas-dsar/habeas/shared/connector/datamap"
 	"github.com/habeas-dsar/habeas/shared/dsar"
 	"github.com/habeas-dsar/habeas/shared/fault"
 	"github.com/habeas-dsar/habeas/shared/registry"
 )
 
-// Bounds of the files that are applied.
-const (
-	maxSystems = 1 << 20
-	maxDataset = 8 << 20
-)
+const maxSystems = 1 << 20 // bytes of a systems.yaml
 
 func newSystems() *cobra.Command {
 	r := &remote{}
 	c := &cobra.Command{Use: "systems", Short: "Register systems and test them"}
 	r.flags(c)
-	c.AddCommand(newSystemsApply(r), newSystemsCheck(r), newSystemsList(r))
+	c.AddCommand(newSystemsApply(r), newSystemsCheck(r), newSystemsList(r), newSystemsRemove(r))
 	return c
 }
 
@@ -51,18 +46,21 @@ type systemBody struct {
 
 // change is what applying does to one system.
 type change struct {
-	Name   string `json:"name"`
-	Change string `json:"change"` // created, changed, unchanged
-	body   systemBody
+	Name        string              `json:"name"`
+	Change      string              `json:"change"` // created, changed, unchanged
+	Differences []difference        `json:"differences,omitempty"`
+	Warnings    []connector.Problem `json:"warnings,omitempty"`
+	body        systemBody
 }
 
 func newSystemsApply(r *remote) *cobra.Command {
 	var file string
-	var dry bool
+	var dry, yes bool
 	c := &cobra.Command{
 		Use: "apply -f FILE", Short: "Register the systems of a file", Args: cobra.NoArgs,
-		Long: "Reads systems.yaml, shows on stderr what would change, and changes it. A data map is sent with its system; secrets stay\n" +
-			"references that the server resolves. Systems that the file does not name are left alone.",
+		Long: "Reads systems.yaml, has the server try every system, shows on stderr what would change, and changes it; on a terminal it\n" +
+			"asks first. A data map is sent with its system; secrets stay references that the server resolves. Systems that the file\n" +
+			"does not name are left alone.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if file == "" {
 				return usage("-f wants the file with the systems")
@@ -75,8 +73,9 @@ func newSystemsApply(r *remote) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			showChanges(cmd.ErrOrStderr(), changes)
 			if !dry {
-				if err := putSystems(cmd, c, changes); err != nil {
+				if err := applySystems(cmd, c, changes, yes || file == "-"); err != nil {
 					return err
 				}
 			}
@@ -89,11 +88,29 @@ func newSystemsApply(r *remote) *cobra.Command {
 	}
 	c.Flags().StringVarP(&file, "file", "f", "", "systems.yaml")
 	c.Flags().BoolVar(&dry, "dry-run", false, "only show what would change")
+	c.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask on a terminal")
 	return c
 }
 
-// planSystems reads the file and everything it names, compares each system with the one that is registered, and shows the
-// differences. Nothing is changed before all of it could be read.
+// applySystems registers what differs, after a yes where somebody sits at a terminal.
+func applySystems(cmd *cobra.Command, c *client, changes []change, yes bool) error {
+	n := 0
+	for _, ch := range changes {
+		if ch.Change != unchanged {
+			n++
+		}
+	}
+	if n == 0 {
+		return nil
+	}
+	if err := confirm(cmd, yes, fmt.Sprintf("Register these changes of %d of %d systems?", n, len(changes))); err != nil {
+		return err
+	}
+	return putSystems(cmd, c, changes)
+}
+
+// planSystems reads the file and everything it names, has the server try each system, and compares it with the one that is
+// registered. Nothing is changed, and every mistake is named, not the first alone.
 func planSystems(cmd *cobra.Command, c *client, file string) ([]change, error) {
 	content, err := readFile(cmd, file, maxSystems)
 	if err != nil {
@@ -108,19 +125,23 @@ func planSystems(cmd *cobra.Command, c *client, file string) ([]change, error) {
 		return nil, fault.Wrap(fault.Misconfigured, err, "finding the folder of the file")
 	}
 	changes := []change{}
+	var bad []error
 	for _, e := range entries {
 		body, err := bodyOf(cmd, e, dir)
 		if err != nil {
-			return nil, fmt.Errorf("reading %s: line %d: %w", file, e.Line, err)
+			bad = append(bad, fmt.Errorf("reading %s: line %d: %w", file, e.Line, err))
 		}
 		changes = append(changes, change{Name: e.Name, body: body})
 	}
+	if len(bad) > 0 {
+		return nil, errors.Join(bad...)
+	}
 	for i := range changes {
 		if err := compare(cmd, c, &changes[i]); err != nil {
-			return nil, err
+			bad = append(bad, fmt.Errorf("trying %s (line %d of %s): %w", changes[i].Name, entries[i].Line, file, err))
 		}
 	}
-	return changes, nil
+	return changes, errors.Join(bad...)
 }
 
 // bodyOf turns an entry into what is sent: relative paths start in the folder of the file, the data map is read.
@@ -148,61 +169,78 @@ func bodyOf(cmd *cobra.Command, e registry.SystemEntry, dir string) (systemBody,
 	if e.Dataset == "" {
 		return b, nil
 	}
-	content, err := readFile(cmd, in(e.Dataset), maxDataset)
+	content, err := readFile(cmd, in(e.Dataset), registry.MaxDataset)
+	if err != nil {
+		return b, err
+	}
 	b.Dataset = string(content)
-	return b, err
+	return b, checkMap(e.Dataset, content)
 }
 
-// compare finds out what applying would change, and shows it.
+// checkMap reads a data map before anything is sent: every problem is named with its line.
+func checkMap(name string, content []byte) error {
+	l, err := datamap.Load(content)
+	if invalid, ok := errors.AsType[*connector.InvalidDataset](err); ok {
+		var lines []string
+		for _, p := range invalid.Problems {
+			lines = append(lines, "  "+name+": "+finding(p))
+		}
+		return fault.New(fault.Invalid, "the data map has mistakes:\n"+strings.Join(lines, "\n"))
+	}
+	if n := len(l.Datasets); err == nil && n != 1 {
+		return fault.New(fault.Invalid, fmt.Sprintf("%s holds %d datasets and a system has exactly one: give each a file and a system of its own", name, n))
+	}
+	return err
+}
+
+// tried is what the server says of a system that it tried.
+type tried struct {
+	Rights   []dsar.Right        `json:"rights"`
+	Warnings []connector.Problem `json:"warnings"`
+}
+
+// compare has the server try a system, and finds out what applying would change.
 func compare(cmd *cobra.Command, c *client, ch *change) error {
-	var old []byte
-	raw, err := c.api(cmd.Context(), http.MethodGet, "/systems/"+url.PathEscape(ch.Name), nil, nil)
+	path := "/systems/" + url.PathEscape(ch.Name)
+	raw, err := c.api(cmd.Context(), http.MethodPut, path, url.Values{"dryRun": {"true"}}, ch.body)
+	if err != nil {
+		return err
+	}
+	found, err := decode[tried](raw)
+	if err != nil {
+		return err
+	}
+	ch.Warnings = found.Warnings
+	var old systemBody
+	raw, err = c.api(cmd.Context(), http.MethodGet, path, nil, nil)
 	switch {
 	case fault.Has(err, fault.NotFound):
-		ch.Change = "created"
+		ch.Change = created
 	case err != nil:
 		return err
 	default:
-		registered, err := decode[systemBody](raw)
-		if err != nil {
+		if old, err = decode[systemBody](raw); err != nil {
 			return err
 		}
-		if old, err = registered.text(); err != nil {
-			return err
-		}
-		ch.Change = "changed"
+		ch.Change = changed
 	}
-	fresh, err := ch.body.text()
-	if err != nil {
+	fresh := ch.body
+	if len(fresh.Rights) == 0 { // the file leaves them to the kind
+		fresh.Rights = found.Rights
+	}
+	if ch.Differences, err = differences(old, fresh); err != nil {
 		return err
 	}
-	if bytes.Equal(old, fresh) {
-		ch.Change = "unchanged"
-		return nil
+	if ch.Change == changed && len(ch.Differences) == 0 {
+		ch.Change = unchanged
 	}
-	progress(cmd, "%s", strings.TrimSuffix(string(diff.Diff("registered/"+ch.Name, old, "file/"+ch.Name, fresh)), "\n"))
 	return nil
-}
-
-// text writes a system for comparing: its fields as JSON, then its data map line by line.
-func (b systemBody) text() ([]byte, error) {
-	dataset := b.Dataset
-	b.Dataset = ""
-	head, err := json.MarshalIndent(b, "", "  ")
-	if err != nil {
-		return nil, fmt.Errorf("writing a system: %w", err)
-	}
-	out := append(head, '\n')
-	if dataset != "" {
-		out = append(out, "dataset:\n"+strings.TrimSuffix(dataset, "\n")+"\n"...)
-	}
-	return out, nil
 }
 
 // putSystems registers what differs. It stops at the first system that is refused; those before it are registered.
 func putSystems(cmd *cobra.Command, c *client, changes []change) error {
 	for _, ch := range changes {
-		if ch.Change == "unchanged" {
+		if ch.Change == unchanged {
 			continue
 		}
 		if _, err := c.api(cmd.Context(), http.MethodPut, "/systems/"+url.PathEscape(ch.Name), nil, ch.body); err != nil {
@@ -241,74 +279,4 @@ func newSystemsList(r *remote) *cobra.Command {
 			})
 		},
 	}
-}
-
-// health is what a test of a system found.
-type health struct {
-	Name      string `json:"name"`
-	Reachable bool   `json:"reachable"`
-	Ready     bool   `json:"ready"`
-	Problems  []struct {
-		Collection string `json:"collection"`
-		Field      string `json:"field"`
-		Text       string `json:"text"`
-	} `json:"problems"`
-}
-
-func newSystemsCheck(r *remote) *cobra.Command {
-	return &cobra.Command{
-		Use: "check [NAME]", Short: "Test one system, or all of them", Args: cobra.MaximumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := r.staff(cmd)
-			if err != nil {
-				return err
-			}
-			if len(args) == 0 {
-				raw, err := c.api(cmd.Context(), http.MethodGet, "/systems", nil, nil)
-				if err != nil {
-					return err
-				}
-				l, err := decode[systemList](raw)
-				if err != nil {
-					return err
-				}
-				for _, s := range l.Systems {
-					args = append(args, s.Name)
-				}
-			}
-			return checkSystems(cmd, c, args)
-		},
-	}
-}
-
-func checkSystems(cmd *cobra.Command, c *client, names []string) error {
-	answers := []json.RawMessage{}
-	found := []health{}
-	ready := true
-	for _, name := range names {
-		raw, err := c.api(cmd.Context(), http.MethodPost, "/systems/"+url.PathEscape(name)+"/check", nil, nil)
-		if err != nil {
-			return fmt.Errorf("checking %s: %w", name, err)
-		}
-		h, err := decode[health](raw)
-		if err != nil {
-			return err
-		}
-		ready = ready && h.Ready
-		answers, found = append(answers, raw), append(found, h)
-	}
-	err := show(cmd, map[string]any{"systems": answers, "ready": ready}, func(w io.Writer) {
-		for _, h := range found {
-			verdict := map[bool]string{true: "ready", false: "not ready"}[h.Ready]
-			_, _ = fmt.Fprintf(w, "%s\t%s\n", h.Name, verdict)
-			for _, p := range h.Problems {
-				at := strings.Trim(p.Collection+"."+p.Field, ".")
-				_, _ = fmt.Fprintf(w, "  %s\t%s\n", cmp.Or(at, "the system"), p.Text)
-			}
-		}
-	})
-	if err == nil && !ready {
-		err = fault.New(fault.Misconfigured, "not every system is ready")
-	}
-	return err
 }
