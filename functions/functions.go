@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"log/slog"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/habeas-dsar/habeas/events"
@@ -77,7 +78,7 @@ type Ports struct {
 	Sleep      func(ctx context.Context, d time.Duration) error
 	// Shredding is told of the key of a case or of an entry of the erasure ledger before it is destroyed, so that a backup of
 	// the installation, restored later, does not bring it back. It is durable when it returns. nil = nobody keeps count.
-	Shredding  func(ctx context.Context, tenant, id string, at time.Time) error
+	Shredding  func(ctx context.Context, t keys.Tombstone) error
 	Poke       func([]casefile.OutboxRow)          // told of every committed outbox row; must not block
 	Publish    func(context.Context, events.Event) // takes events; must be idempotent by id
 	Log        *slog.Logger
@@ -101,6 +102,7 @@ type Set struct {
 	Outbox   func(ctx context.Context, r casefile.OutboxRow) error
 	Sweep    func(ctx context.Context) (int, error)
 	Dispose  func(ctx context.Context) (int, error)
+	Again    func(ctx context.Context, t keys.Tombstone) error // disposes of a case that a backup brought back
 	Seal     func(ctx context.Context) (sealevidence.Result, error)
 	Cases    *casefile.Store
 	Registry *registry.Store
@@ -175,7 +177,7 @@ func New(p Ports) (*Set, error) {
 	}
 	s.Console = &console.Handler{
 		Cases: s.Cases, Registry: s.Registry, Sessions: s.Sessions, Blobs: p.Blobs, Packs: packs, Pages: renderer, Letters: writer,
-		Desk: desk, Systems: s.Systems, Restores: s.Restores, Passwords: passwords.New(2), Log: p.Log, BaseURL: p.BaseURL, Demo: p.Demo, Manual: p.Manual, Now: p.Now,
+		Desk: desk, Holds: s.Holds, Systems: s.Systems, Restores: s.Restores, Passwords: passwords.New(2), Log: p.Log, BaseURL: p.BaseURL, Demo: p.Demo, Manual: p.Manual, Now: p.Now,
 	}
 	if len(p.Limits.TriesPerIP) > 0 {
 		s.Console.Limits = console.DefaultLimits()
@@ -225,13 +227,29 @@ func (s *Set) steps(p Ports, desk *identity.Desk, writer *correspondence.Writer,
 	signal := &signalworkflow.Step{Cases: cases, Engine: p.Workflow}
 	publish := &publishevents.Step{Cases: cases, Registry: s.Registry, Engine: p.Workflow, Mail: p.Mail, Copies: copies, Signal: signal.Handle, Wake: signal.Wake, Publish: p.Publish}
 	s.Outbox = publish.Handle
-	s.Dispose = (&disposerecords.Step{Cases: cases, Registry: s.Registry, Blobs: p.Blobs, Shredding: p.Shredding}).Handle
+	dispose := &disposerecords.Step{Cases: cases, Registry: s.Registry, Blobs: p.Blobs, Shredding: p.Shredding, Held: s.onHold}
+	s.Dispose, s.Again = dispose.Handle, dispose.Again
 	s.Sweep = (&sweepdeadlines.Step{Cases: cases, Engine: p.Workflow, Owners: s.Owners, Ready: s.Systems.Ready}).Handle
 	patience := casefile.Patience{Quiet: sealevidence.Quiet, AtLatest: sealevidence.AtLatest}
 	if p.Manual {
 		patience = casefile.Patience{} // a clock that stands still makes nothing quiet
 	}
 	s.Seal = (&sealevidence.Step{Cases: cases, Patience: patience}).Handle
+}
+
+// onHold reports whether a legal hold covers anything that a case is about, so that its proof and what it knows must stay.
+func (s *Set) onHold(ctx context.Context, tenant, caseID string) (bool, error) {
+	f, err := s.Cases.Load(ctx, tenant, caseID)
+	if err != nil {
+		return false, err
+	}
+	p, err := f.Person()
+	if err != nil {
+		return false, err
+	}
+	q := hold.Question{Tenant: tenant, CaseID: caseID, Identifiers: p.Known()}
+	list, err := s.Holds.For(ctx, q)
+	return slices.ContainsFunc(list, func(c hold.Concerning) bool { return c.Scope != hold.System }), err
 }
 
 // Register adds the pages and APIs of portal and console to a mux, what both need, the stylesheet, and the callbacks of others.

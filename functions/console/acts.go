@@ -19,6 +19,7 @@ import (
 	"github.com/habeas-dsar/habeas/shared/letters"
 	"github.com/habeas-dsar/habeas/shared/policy"
 	"github.com/habeas-dsar/habeas/shared/redact"
+	"github.com/habeas-dsar/habeas/shared/registry"
 	"github.com/habeas-dsar/habeas/shared/subject"
 	"github.com/habeas-dsar/habeas/shared/table"
 )
@@ -47,6 +48,8 @@ type decision struct {
 	Decision string `json:"decision"`
 	Hash     string `json:"hash"`
 	Reason   string `json:"reason"`
+
+	Edits planEdits `json:"edits"` // of an edited plan
 }
 
 func (d *decision) check(allowed ...string) error {
@@ -68,6 +71,12 @@ func (d *decision) check(allowed ...string) error {
 func (h *Handler) decidePlan(ctx context.Context, c *caller, id string, d decision) (reply, error) {
 	if err := d.check(casefile.Approve, casefile.Refuse, casefile.Edit); err != nil {
 		return reply{}, err
+	}
+	if d.Decision == casefile.Edit {
+		return h.editPlan(ctx, c, id, d)
+	}
+	if !c.may(registry.DecideCases) {
+		return reply{}, fault.New(fault.Forbidden, "your role may edit plans; approving and refusing is for approvers")
 	}
 	r, err := newReply(http.StatusOK, map[string]string{"decision": d.Decision, "hash": d.Hash})
 	if err != nil {

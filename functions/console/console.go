@@ -16,6 +16,7 @@ import (
 	"github.com/habeas-dsar/habeas/shared/blobs"
 	"github.com/habeas-dsar/habeas/shared/casefile"
 	"github.com/habeas-dsar/habeas/shared/connector"
+	"github.com/habeas-dsar/habeas/shared/hold"
 	"github.com/habeas-dsar/habeas/shared/passwords"
 	"github.com/habeas-dsar/habeas/shared/policy"
 	"github.com/habeas-dsar/habeas/shared/registry"
@@ -61,6 +62,7 @@ type Handler struct {
 	Pages     *pages.Renderer
 	Letters   *correspondence.Writer
 	Desk      *identity.Desk
+	Holds     *hold.Store
 	Systems   Systems
 	Restores  Restores
 	Passwords *passwords.Hasher

@@ -48,7 +48,13 @@ func (h *Handler) apiRoutes() []Route {
 		call("GET"+one+"/evidence", registry.ReadEvidence, h.apiEvidence),
 		call("GET"+one+"/certificate", registry.ReadEvidence, h.apiCertificate),
 		call("GET"+one+"/plan", registry.ReadCases, h.apiPlan),
-		call("POST"+one+"/plan/decision", registry.DecideCases, h.apiDecidePlan),
+		call("POST"+one+"/plan/decision", registry.HandleCases, h.apiDecidePlan), // approving asks for decide_cases
+		call("POST"+one+"/pause", registry.HandleCases, h.apiPause),
+		call("POST"+one+"/resume", registry.HandleCases, h.apiResume),
+		call("POST"+one+"/proceed-without", registry.HandleCases, h.apiProceedWithout),
+		call("GET"+v+"/holds", registry.ReadCases, h.apiHolds),
+		call("POST"+v+"/holds", registry.PlaceHolds, h.apiPlaceHold),
+		call("DELETE"+v+"/holds/{id}", registry.PlaceHolds, h.apiReleaseHold),
 		call("POST"+one+"/response/decision", registry.DecideCases, h.apiDecideResponse),
 		call("POST"+one+"/extension", registry.HandleCases, h.apiExtend),
 		call("POST"+one+"/withdrawal", registry.HandleCases, h.apiWithdraw),
@@ -69,6 +75,8 @@ func (h *Handler) apiRoutes() []Route {
 		call("GET"+v+"/recipients", registry.ReadSystems, h.apiRecipients),
 		call("GET"+v+"/recipients/{name}", registry.ReadSystems, h.apiRecipient),
 		call("PUT"+v+"/recipients/{name}", registry.ChangeSystems, h.apiPutRecipient),
+		call("GET"+v+"/notices", registry.ReadCases, h.apiNotices),
+		call("POST"+one+"/notices/{recipient}/decision", registry.HandleCases, h.apiDecideNotice), // an exception wants decide_cases
 		call("GET"+v+"/metrics/requests", registry.ReadCases, h.apiMetrics),
 		call("GET"+v+"/audit", registry.ReadEvidence, h.apiAudit),
 		call("GET"+v+"/log/checkpoint", registry.ReadEvidence, h.apiCheckpoint),

@@ -90,6 +90,9 @@ func round(f *casefile.File, systems []registry.System) (last bool, err error) {
 	}
 	f.Case.Round++
 	for _, sys := range systems {
+		if t := f.TaskFor(sys.Name, dsar.Locate); t != nil && t.Status == casefile.TaskDone && t.Decision != nil {
+			continue // a person left it out
+		}
 		if !sys.ByPerson && (f.Case.Round == 1 || sys.SearchableBy(kinds(search))) {
 			f.Case.Opening = append(f.Case.Opening, sys.Name)
 		}

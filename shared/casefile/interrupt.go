@@ -137,3 +137,34 @@ func (f *File) Release(o *File) error {
 	f.Join(o)
 	return o.Entry("wait_over", "system", map[string]any{"case": f.Case.ID})
 }
+
+// Unhold takes up what a released hold kept: a closed case is reopened for the systems, an open one plans them anew. Repeating it
+// is harmless.
+func (f *File) Unhold(actor, holdID string) error {
+	c := &f.Case
+	var systems []string
+	for _, t := range f.Acts() {
+		dry := f.Planned(t.System)
+		if slices.Contains(t.Held, holdID) || dry != nil && slices.Contains(dry.Held, holdID) {
+			systems = append(systems, t.System)
+		}
+	}
+	for _, t := range f.Tasks { // a plan is being drafted: its acts are not there yet
+		if t.Action == dsar.DryRun && t.Planning == c.Planning && slices.Contains(t.Held, holdID) && !slices.Contains(systems, t.System) {
+			systems = append(systems, t.System)
+		}
+	}
+	if len(systems) == 0 {
+		return nil
+	}
+	if !c.Open() {
+		return f.Reopen(actor, "hold released", systems)
+	}
+	if c.Stopping() || c.Answered {
+		return nil
+	}
+	f.PlanAgain(systems)
+	c.Drafting = false // a plan under way begins anew
+	f.Signal()
+	return f.Entry("hold_released", actor, map[string]any{"hold": holdID, "systems": strings.Join(systems, " ")})
+}

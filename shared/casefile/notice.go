@@ -299,16 +299,33 @@ func (f *File) putNotices(ws *[]table.Write) error {
 	return nil
 }
 
-// indexOfNotice lists a notice among those that a person must look at: given up, or stuck on its way.
+// Stuck reports whether a person must look at the notice: it was given up, or does not leave.
+func (n *Notice) Stuck() bool {
+	return n.Status == NoticeFailed || (n.Status == NoticeClaimed && n.Fault != "")
+}
+
+// StuckSince says since when a notice is stuck; zero when it is not.
+func (n *Notice) StuckSince() time.Time {
+	switch {
+	case !n.Stuck():
+		return time.Time{}
+	case n.Status == NoticeFailed:
+		return n.EndedAt
+	}
+	return n.ClaimedAt
+}
+
+// MayDecide reports whether a person may have the notice sent again, or excuse it: it has neither arrived nor is it on its way.
+func (n *Notice) MayDecide() bool {
+	return slices.Contains([]NoticeStatus{NoticeOpen, NoticeUnknown, NoticeFailed}, n.Status)
+}
+
+// indexOfNotice lists a notice among those that a person must look at.
 func (f *File) indexOfNotice(n *Notice) [2]string {
-	if n.Status != NoticeFailed && (n.Status != NoticeClaimed || n.Fault == "") {
+	if !n.Stuck() {
 		return [2]string{}
 	}
-	since := n.EndedAt
-	if since.IsZero() {
-		since = n.ClaimedAt
-	}
-	return [2]string{ipkNotices(f.Case.Tenant), stamp(since) + "#" + f.Case.ID + "#" + n.Recipient}
+	return [2]string{ipkNotices(f.Case.Tenant), stamp(n.StuckSince()) + "#" + f.Case.ID + "#" + n.Recipient}
 }
 
 // NoticeRef names a notice for a list.

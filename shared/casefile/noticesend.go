@@ -174,7 +174,7 @@ func (f *File) AcknowledgeNotice(n *Notice, revision int, by string) error {
 // Disproportionate, with a reason. fault.Conflict when it was told already or is on its way; fault.Forbidden when whoever prepared
 // the plan wants to excuse it: the second pair of eyes is somebody else's.
 func (f *File) DecideNotice(n *Notice, actor, decision string, reason redact.Text) error {
-	if !slices.Contains([]NoticeStatus{NoticeOpen, NoticeUnknown, NoticeFailed}, n.Status) {
+	if !n.MayDecide() {
 		return fault.New(fault.Conflict, "this notice waits for no decision")
 	}
 	switch decision {

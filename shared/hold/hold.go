@@ -246,6 +246,7 @@ type Question struct {
 // Concerning is a hold that concerns a task, with the records it names.
 type Concerning struct {
 	ID         string
+	Scope      Scope
 	Collection string
 	Keys       []redact.Text // empty = every record
 }
@@ -270,7 +271,7 @@ func (s *Store) For(ctx context.Context, q Question) ([]Concerning, error) {
 		if h.Scope == Subject && !slices.ContainsFunc(q.Identifiers, func(i subject.Identifier) bool { return tk.Ref(i) == h.Ref }) {
 			continue
 		}
-		c := Concerning{ID: h.ID, Collection: h.Collection}
+		c := Concerning{ID: h.ID, Scope: h.Scope, Collection: h.Collection}
 		if h.Records > 0 {
 			d, err := open(tk, h)
 			if err != nil {

@@ -84,15 +84,21 @@ func (t *task) dryRun(ctx context.Context) (Turn, error) {
 	return turn, nil
 }
 
-// retainedOf adds what the plan keeps to the results of the collections.
+// retainedOf adds what the plan keeps to the results of the collections, and takes it off what was found.
 func (t *task) retainedOf(ref PlanRef) {
 	for _, n := range ref.Counts {
 		if n.Action == connector.ActKeep {
+			for i := range t.st.Collections {
+				if c := &t.st.Collections[i]; c.Collection == n.Collection && c.Outcome == dsar.Found {
+					c.Records -= min(c.Records, n.Records)
+				}
+			}
 			t.st.Collections = merge(t.st.Collections, []connector.CollectionResult{
 				{Collection: n.Collection, Outcome: dsar.Retained, Because: n.Because, Records: n.Records, Note: n.Reason},
 			})
 		}
 	}
+	t.st.Collections = slices.DeleteFunc(t.st.Collections, func(c connector.CollectionResult) bool { return c.Outcome == dsar.Found && c.Records == 0 })
 }
 
 // planStep runs one call of the planning step into the set planned. done is false when turn is the answer.
