@@ -416,34 +416,6 @@ func TestNobodyToAsk(t *testing.T) {
 	}
 }
 
-// Many systems of one case are asked over several commits: a transaction has its limits.
-func TestManyOwnersAreAskedInTurns(t *testing.T) {
-	r := newRig(t)
-	k := r.open(dsar.Access, "person")
-	k.change(func(_ context.Context, f *casefile.File) error {
-		for range 30 {
-			f.AddTask("archive", dsar.ReadOut).By = plan.Owner
-		}
-		return nil
-	})
-	turns := 0
-	for more := true; more; turns++ {
-		k.change(func(ctx context.Context, f *casefile.File) (err error) {
-			more, err = r.set.Owners.Open(ctx, f)
-			return err
-		})
-	}
-	f, _ := k.load()
-	for _, one := range f.Tasks {
-		if one.Owner == nil {
-			t.Error("an owner was not asked")
-		}
-	}
-	if turns < 2 || turns > 6 {
-		t.Errorf("asked in %d turns", turns)
-	}
-}
-
 func TestFormsThatAreNone(t *testing.T) {
 	r := newRig(t)
 	k := r.open(dsar.Access, "person")

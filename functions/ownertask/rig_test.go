@@ -189,11 +189,7 @@ func (r *rig) open(right dsar.Right, kind string) *task {
 		f.Case.Status, f.Case.Phase, f.Case.Verification.VerifiedAt = dsar.InProgress, dsar.PhaseRun, f.Now()
 		t := f.AddTask("archive", plan.ActionFor(right))
 		t.By, k.id = plan.Owner, t.ID
-		more, err := r.set.Owners.Open(ctx, f)
-		if more {
-			r.t.Error("one owner is too many for a commit")
-		}
-		return err
+		return r.set.Owners.Ask(ctx, f, t)
 	})
 	return k
 }

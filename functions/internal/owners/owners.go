@@ -40,7 +40,7 @@ type Desk struct {
 // address, becomes a task of the privacy team.
 //
 // Call it once the action is authorised: an owner who erases cannot be called back, so for a right that changes data that is
-// after the plan was approved.
+// after the plan was approved. Each call takes up to six of the hundred items of a transaction.
 func (d *Desk) Ask(ctx context.Context, f *casefile.File, t *casefile.Task) error {
 	if t.Owner != nil || t.Status == casefile.TaskDone || t.Decision != nil || f.Case.Stopping() {
 		return nil
@@ -63,27 +63,6 @@ func (d *Desk) Ask(ctx context.Context, f *casefile.File, t *casefile.Task) erro
 		return err
 	}
 	return d.write(ctx, f, t, letters.OwnerTask, false)
-}
-
-// maxAsked is how many owners one commit can ask: each takes six of the hundred items of a transaction.
-const maxAsked = 12
-
-// Open asks the owner of every task that is theirs and was not put to them yet; more says that the commit is full and the call
-// is to be repeated after it. See Ask for when to call it.
-func (d *Desk) Open(ctx context.Context, f *casefile.File) (more bool, err error) {
-	asked := 0
-	for _, t := range f.Tasks {
-		if t.By != plan.Owner || t.Owner != nil || t.Status == casefile.TaskDone || t.Asked != nil || t.Decision != nil {
-			continue
-		}
-		if asked++; asked > maxAsked {
-			return true, nil
-		}
-		if err := d.Ask(ctx, f, t); err != nil {
-			return false, err
-		}
-	}
-	return false, nil
 }
 
 // address reads to whom a system's tasks go.
