@@ -24,7 +24,7 @@ const postgresColumns = `SELECT a.attrelid, a.attname, format_type(a.atttypid, a
 const postgresTypes = `WITH RECURSIVE need(oid) AS (
 		SELECT a.atttypid FROM pg_attribute a WHERE a.attrelid = ANY($1::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
 		UNION SELECT v.oid FROM need JOIN pg_type t ON t.oid = need.oid CROSS JOIN LATERAL (VALUES (t.typbasetype), (t.typelem)) AS v(oid) WHERE v.oid <> 0)
-	SELECT t.oid, format_type(t.oid, -1), t.typname, n.nspname, t.typtype, t.typcategory, t.typelem, t.typbasetype, t.typtypmod, t.typnotnull, pg_type_is_visible(t.oid), t.typdelim
+	SELECT t.oid, format_type(t.oid, -1), t.typname, n.nspname, t.typtype, t.typcategory, t.typelem, t.typbasetype, t.typtypmod, t.typnotnull, pg_type_is_visible(t.oid), t.typdelim, scale(0::money::numeric)
 	FROM need JOIN pg_type t ON t.oid = need.oid JOIN pg_namespace n ON n.oid = t.typnamespace`
 
 const postgresIndexes = `SELECT i.indrelid, i.indexrelid, i.indisprimary, i.indisunique, i.indpred IS NULL, a.attname
@@ -155,9 +155,10 @@ func (in *postgresInspection) readTypes(ctx context.Context) {
 	all := map[string]*raw{}
 	in.query(ctx, postgresTypes, func(row []string) {
 		modifier, _ := strconv.Atoi(row[8])
+		decimals, _ := strconv.Atoi(row[12])
 		all[row[0]] = &raw{postgresType{
 			full: row[1], name: row[2], builtin: row[3] == "pg_catalog", sort: row[4], isArray: row[5] == "A" && row[6] != "0",
-			modifier: modifier, notNull: row[9] == yes, visible: row[10] == yes, delimiter: row[11],
+			modifier: modifier, notNull: row[9] == yes, visible: row[10] == yes, delimiter: row[11], decimals: decimals,
 		}, row[6], row[7]}
 	}, in.ids)
 	for id, r := range all {

@@ -19,6 +19,7 @@ type postgresType struct {
 	notNull   bool          // of a domain
 	visible   bool          // found without naming its schema
 	delimiter string        // between elements of an array
+	decimals  int           // of money, which the server's locale says
 }
 
 // postgresKind says how values of a type are read and written.
@@ -89,7 +90,7 @@ const modifierHeader = 4
 type postgresDetail struct {
 	typ   *postgresType // without domains
 	kind  postgresKind
-	scale int // of numeric; -1 = any
+	scale int // decimals of numeric and money; -1 = any number
 	full  string
 }
 
@@ -114,7 +115,7 @@ func (t *postgresType) describe(c *liveColumn, modifier int) {
 			detail.scale = (modifier - modifierHeader) & 0x7ff
 		}
 	case pgMoney: // what its text looks like is up to the server's locale
-		c.dataType, c.masked = connector.DataFloat, maskedNumber
+		c.dataType, c.masked, detail.scale = connector.DataFloat, maskedNumber, b.decimals
 		c.selected, c.compared, c.cast, c.assigned = "%s::numeric", "%s::numeric", "numeric", "numeric"
 	case pgText:
 		c.dataType, c.masked = connector.DataString, maskedText

@@ -276,7 +276,7 @@ func (k postgresCodec) number(s string) (driver.Value, connector.Value) {
 	if !ok {
 		s, r = "0", new(big.Rat)
 	}
-	if k.kind == pgNumeric && k.scale >= 0 {
+	if k.scale >= 0 {
 		s = r.FloatString(k.scale)
 	}
 	return s, k.decode(s)
