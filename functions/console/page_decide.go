@@ -175,6 +175,15 @@ func (h *Handler) showTask(w http.ResponseWriter, r *http.Request, c *caller, er
 	if t.Asked != nil {
 		m.Kind, m.What, m.Since, m.Outcome = taskKind(t.Asked.Why), t.Asked.Text, c.shown(t.Asked.Since), ""
 	}
+	if m.Owner, err = h.ownerWork(r, c, f, t); err != nil {
+		return err
+	}
+	if t.Owner != nil {
+		m.What = "" // its kind says it in full
+		if t.Asked == nil {
+			m.Kind = pages.TaskOwner
+		}
+	}
 	if t.Asked != nil && t.Decision == nil && !f.Case.Stopping() {
 		m.Form = pages.Form{Action: c.url("/console/tasks/" + f.Case.ID + "/" + url.PathEscape(t.ID))}
 		for _, a := range t.Asked.Answers {
