@@ -42,7 +42,7 @@ func differences(old, fresh systemBody) ([]difference, error) {
 	}
 	d.names("rights", texts(old.Rights), texts(fresh.Rights))
 	d.names("recipients", old.Recipients, fresh.Recipients)
-	d.value("autopilot", fmt.Sprint(old.Autopilot), fmt.Sprint(fresh.Autopilot))
+	d.value("autopilot", map[bool]string{true: "on"}[old.Autopilot], map[bool]string{true: "on"}[fresh.Autopilot])
 	d.value("backupHorizon", old.Horizon, fresh.Horizon)
 	d.any("facts", old.Facts, fresh.Facts)
 	d.any("exemptions", old.Exemptions, fresh.Exemptions)
