@@ -5,6 +5,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/habeas-dsar/habeas/connectors/rest"
 	"github.com/habeas-dsar/habeas/events"
 	"github.com/habeas-dsar/habeas/shared/connector"
 	"github.com/habeas-dsar/habeas/shared/disclosure"
@@ -44,6 +45,7 @@ func (a *App) schemas() map[string][]byte {
 	out := map[string][]byte{
 		"bundle.schema.json": evidence.BundleSchema(), "receipt.schema.json": evidence.ReceiptSchema(), "manifest.schema.json": disclosure.ManifestSchema(),
 		"habeas_meta.schema.json": connector.MetaSchema(), "event.schema.json": events.Schema, "systems.schema.json": registry.SystemsSchema(),
+		"connector.schema.json": rest.FileSchema(),
 	}
 	for _, f := range a.Systems.Kinds() {
 		out["settings-"+f.Kind+".schema.json"] = f.SettingsSchema
