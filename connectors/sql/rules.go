@@ -16,11 +16,12 @@ func (b *binder) rules(t *table) {
 	}
 	for i := range t.columns {
 		c := &t.columns[i]
-		if c.live.generated || b.live.readable {
+		fixed := c.live.generated || b.live.readable
+		if fixed && c.field.OnErase.Action == "" {
 			c.field.ReadOnly = true
 		}
 		if c.live.generated && (c.field.OnErase.Action != "" || c.field.OnRestrict != nil) {
-			b.obstacle(c.field, "the column is computed by the database and cannot be changed")
+			b.problem(c.field, "the column is computed by the database and cannot be changed")
 			continue
 		}
 		b.erasing(c)

@@ -83,7 +83,7 @@ func (s *System) look(ctx context.Context) error {
 	}
 	data := s.data.Clone()
 	n := served{tied: tie(s.dialect, data, live)}
-	if !n.anything() {
+	if len(n.tables) == 0 && len(n.problems) > 0 {
 		return &connector.InvalidDataset{Problems: n.problems}
 	}
 	for _, c := range data.Collections {
@@ -99,23 +99,13 @@ func (s *System) look(ctx context.Context) error {
 	return nil
 }
 
-// anything reports whether at least one collection is as declared in every way.
-func (t *tied) anything() bool {
-	for name := range t.tables {
-		if !slices.ContainsFunc(t.problems, func(p connector.Problem) bool { return p.Collection == name }) {
-			return true
-		}
-	}
-	return len(t.problems) == 0
-}
-
 // walker returns the walker for a call. A task that begins while something is missing looks whether it has come back.
 func (s *System) walker(ctx context.Context, begins bool) (*walk.Walker, error) {
 	if now := s.served.Load(); !begins || len(now.unserved) == 0 {
 		return now.walker, nil
 	}
 	err := s.look(ctx)
-	if invalid, gone := errors.AsType[*connector.InvalidDataset](err); err != nil && (!gone || len(invalid.Problems) == 0) {
+	if _, still := errors.AsType[*connector.InvalidDataset](err); err != nil && !still {
 		return nil, err
 	}
 	return s.served.Load().walker, nil

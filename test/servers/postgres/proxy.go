@@ -32,6 +32,7 @@ type Proxy struct {
 	fault Fault
 	skip  int
 	times int // left; below 0 = all
+	seen  int // requests so far
 	ended bool
 }
 
@@ -58,6 +59,13 @@ func (p *Proxy) Fail(f Fault, skip, times int) {
 		times = -1
 	}
 	p.fault, p.skip, p.times = f, skip, times
+}
+
+// Requests returns how many statements were executed so far.
+func (p *Proxy) Requests() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.seen
 }
 
 // Cut breaks every connection.
@@ -106,6 +114,7 @@ func (p *Proxy) drop(c net.Conn) {
 func (p *Proxy) next(commit bool) Fault {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.seen++
 	if p.times == 0 || p.fault == (Fault{}) || p.fault.Lost && !commit {
 		return Fault{}
 	}
