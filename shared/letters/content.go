@@ -161,7 +161,11 @@ func (b *builder) english() bool {
 func (b *builder) list(systems []System) {
 	var list part
 	for _, s := range systems {
-		list.Items = append(list.Items, item{Text: b.say("system", "System", s.Title, "Outcome", b.count("outcome."+string(s.Outcome), s.Records))})
+		what := b.count("outcome."+string(s.Outcome), s.Records)
+		if s.Outcome == dsar.Found && s.Records == 0 && s.Files > 0 {
+			what = b.count("outcome.files", s.Files)
+		}
+		list.Items = append(list.Items, item{Text: b.say("system", "System", s.Title, "Outcome", what)})
 	}
 	b.parts = append(b.parts, list)
 }

@@ -58,6 +58,7 @@ type System struct {
 	Title   string // as people of the tenant call it; not personal
 	Outcome dsar.Outcome
 	Records int // of this person; for outcomes that found some
+	Files   int // that somebody added by hand; said when there are no records
 }
 
 // Reason is one reason of a refusal, an extension or a closing, written by staff or taken from the plan.

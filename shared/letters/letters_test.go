@@ -79,7 +79,7 @@ func facts(t testing.TB, k letters.Kind, id policy.ID, right dsar.Right) letters
 		ReceivedOn: day(t, "2026-11-21"), Due: first.Due.Date, DueSteps: first.Due.Steps, FirstDue: first.Due.Date,
 		VerifyBy: day(t, "2026-12-05"), Until: day(t, "2027-01-20"), On: day(t, "2026-12-05"),
 		Reasons: []letters.Reason{{Text: redact.NewText("The invoices of your orders must be kept for ten years."), Citation: "GDPR Art. 17(3)(b)"}},
-		Systems: []letters.System{{"Shop", dsar.Found, 1041}, {"Newsletter", dsar.NothingHeld, 0}, {"Support", dsar.NotDone, 0}},
+		Systems: []letters.System{{Title: "Shop", Outcome: dsar.Found, Records: 1041}, {Title: "Newsletter", Outcome: dsar.NothingHeld, Records: 0}, {Title: "Support", Outcome: dsar.NotDone, Records: 0}},
 		Told:    []dsar.Outcome{dsar.Restricted, dsar.Erased, dsar.Corrected},
 		Task:    letters.Task{System: "Paper <archive>", Action: dsar.ReadOut, Passed: true, To: redact.NewText("bob@example.com")},
 		Volumes: 2, Other: "2ABCD-3EFGH", Message: redact.NewText("We found two accounts.\n\nWhich one is <yours>?\u202e"), OptOutURL: "https://shop.example.com/opt-out",
@@ -102,9 +102,9 @@ func factsFor(t testing.TB, k letters.Kind, id policy.ID, right dsar.Right) lett
 	f := facts(t, k, id, right)
 	switch k {
 	case letters.NothingHeld:
-		f.Systems = []letters.System{{"Shop", dsar.NothingHeld, 0}, {"Newsletter", dsar.NothingHeld, 0}}
+		f.Systems = []letters.System{{Title: "Shop", Outcome: dsar.NothingHeld, Records: 0}, {Title: "Newsletter", Outcome: dsar.NothingHeld, Records: 0}}
 	case letters.CannotDetermine:
-		f.Systems = []letters.System{{"Shop", dsar.Ambiguous, 0}}
+		f.Systems = []letters.System{{Title: "Shop", Outcome: dsar.Ambiguous, Records: 0}}
 	case letters.NotIdentifiable:
 		f.Reasons = []letters.Reason{{Text: redact.NewText("Several people use the details you gave."), Citation: "GDPR Art. 11(2)"}}
 	case letters.Withdrawn:
@@ -128,11 +128,11 @@ func samples(t testing.TB) []sample {
 		out = append(out, sample{"refused_erasure." + string(id), letters.Refused, factsFor(t, letters.Refused, id, dsar.Erasure)})
 	}
 	stopped := factsFor(t, letters.Withdrawn, "uk", dsar.Erasure)
-	stopped.Systems = []letters.System{{"Shop", dsar.Erased, 1}, {"Tax archive", dsar.Retained, 3}}
+	stopped.Systems = []letters.System{{Title: "Shop", Outcome: dsar.Erased, Records: 1}, {Title: "Tax archive", Outcome: dsar.Retained, Records: 3}}
 	ack := factsFor(t, letters.Acknowledgement, "us-ca", dsar.Restriction)
 	ack.Assumption = "We do not know in which country you live, so we assume one."
 	done := factsFor(t, letters.Done, "eu", dsar.Erasure)
-	done.Systems = []letters.System{{"Shop", dsar.Erased, 12}, {"Tax archive", dsar.Retained, 3}, {"Support", dsar.NotDone, 0}}
+	done.Systems = []letters.System{{Title: "Shop", Outcome: dsar.Erased, Records: 12}, {Title: "Tax archive", Outcome: dsar.Retained, Records: 3}, {Title: "Support", Outcome: dsar.NotDone, Records: 0}}
 	return append(out, sample{"withdrawn_late", letters.Withdrawn, stopped}, sample{"done_erasure", letters.Done, done}, sample{"acknowledgement_not_granted", letters.Acknowledgement, ack})
 }
 
@@ -386,7 +386,7 @@ func TestEveryWordHasAPlace(t *testing.T) {
 	}
 	for _, o := range dsar.Outcomes() {
 		f := factsFor(t, letters.Done, "eu", dsar.Erasure)
-		f.Systems = []letters.System{{"Shop", o, 1}, {"Shop", o, 2}}
+		f.Systems = []letters.System{{Title: "Shop", Outcome: o, Records: 1}, {Title: "Shop", Outcome: o, Records: 2}, {Title: "Archive", Outcome: o, Files: 1}, {Title: "Archive", Outcome: o, Files: 2}}
 		if _, err := c.Render(letters.Done, "en", f); err != nil {
 			t.Errorf("%s: %v", o, err)
 		}

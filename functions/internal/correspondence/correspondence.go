@@ -117,11 +117,12 @@ func systems(ctx context.Context, reg *registry.Store, f *casefile.File) []lette
 		if !t.Outcome.Valid() {
 			continue
 		}
-		s := letters.System{Title: t.System, Outcome: t.Outcome}
+		s := letters.System{Title: t.System, Outcome: t.Outcome, Files: len(t.Attachments())}
 		if sys, err := reg.System(ctx, f.Case.Tenant, t.System); err == nil && sys.Title != "" {
 			s.Title = sys.Title // a system that is no longer registered keeps its name
 		}
 		before := s // what was done before a change was stopped
+		s.Records = int(t.ByHand())
 		for _, c := range t.Collections {
 			switch {
 			case c.Outcome == dsar.NothingHeld:
