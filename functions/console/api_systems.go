@@ -1,7 +1,6 @@
 package console
 
 import (
-	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -285,95 +284,5 @@ func (h *Handler) apiCheckSystem(w http.ResponseWriter, r *http.Request, c *call
 		return err
 	}
 	ans.write(w)
-	return nil
-}
-
-// recipientBody is what can be said of a recipient.
-type recipientBody struct {
-	Name    string `json:"name,omitempty"`
-	Title   string `json:"title"`
-	Country string `json:"country,omitempty"`
-	Purpose string `json:"purpose,omitempty"`
-	Email   string `json:"email,omitempty"`
-	Webhook string `json:"webhook,omitempty"`
-}
-
-func (h *Handler) apiRecipients(w http.ResponseWriter, r *http.Request, c *caller) error {
-	all, err := h.Registry.Recipients(r.Context(), c.tenant.Name)
-	if err != nil {
-		return err
-	}
-	out := make([]recipientBody, 0, len(all))
-	for _, v := range all {
-		out = append(out, recipientBody{v.Name, v.Title, v.Country, v.Purpose, v.Email, v.Webhook})
-	}
-	web.WriteJSON(w, http.StatusOK, map[string]any{"recipients": out})
-	return nil
-}
-
-func (h *Handler) apiRecipient(w http.ResponseWriter, r *http.Request, c *caller) error {
-	all, err := h.Registry.Recipients(r.Context(), c.tenant.Name)
-	if err != nil {
-		return err
-	}
-	for _, v := range all {
-		if v.Name == r.PathValue("name") {
-			web.WriteJSON(w, http.StatusOK, recipientBody{v.Name, v.Title, v.Country, v.Purpose, v.Email, v.Webhook})
-			return nil
-		}
-	}
-	return fault.New(fault.NotFound, "there is no such recipient")
-}
-
-var (
-	countryCode = regexp.MustCompile(`^[A-Z]{2}$`)
-	webhookURL  = regexp.MustCompile(`^https://[^\s/]+(/\S*)?$`)
-)
-
-func (b recipientBody) check(name string) error {
-	var bad web.Fields
-	if err := registry.CheckName("/name", name); err != nil || (b.Name != "" && b.Name != name) {
-		bad.Add("/name", "the name in the address is 1 to 63 characters of a-z, 0-9, - and _, and the body repeats it or leaves it out")
-	}
-	if t := strings.TrimSpace(b.Title); t == "" || len(t) > 200 {
-		bad.Add("/title", "say who it is, in at most 200 characters")
-	}
-	if b.Country != "" && !countryCode.MatchString(b.Country) {
-		bad.Add("/country", "a country has two letters, such as DE (ISO 3166-1)")
-	}
-	if len(b.Purpose) > 500 {
-		bad.Add("/purpose", "this is longer than 500 characters")
-	}
-	if b.Email != "" {
-		if _, err := subject.New(subject.Email, b.Email); err != nil {
-			bad.Add("/email", "this is not an e-mail address like name@example.com")
-		}
-	}
-	if b.Webhook != "" && (!webhookURL.MatchString(b.Webhook) || len(b.Webhook) > 500) {
-		bad.Add("/webhook", "a webhook is an https address")
-	}
-	return bad.Err()
-}
-
-func (h *Handler) apiPutRecipient(w http.ResponseWriter, r *http.Request, c *caller) error {
-	var in recipientBody
-	if err := web.ReadJSON(w, r, &in); err != nil {
-		return err
-	}
-	name := r.PathValue("name")
-	if err := in.check(name); err != nil {
-		return err
-	}
-	err := h.Registry.PutRecipient(r.Context(), registry.Recipient{
-		Tenant: c.tenant.Name, Name: name, Title: strings.TrimSpace(in.Title), Country: in.Country, Purpose: in.Purpose, Email: in.Email, Webhook: in.Webhook,
-	})
-	if err != nil {
-		return err
-	}
-	if err := h.record(r.Context(), c, act{Kind: recipientPut, Target: name}); err != nil {
-		return err
-	}
-	in.Name = cmp.Or(in.Name, name)
-	web.WriteJSON(w, http.StatusOK, in)
 	return nil
 }

@@ -629,7 +629,7 @@ func TestSystemsAreAppliedCheckedAndRemoved(t *testing.T) {
 	fake.checkErr = nil
 	r.want(r.call(token, "DELETE", "/api/v1/systems/ledger", ""), 200)
 	r.want(r.call(token, "GET", "/api/v1/systems/ledger", ""), 404)
-	r.want(r.call(token, "PUT", "/api/v1/recipients/kite", `{"title":"Kite Mail","country":"US","email":"dpo@example.com","webhook":"https://kite.example.com/dsr"}`), 200)
+	r.want(r.call(token, "PUT", "/api/v1/recipients/kite", `{"title":"Kite Mail","country":"US","email":"dpo@example.com","webhook":"https://kite.example.com/dsr","secret":"env:KITE"}`), 200)
 	if v := r.want(r.call(token, "GET", "/api/v1/recipients/kite", ""), 200).json(t); v["title"] != "Kite Mail" || v["name"] != "kite" {
 		t.Errorf("the recipient: %v", v)
 	}

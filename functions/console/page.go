@@ -41,6 +41,13 @@ func (h *Handler) pageRoutes() []Route {
 		page("GET"+one+"/operator", registry.HandleCases, h.askOperator),
 		page("POST"+one+"/operator", registry.HandleCases, h.takeOperator),
 		page("GET"+one+"/evidence", registry.ReadEvidence, h.apiEvidence),
+		page("GET"+one+"/notices/{recipient}", registry.ReadCases, h.askNotice),
+		page("POST"+one+"/notices/{recipient}", registry.HandleCases, h.takeNotice),
+		page("GET"+v+"recipients", registry.ReadSystems, h.pageRecipients),
+		page("GET"+v+"recipients/{name}", registry.ReadSystems, h.pageRecipient),
+		page("POST"+v+"recipients/{name}", registry.ChangeSystems, h.takeRecipient),
+		page("GET"+v+"add-recipient", registry.ChangeSystems, h.askRecipient),
+		page("POST"+v+"add-recipient", registry.ChangeSystems, h.takeRecipient),
 		page("GET"+v+"tasks", registry.ReadCases, h.pageTasks),
 		page("GET"+task, registry.HandleCases, h.askTask),
 		page("POST"+task, registry.HandleCases, h.takeTask),
@@ -145,6 +152,7 @@ func (h *Handler) bare(r *http.Request, c *caller, at pages.Section) pages.Conso
 	link(registry.ReadCases, pages.SectionCases, "/console/cases")
 	link(registry.ReadCases, pages.SectionTasks, "/console/tasks")
 	link(registry.ReadSystems, pages.SectionSystems, "/console/systems")
+	link(registry.ReadSystems, pages.SectionRecipients, "/console/recipients")
 	return f
 }
 

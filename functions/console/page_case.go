@@ -51,7 +51,7 @@ func (h *Handler) showCase(w http.ResponseWriter, r *http.Request, c *caller, f 
 		Systems: progress.Pages(v.Systems), Acts: h.caseActs(c, one), MessageText: text, Errors: errs,
 	}
 	for i := range m.Systems {
-		m.Systems[i].Since = c.shown(m.Systems[i].Since)
+		m.Systems[i].Since, m.Systems[i].AskedAt, m.Systems[i].AnswerBy = c.shown(m.Systems[i].Since), c.shown(m.Systems[i].AskedAt), c.shown(m.Systems[i].AnswerBy)
 		if name := v.Systems[i].Name; c.may(registry.ReadSystems) && h.registered(r, c, name) {
 			m.Systems[i].URL = c.url("/console/systems/" + url.PathEscape(name))
 		}
@@ -63,7 +63,7 @@ func (h *Handler) showCase(w http.ResponseWriter, r *http.Request, c *caller, f 
 		m.Steps = append(m.Steps, pages.Step{Text: s.Text, Citation: s.Citation})
 	}
 	for _, rec := range v.Recipients {
-		m.Recipients = append(m.Recipients, pages.Recipient{Name: rec.Title, Purpose: rec.Purpose, State: pages.TellNotNeeded})
+		m.Recipients = append(m.Recipients, c.told(one.ID, rec))
 	}
 	if v.Personal != nil {
 		m.Details, m.People = v.Personal.Details, people(v)
@@ -231,6 +231,8 @@ func (h *Handler) timeline(r *http.Request, c *caller, id string, names map[stri
 			ev.By = pages.FromSubject
 		case strings.HasPrefix(e.Actor, "staff:"):
 			ev.By = pages.FromTeam
+		case strings.HasPrefix(e.Actor, "owner:"):
+			ev.By = pages.FromOwner
 		}
 		out = append(out, ev)
 	}

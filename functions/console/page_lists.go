@@ -241,7 +241,11 @@ func (h *Handler) pageTasks(w http.ResponseWriter, r *http.Request, c *caller) e
 		if err != nil {
 			return err
 		}
-		m.Rows = append(m.Rows, lost...)
+		untold, err := h.untoldRows(r, c, defaultLimit)
+		if err != nil {
+			return err
+		}
+		m.Rows = append(append(m.Rows, lost...), untold...)
 	} else {
 		m.Paging.First = c.url("/console/tasks")
 	}
@@ -264,7 +268,11 @@ func (h *Handler) taskRows(r *http.Request, c *caller, limit int) ([]pages.TaskR
 	if err != nil {
 		return nil, err
 	}
-	rows = append(rows, lost...)
+	untold, err := h.untoldRows(r, c, limit)
+	if err != nil {
+		return nil, err
+	}
+	rows = append(append(rows, lost...), untold...)
 	list, _, err := h.tasks(r, c, limit)
 	if err != nil {
 		return nil, err
@@ -310,6 +318,12 @@ func taskKind(why string) pages.TaskKind {
 		return pages.TaskSearch
 	case "unsupported":
 		return pages.TaskUnsupported
+	case casefile.WhyOwner:
+		return pages.TaskOwner
+	case casefile.WhyOwnerLate:
+		return pages.TaskOwnerLate
+	case casefile.WhyOwnerCannot:
+		return pages.TaskOwnerCannot
 	case "late":
 		return pages.TaskStillWaiting
 	}

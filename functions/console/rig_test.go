@@ -290,6 +290,18 @@ func (r *rig) lose(f *casefile.File) {
 	f.Case.Undelivered = append(f.Case.Undelivered, u)
 }
 
+// untold gives up telling a recipient that data was erased.
+func (r *rig) untold(f *casefile.File) {
+	r.t.Helper()
+	if err := f.Inform(r.t.Context(), []string{"parcels"}, "shop", dsar.Erased); err != nil {
+		r.t.Fatal(err)
+	}
+	n := must[*casefile.Notice](r.t)(f.NoticeTo(r.t.Context(), "parcels"))
+	if err := f.GiveUpNotice(n, fault.Unavailable); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
 // assemble stores a sealed package.
 func (r *rig) assemble(f *casefile.File) {
 	r.t.Helper()

@@ -19,60 +19,69 @@ type visit struct {
 }
 
 var visits = map[string]visit{
-	"GET /api/v1/cases":                         {"", 200},
-	"POST /api/v1/cases":                        {`{"right":"access","email":"ben@example.com"}`, 201},
-	"GET /api/v1/cases/{id}":                    {"", 200},
-	"GET /api/v1/cases/{id}/timeline":           {"", 200},
-	"GET /api/v1/cases/{id}/evidence":           {"", 200},
-	"GET /api/v1/cases/{id}/plan":               {"", 200},
-	"GET /api/v1/cases/{id}/certificate":        {"", 404},                                  // only of a case that was disposed of
-	"POST /api/v1/cases/{id}/plan/decision":     {`{"decision":"approve","hash":"x"}`, 409}, // no plan of an access request waits
-	"POST /api/v1/cases/{id}/response/decision": {`{"decision":"approve","hash":"{hash}"}`, 200},
-	"POST /api/v1/cases/{id}/extension":         {`{"reason":"complexity"}`, 200},
-	"POST /api/v1/cases/{id}/withdrawal":        {`{"reason":"by phone"}`, 202},
-	"POST /api/v1/cases/{id}/messages":          {`{"text":"Hello"}`, 201},
-	"POST /api/v1/cases/{id}/notes":             {`{"text":"Hello"}`, 201},
-	"POST /api/v1/cases/{id}/operator":          {`{"next":"assemble"}`, 202},
-	"POST /api/v1/cases/{id}/letters/{letter}":  {`{"decision":"settled","reason":"told by phone"}`, 200},
-	"GET /api/v1/tasks":                         {"", 200},
-	"POST /api/v1/tasks/{id}/outcome":           {`{"outcome":"not_done","reason":"gone"}`, 200},
-	"GET /api/v1/systems":                       {"", 200},
-	"GET /api/v1/systems/{name}":                {"", 200},
-	"PUT /api/v1/systems/{name}":                {`{"kind":"sqlite","settings":{"path":"x.db"}}`, 200},
-	"DELETE /api/v1/systems/{name}":             {"", 200},
-	"GET /api/v1/systems/{name}/cases":          {"", 200},
-	"POST /api/v1/systems/{name}/check":         {"", 200},
-	"POST /api/v1/systems/{name}/restore-check": {`{}`, 200},
-	"POST /api/v1/systems/{name}/restore-apply": {`{}`, 200},
-	"GET /api/v1/recipients":                    {"", 200},
-	"GET /api/v1/recipients/{name}":             {"", 200},
-	"PUT /api/v1/recipients/{name}":             {`{"title":"Parcels"}`, 200},
-	"GET /api/v1/metrics/requests":              {"", 200},
-	"GET /api/v1/audit":                         {"", 200},
-	"GET /api/v1/log/checkpoint":                {"", 200},
-	"GET /api/v1/log/consistency":               {"", 200},
-	"GET /console/{$}":                          {"", 200},
-	"GET /console/cases":                        {"", 200},
-	"GET /console/cases/{id}":                   {"", 200},
-	"POST /console/cases/{id}/messages":         {"text=Hello", 303},
-	"GET /console/cases/{id}/response":          {"", 200},
-	"POST /console/cases/{id}/response":         {"decision=approve&hash={hash}", 303},
-	"GET /console/cases/{id}/package/{volume}":  {"", 200},
-	"GET /console/cases/{id}/extend":            {"", 200},
-	"POST /console/cases/{id}/extend":           {"ground=complexity", 303},
-	"GET /console/cases/{id}/withdraw":          {"", 200},
-	"POST /console/cases/{id}/withdraw":         {"reason=by+phone", 303},
-	"GET /console/cases/{id}/letters/{letter}":  {"", 200},
-	"POST /console/cases/{id}/letters/{letter}": {"outcome=send_again", 303},
-	"GET /console/cases/{id}/operator":          {"", 200},
-	"POST /console/cases/{id}/operator":         {"outcome=retry", 303},
-	"GET /console/cases/{id}/evidence":          {"", 200},
-	"GET /console/tasks":                        {"", 200},
-	"GET /console/tasks/{id}/{task}":            {"", 200},
-	"POST /console/tasks/{id}/{task}":           {"outcome=not_done&reason=gone", 303},
-	"GET /console/systems":                      {"", 200},
-	"GET /console/systems/{name}":               {"", 200},
-	"POST /console/systems/{name}/check":        {"", 200},
+	"GET /api/v1/cases":                                    {"", 200},
+	"POST /api/v1/cases":                                   {`{"right":"access","email":"ben@example.com"}`, 201},
+	"GET /api/v1/cases/{id}":                               {"", 200},
+	"GET /api/v1/cases/{id}/timeline":                      {"", 200},
+	"GET /api/v1/cases/{id}/evidence":                      {"", 200},
+	"GET /api/v1/cases/{id}/plan":                          {"", 200},
+	"GET /api/v1/cases/{id}/certificate":                   {"", 404},                                  // only of a case that was disposed of
+	"POST /api/v1/cases/{id}/plan/decision":                {`{"decision":"approve","hash":"x"}`, 409}, // no plan of an access request waits
+	"POST /api/v1/cases/{id}/response/decision":            {`{"decision":"approve","hash":"{hash}"}`, 200},
+	"POST /api/v1/cases/{id}/extension":                    {`{"reason":"complexity"}`, 200},
+	"POST /api/v1/cases/{id}/withdrawal":                   {`{"reason":"by phone"}`, 202},
+	"POST /api/v1/cases/{id}/messages":                     {`{"text":"Hello"}`, 201},
+	"POST /api/v1/cases/{id}/notes":                        {`{"text":"Hello"}`, 201},
+	"POST /api/v1/cases/{id}/operator":                     {`{"next":"assemble"}`, 202},
+	"POST /api/v1/cases/{id}/letters/{letter}":             {`{"decision":"settled","reason":"told by phone"}`, 200},
+	"GET /api/v1/tasks":                                    {"", 200},
+	"POST /api/v1/tasks/{id}/outcome":                      {`{"outcome":"not_done","reason":"gone"}`, 200},
+	"GET /api/v1/systems":                                  {"", 200},
+	"GET /api/v1/systems/{name}":                           {"", 200},
+	"PUT /api/v1/systems/{name}":                           {`{"kind":"sqlite","settings":{"path":"x.db"}}`, 200},
+	"DELETE /api/v1/systems/{name}":                        {"", 200},
+	"GET /api/v1/systems/{name}/cases":                     {"", 200},
+	"POST /api/v1/systems/{name}/check":                    {"", 200},
+	"POST /api/v1/systems/{name}/restore-check":            {`{}`, 200},
+	"POST /api/v1/systems/{name}/restore-apply":            {`{}`, 200},
+	"GET /api/v1/recipients":                               {"", 200},
+	"GET /api/v1/recipients/{name}":                        {"", 200},
+	"PUT /api/v1/recipients/{name}":                        {`{"title":"Parcels"}`, 200},
+	"GET /api/v1/notices":                                  {"", 200},
+	"POST /api/v1/cases/{id}/notices/{recipient}/decision": {`{"decision":"retry"}`, 200},
+	"GET /api/v1/metrics/requests":                         {"", 200},
+	"GET /api/v1/audit":                                    {"", 200},
+	"GET /api/v1/log/checkpoint":                           {"", 200},
+	"GET /api/v1/log/consistency":                          {"", 200},
+	"GET /console/{$}":                                     {"", 200},
+	"GET /console/cases":                                   {"", 200},
+	"GET /console/cases/{id}":                              {"", 200},
+	"POST /console/cases/{id}/messages":                    {"text=Hello", 303},
+	"GET /console/cases/{id}/response":                     {"", 200},
+	"POST /console/cases/{id}/response":                    {"decision=approve&hash={hash}", 303},
+	"GET /console/cases/{id}/package/{volume}":             {"", 200},
+	"GET /console/cases/{id}/extend":                       {"", 200},
+	"POST /console/cases/{id}/extend":                      {"ground=complexity", 303},
+	"GET /console/cases/{id}/withdraw":                     {"", 200},
+	"POST /console/cases/{id}/withdraw":                    {"reason=by+phone", 303},
+	"GET /console/cases/{id}/letters/{letter}":             {"", 200},
+	"POST /console/cases/{id}/letters/{letter}":            {"outcome=send_again", 303},
+	"GET /console/cases/{id}/operator":                     {"", 200},
+	"POST /console/cases/{id}/operator":                    {"outcome=retry", 303},
+	"GET /console/cases/{id}/evidence":                     {"", 200},
+	"GET /console/cases/{id}/notices/{recipient}":          {"", 200},
+	"POST /console/cases/{id}/notices/{recipient}":         {"outcome=retry", 303},
+	"GET /console/recipients":                              {"", 200},
+	"GET /console/recipients/{name}":                       {"", 200},
+	"POST /console/recipients/{name}":                      {"title=Parcels", 303},
+	"GET /console/add-recipient":                           {"", 200},
+	"POST /console/add-recipient":                          {"name=agency&title=", 400},
+	"GET /console/tasks":                                   {"", 200},
+	"GET /console/tasks/{id}/{task}":                       {"", 200},
+	"POST /console/tasks/{id}/{task}":                      {"outcome=not_done&reason=gone", 303},
+	"GET /console/systems":                                 {"", 200},
+	"GET /console/systems/{name}":                          {"", 200},
+	"POST /console/systems/{name}/check":                   {"", 200},
 }
 
 // aim fills a pattern with the case, its task and the names that the rig registers.
@@ -85,7 +94,7 @@ func aim(pattern string, c casefile.Case, task string) (method, path string) {
 	if strings.Contains(path, "recipients") {
 		name = "parcels"
 	}
-	return method, strings.NewReplacer("{id}", id, "{task}", task, "{name}", name, "{volume}", "1", "{letter}", "1", "{$}", "").Replace(path)
+	return method, strings.NewReplacer("{id}", id, "{task}", task, "{name}", name, "{volume}", "1", "{letter}", "1", "{recipient}", "parcels", "{$}", "").Replace(path)
 }
 
 func (r *rig) visit(route console.Route, v visit, c casefile.Case, task, query, cookie, token string) reply {
@@ -128,6 +137,9 @@ func TestWhoMayUseWhat(t *testing.T) {
 				c, task := r.busy(home)
 				if strings.Contains(route.Pattern, "{letter}") {
 					r.edit(c, r.lose)
+				}
+				if strings.Contains(route.Pattern, "{recipient}") {
+					r.edit(c, r.untold)
 				}
 				return r.one(c), task
 			}

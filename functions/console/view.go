@@ -110,6 +110,7 @@ type taskView struct {
 	EndedAt     time.Time             `json:"endedAt,omitzero"`
 	Asked       *askedView            `json:"asked,omitempty"`
 	Decision    *decisionView         `json:"decision,omitempty"`
+	Owner       *ownerView            `json:"owner,omitempty"` // for a system that its owner acts on
 	Collections []casefile.Collection `json:"collections"`
 }
 
@@ -125,7 +126,7 @@ func taskOf(c *casefile.Case, t *casefile.Task) taskView {
 	v := taskView{
 		ID: t.ID, CaseID: c.ID, Reference: c.Reference, Right: c.Right, System: t.System, Action: t.Action, By: string(t.By), Status: t.Status,
 		Outcome: t.Outcome, Because: t.Because, Fault: t.Fault, Turns: t.Turns, StartedAt: t.StartedAt, EndedAt: t.EndedAt,
-		Decision: decisionOf("task", t.Decision), Collections: t.Collections,
+		Decision: decisionOf("task", t.Decision), Owner: ownerOf(t), Collections: t.Collections,
 	}
 	if v.Collections == nil {
 		v.Collections = []casefile.Collection{}
@@ -138,13 +139,6 @@ func taskOf(c *casefile.Case, t *casefile.Task) taskView {
 		v.Asked = &askedView{a.Why, a.Text, a.Since, due, a.Answers}
 	}
 	return v
-}
-
-type recipientView struct {
-	Name    string `json:"name"`
-	Title   string `json:"title"`
-	Country string `json:"country,omitempty"`
-	Purpose string `json:"purpose,omitempty"`
 }
 
 type messageView struct {
@@ -184,6 +178,11 @@ func (v *caseView) explain(f *casefile.File) error {
 		}
 	}
 	for _, t := range v.Tasks {
+		if t.Owner != nil {
+			if err := t.Owner.reveal(f, f.Task(t.ID)); err != nil {
+				return err
+			}
+		}
 		if t.Decision == nil {
 			continue
 		}
@@ -288,12 +287,8 @@ func (h *Handler) view(ctx context.Context, f *casefile.File, reveal bool) (*cas
 		return nil, err
 	}
 	v.Systems = progress.Systems(f, systems)
-	recipients, err := h.Registry.Recipients(ctx, c.Tenant)
-	if err != nil {
+	if v.Recipients, err = h.recipientsOf(ctx, f, reveal); err != nil {
 		return nil, err
-	}
-	for _, r := range recipients {
-		v.Recipients = append(v.Recipients, recipientView{r.Name, r.Title, r.Country, r.Purpose})
 	}
 	if v.Messages, v.Notes, err = h.words(ctx, c, reveal); err != nil || !reveal {
 		return v, err
