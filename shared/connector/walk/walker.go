@@ -30,7 +30,11 @@ type facts struct {
 	edges      []*connector.Edge
 	entries    []*connector.Entry
 	holdKey    string
+	masked     map[string]maskOf // identity fields that erasure masks
 }
+
+// maskOf gives what erasure writes into a field of a record: a value that says nothing about anybody.
+type maskOf func(key connector.Key, v connector.Value) connector.Value
 
 // New returns a walker over the graph. limits bound pages and batches.
 func New(graph *connector.Graph, source Source, limits connector.Limits) *Walker {
@@ -44,6 +48,14 @@ func New(graph *connector.Graph, source Source, limits connector.Limits) *Walker
 		for _, id := range c.IdentityFields() {
 			if !id.ThirdParty {
 				f.identities = append(f.identities, id)
+			}
+		}
+		for _, rule := range fieldRules(c) {
+			if rule.action == connector.ActMask && rule.field.Identity != "" {
+				if f.masked == nil {
+					f.masked = map[string]maskOf{}
+				}
+				f.masked[rule.field.Path] = func(key connector.Key, v connector.Value) connector.Value { return mask(c, rule.field, key, v) }
 			}
 		}
 		for field := range c.All {
@@ -115,12 +127,16 @@ func valuesOf(known []subject.Identifier, kind subject.Kind, match connector.Mat
 	return values
 }
 
-// identifiersOf returns what a row says about who it belongs to, empty values left out.
+// identifiersOf returns what a row says about who it belongs to, without empty values and those that an erasure wrote.
 func (f *facts) identifiersOf(rec *connector.Record, scratch []connector.Value) []subject.Identifier {
 	var ids []subject.Identifier
 	add := func(path string, kind subject.Kind) {
 		scratch = rec.AppendValues(scratch[:0], path)
+		erased := f.masked[path]
 		for _, v := range scratch {
+			if erased != nil && connector.SameValue(v, erased(rec.Key, v)) {
+				continue // an earlier erasure wrote it
+			}
 			if !v.IsEmpty() {
 				ids = append(ids, subject.Identifier{Kind: kind, Value: redact.NewText(v.RevealText())})
 			}
