@@ -14,6 +14,7 @@ import (
 	"github.com/habeas-dsar/habeas/shared/casefile"
 	"github.com/habeas-dsar/habeas/shared/evidence"
 	"github.com/habeas-dsar/habeas/shared/fault"
+	"github.com/habeas-dsar/habeas/shared/keys"
 	"github.com/habeas-dsar/habeas/shared/subject"
 	"github.com/habeas-dsar/habeas/shared/table"
 )
@@ -66,8 +67,8 @@ func TestAClosedCaseLeavesTheHouseInTwoSteps(t *testing.T) {
 	t.Parallel()
 	var gone []string
 	r := newRig(t, func(p *functions.Ports) {
-		p.Shredding = func(_ context.Context, tenant, id string, _ time.Time) error {
-			gone = append(gone, tenant+"/"+id)
+		p.Shredding = func(_ context.Context, k keys.Tombstone) error {
+			gone = append(gone, k.Tenant+"/"+k.ID+" "+k.Status)
 			return nil
 		}
 	})
@@ -100,7 +101,7 @@ func TestAClosedCaseLeavesTheHouseInTwoSteps(t *testing.T) {
 	if _, err := r.set.Cases.Load(t.Context(), tenant, c.ID); !fault.Has(err, fault.NotFound) {
 		t.Fatalf("reading the case: %v", err)
 	}
-	if len(gone) != 1 || gone[0] != tenant+"/"+c.ID {
+	if len(gone) != 1 || gone[0] != tenant+"/"+c.ID+" fulfilled" {
 		t.Fatalf("told of %v", gone)
 	}
 	for _, sk := range r.rowsOf(c) {
@@ -168,7 +169,7 @@ func TestDisposalGoesOnWhereItStopped(t *testing.T) {
 	broken := errors.New("no room")
 	s := &disposerecords.Step{
 		Cases: r.set.Cases, Registry: r.set.Registry, Blobs: r.ports.Blobs,
-		Shredding: func(context.Context, string, string, time.Time) error { return broken },
+		Shredding: func(context.Context, keys.Tombstone) error { return broken },
 	}
 	if _, err := s.Handle(t.Context()); !errors.Is(err, broken) {
 		t.Fatalf("got %v", err)

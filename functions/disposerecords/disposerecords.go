@@ -12,8 +12,10 @@ import (
 	"github.com/habeas-dsar/habeas/functions/internal/step"
 	"github.com/habeas-dsar/habeas/shared/blobs"
 	"github.com/habeas-dsar/habeas/shared/casefile"
+	"github.com/habeas-dsar/habeas/shared/dsar"
 	"github.com/habeas-dsar/habeas/shared/evidence"
 	"github.com/habeas-dsar/habeas/shared/fault"
+	"github.com/habeas-dsar/habeas/shared/keys"
 	"github.com/habeas-dsar/habeas/shared/registry"
 )
 
@@ -33,7 +35,7 @@ type Step struct {
 	// Held reports whether a legal hold covers the case; nil = there are no holds.
 	Held func(ctx context.Context, tenant, caseID string) (bool, error)
 	// Shredding is told of keys before they are destroyed; see functions.Ports. nil = nobody keeps count.
-	Shredding func(ctx context.Context, tenant, id string, at time.Time) error
+	Shredding func(ctx context.Context, t keys.Tombstone) error
 }
 
 // Handle looks at every case that is due now and returns how many. One that cannot be disposed of holds up no other: it stays
@@ -156,6 +158,35 @@ func (s *Step) clear(ctx context.Context, f *casefile.File) error {
 	return f.Entry("working_records_removed", evidence.System, map[string]any{"objects": n})
 }
 
+// Again disposes of a case that came back with a backup of the installation after its keys had been destroyed: at once, whatever
+// the copy says about when. A case that the copy shows open ends as the tombstone says it had. One that is not there, or has no
+// keys, is left as it is.
+func (s *Step) Again(ctx context.Context, t keys.Tombstone) error {
+	tenant, err := s.Registry.Tenant(ctx, t.Tenant)
+	if fault.Has(err, fault.NotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	err = step.Change(ctx, s.Cases, t.Tenant, t.ID, func(_ context.Context, f *casefile.File) error {
+		if !f.Case.Open() {
+			return nil
+		}
+		if f.Case.Status, f.Case.ClosedAt = dsar.Status(t.Status), t.ClosedAt; !f.Case.Status.Final() {
+			return fault.New(fault.Invalid, "the tombstone of a case does not say how it ended")
+		}
+		return f.Entry("case_closed", evidence.System, map[string]any{"status": t.Status, "from": "tombstone"})
+	})
+	if err == nil {
+		err = s.dispose(ctx, casefile.DueRef{Tenant: t.Tenant, CaseID: t.ID}, tenant.Policy.Effective())
+	}
+	if fault.Has(err, fault.NotFound) {
+		return nil
+	}
+	return err
+}
+
 // dispose empties the case and destroys its keys.
 func (s *Step) dispose(ctx context.Context, r casefile.DueRef, p registry.Policy) error {
 	objects, err := s.removeObjects(ctx, r.Tenant, r.CaseID)
@@ -171,7 +202,8 @@ func (s *Step) dispose(ctx context.Context, r casefile.DueRef, p registry.Policy
 		return err
 	}
 	if s.Shredding != nil {
-		if err := s.Shredding(ctx, r.Tenant, r.CaseID, s.Cases.Now()); err != nil {
+		t := keys.Tombstone{Tenant: r.Tenant, ID: r.CaseID, At: s.Cases.Now().UTC(), Status: string(f.Case.Status), ClosedAt: f.Case.ClosedAt}
+		if err := s.Shredding(ctx, t); err != nil {
 			return fmt.Errorf("noting that keys are destroyed: %w", err)
 		}
 	}

@@ -41,7 +41,7 @@ func newRoot() *cobra.Command {
 	root.AddCommand(
 		newServe(), newStaff(), newTenants(), newDemo(),
 		newSystems(), newRequest(), newCases(), newCase(), newTasks(),
-		newClock(), newEvidence(), newRestoreCheck(),
+		newClock(), newEvidence(), newRestoreCheck(), newBackup(), newRestore(),
 	)
 	return root
 }

@@ -11,21 +11,14 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"time"
 
 	"github.com/habeas-dsar/habeas/shared/fault"
+	"github.com/habeas-dsar/habeas/shared/keys"
 )
 
 // shreddedFile, in the data directory, lists every key that was destroyed. It is not part of a backup: a backup that is restored
 // later is held against the newest list there is.
 const shreddedFile = "shredded"
-
-// tombstone says that the key of a case, or of an entry of the erasure ledger, was destroyed. It holds nothing personal.
-type tombstone struct {
-	At     time.Time `json:"at"`
-	Tenant string    `json:"tenant"`
-	ID     string    `json:"id"`
-}
 
 // shredded appends to the list of destroyed keys.
 type shredded struct {
@@ -34,8 +27,8 @@ type shredded struct {
 }
 
 // note adds a tombstone; it is on disk when note returns. A key may stand in the list more than once.
-func (s *shredded) note(_ context.Context, tenant, id string, at time.Time) error {
-	line, err := json.Marshal(tombstone{at.UTC(), tenant, id})
+func (s *shredded) note(_ context.Context, t keys.Tombstone) error {
+	line, err := json.Marshal(t)
 	if err != nil {
 		return fault.Wrap(fault.Internal, err, "writing a tombstone")
 	}
@@ -54,7 +47,7 @@ func (s *shredded) note(_ context.Context, tenant, id string, at time.Time) erro
 
 // readShredded reads a list of destroyed keys; none is an empty list. A last line that a killed process cut off is ignored: its
 // key was not destroyed yet.
-func readShredded(path string) ([]tombstone, error) {
+func readShredded(path string) ([]keys.Tombstone, error) {
 	raw, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -62,10 +55,10 @@ func readShredded(path string) ([]tombstone, error) {
 	if err != nil {
 		return nil, fault.Wrap(fault.Misconfigured, unnamed(err), "reading the list of destroyed keys")
 	}
-	var out []tombstone
+	var out []keys.Tombstone
 	sc := bufio.NewScanner(bytes.NewReader(raw[:bytes.LastIndexByte(raw, '\n')+1]))
 	for n := 1; sc.Scan(); n++ {
-		var t tombstone
+		var t keys.Tombstone
 		if json.Unmarshal(sc.Bytes(), &t) != nil || t.Tenant == "" || t.ID == "" {
 			return nil, fault.New(fault.Invalid, fmt.Sprintf("line %d of the list of destroyed keys is not one", n))
 		}

@@ -231,3 +231,6 @@ func (s *Store) Disposed(ctx context.Context, tenant, id string) (Certificate, e
 	}
 	return Certificate{}, evidence.Entry{}, fault.New(fault.NotFound, "the case was not disposed of")
 }
+
+// SKCase is the sort key of the open part of a case, for whoever walks over records without a store.
+const SKCase = skCase

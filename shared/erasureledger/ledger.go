@@ -32,7 +32,7 @@ type Config struct {
 	Now    func() time.Time
 	// Shredding is told of every key before it is destroyed, so that a restored backup does not bring it back; see
 	// functions.Ports. nil = nobody keeps count.
-	Shredding func(ctx context.Context, tenant, id string, at time.Time) error
+	Shredding func(ctx context.Context, t keys.Tombstone) error
 }
 
 // Ledger is safe for use by several goroutines and processes.

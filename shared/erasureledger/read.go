@@ -168,7 +168,7 @@ func (l *Ledger) expire(ctx context.Context, key table.Key) (bool, error) {
 		return false, err
 	}
 	if l.Shredding != nil {
-		if err := l.Shredding(ctx, e.Tenant, e.keyID(), l.Now()); err != nil {
+		if err := l.Shredding(ctx, keys.Tombstone{Tenant: e.Tenant, ID: e.keyID(), At: l.Now().UTC()}); err != nil {
 			return false, fmt.Errorf("noting that a key is destroyed: %w", err)
 		}
 	}

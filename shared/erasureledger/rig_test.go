@@ -143,8 +143,8 @@ func newRig(t *testing.T) *rig {
 	r.ok(err)
 	r.ledger, err = erasureledger.New(erasureledger.Config{
 		Table: r.table, Vault: r.vault, Blobs: r.blobs, Engine: r.engine, Now: now,
-		Shredding: func(_ context.Context, tenant, id string, _ time.Time) error {
-			r.shredded = append(r.shredded, tenant+"/"+id)
+		Shredding: func(_ context.Context, k keys.Tombstone) error {
+			r.shredded = append(r.shredded, k.Tenant+"/"+k.ID)
 			return nil
 		},
 	})
