@@ -105,9 +105,8 @@ func (d *Doc) Err() error {
 
 // line returns the line of a place, or of the nearest part of the file around it.
 func (d *Doc) line(at Path) int {
-	n, line := d.body, 1
+	n, line := d.body, max(lineOf(d.body), 1)
 	for _, part := range at {
-		line = cmp.Or(lineOf(n), line)
 		child, key := step(n, part)
 		if child == nil {
 			return line
