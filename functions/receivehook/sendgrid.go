@@ -101,6 +101,12 @@ func (e event) report() (state mail.State, why string, ok bool) {
 	return "", "", false // deferred: SendGrid goes on trying; the others are about readers
 }
 
+// letter returns which letter an event is about; ok is false when it names none that could be ours.
+func (e event) letter() (caseID string, n int, ok bool) {
+	caseID, n, ok = casefile.MessageOf(e.Message)
+	return caseID, n, ok && e.ID != "" && uuid.Validate(caseID) == nil && tenantName.MatchString(e.Tenant)
+}
+
 // tenantName is what can be the name of a tenant, as part of a key.
 var tenantName = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,62}$`)
 
@@ -109,8 +115,8 @@ const caller = "sendgrid"
 
 func (h *Handler) settle(ctx context.Context, e event) error {
 	state, why, ok := e.report()
-	caseID, n, ours := casefile.MessageOf(e.Message)
-	if !ok || !ours || e.ID == "" || uuid.Validate(caseID) != nil || !tenantName.MatchString(e.Tenant) {
+	caseID, n, ours := e.letter()
+	if !ok || !ours {
 		return nil
 	}
 	err := step.Change(ctx, h.Cases, e.Tenant, caseID, func(ctx context.Context, f *casefile.File) error {
@@ -131,10 +137,10 @@ func (h *Handler) settle(ctx context.Context, e event) error {
 		}
 		return nil
 	})
-	if fault.Has(err, fault.NotFound) {
-		return nil // no letter of ours, or disposed of: nobody learns which
+	if err != nil && !fault.Has(err, fault.NotFound) {
+		return err
 	}
-	return err
+	return nil // no letter of ours, or disposed of: nobody learns which
 }
 
 // reopen leaves a notice to a person whose last letter came back after everything was done for it by machine. One that is still

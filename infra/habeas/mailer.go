@@ -17,10 +17,10 @@ import (
 
 // Variables that hold secrets of the mail themselves; the flags name where a secret lies.
 const (
-	envSMTPUser     = "HABEAS_SMTP_USER"
-	envSMTPPassword = "HABEAS_SMTP_PASSWORD"
-	envSendGridKey  = "HABEAS_SENDGRID_KEY"
-	envWebhookKey   = "HABEAS_SENDGRID_WEBHOOK_KEY"
+	envSMTPUser    = "HABEAS_SMTP_USER"
+	envSMTPSecret  = "HABEAS_SMTP_PASSWORD"
+	envSendGridKey = "HABEAS_SENDGRID_KEY"
+	envWebhookKey  = "HABEAS_SENDGRID_WEBHOOK_KEY"
 )
 
 // mailOptions say how mail leaves: by SMTP, through SendGrid, or not at all.
@@ -31,7 +31,7 @@ type mailOptions struct {
 
 func (o *mailOptions) flags(c *cobra.Command) {
 	f := c.Flags()
-	f.StringVar(&o.smtp, "smtp", "", "mail server host:port (default: mails are kept in DIR/outbox); "+envSMTPUser+" and "+envSMTPPassword+" sign in")
+	f.StringVar(&o.smtp, "smtp", "", "mail server host:port (default: mails are kept in DIR/outbox); "+envSMTPUser+" and "+envSMTPSecret+" sign in")
 	f.StringVar(&o.sendGridKey, "sendgrid-key", reference(envSendGridKey), "send mail through SendGrid: env:NAME or file:PATH of its API key (default: "+envSendGridKey+", where it is set)")
 	f.StringVar(&o.sendGridWebhookKey, "sendgrid-webhook-key", reference(envWebhookKey), "env:NAME or file:PATH of the verification key of SendGrid's signed event webhook, which reports to /hooks/sendgrid (default: "+envWebhookKey+", where it is set)")
 	f.StringVar(&o.sendGridRegion, "sendgrid-region", string(sendgridmail.Global), "global, or eu for a subuser with EU residency")
@@ -65,7 +65,7 @@ func (o *mailOptions) sender() (mail.Sender, error) {
 		return nil, usage("--smtp wants host:port")
 	}
 	opts := smtpmail.Options{Host: host, Port: n, Username: os.Getenv(envSMTPUser)}
-	if r := reference(envSMTPPassword); r != "" {
+	if r := reference(envSMTPSecret); r != "" {
 		if opts.Password, err = local.Secret(r); err != nil {
 			return nil, err
 		}

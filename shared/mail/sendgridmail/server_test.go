@@ -4,7 +4,8 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"io"
-	"log"
+	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	netmail "net/mail"
@@ -74,7 +75,7 @@ func newService(t testing.TB) *service {
 	mux.HandleFunc("POST /v3/mail/send", s.entry(s.send))
 	mux.HandleFunc("POST /v3/recipients/erasejob", s.entry(s.erase))
 	s.Server = httptest.NewUnstartedServer(mux)
-	s.Config.ErrorLog = log.New(io.Discard, "", 0) // of connections that the tests break
+	s.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug) // of connections that the tests break
 	s.EnableHTTP2 = true
 	s.StartTLS()
 	t.Cleanup(s.Close)
@@ -105,9 +106,7 @@ func (s *service) entry(next func(w http.ResponseWriter, body []byte)) http.Hand
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		if s.status != 0 {
-			for name, list := range s.header {
-				w.Header()[name] = list
-			}
+			maps.Copy(w.Header(), s.header)
 			w.WriteHeader(s.status)
 			_, _ = io.WriteString(w, s.body)
 			return
