@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"context"
 	"encoding/json"
 	"net"
 	"net/http"
@@ -12,6 +13,9 @@ import (
 
 	"github.com/habeas-dsar/habeas/shared/connector"
 	"github.com/habeas-dsar/habeas/shared/connector/datamap"
+	"github.com/habeas-dsar/habeas/shared/connector/enginetest"
+	"github.com/habeas-dsar/habeas/shared/connector/spool"
+	"github.com/habeas-dsar/habeas/shared/subject"
 )
 
 // callbackServer takes callbacks.
@@ -88,4 +92,26 @@ func opened(t *testing.T, yaml string, h http.Handler) *System {
 		t.Fatalf("opening: %v", err)
 	}
 	return s
+}
+
+// counter is a sink that counts.
+type counter struct{ n int }
+
+func (c *counter) Put(context.Context, *connector.Record) error { c.n++; return nil }
+func (c *counter) Full() bool                                   { return false }
+
+func once(ctx context.Context, request func(context.Context) error) error { return request(ctx) }
+
+func newSpool(t testing.TB) connector.Spool {
+	t.Helper()
+	return spool.New(enginetest.NewStore(), enginetest.NewKeys(t), "spool", 1, 8<<20)
+}
+
+func mail(t testing.TB, address string) []subject.Identifier {
+	t.Helper()
+	id, err := subject.New(subject.Email, address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []subject.Identifier{id}
 }

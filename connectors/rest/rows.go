@@ -207,10 +207,13 @@ func (r *reading) behind(ctx context.Context, after connector.Key) (at position,
 			return at, false, err
 		}
 		for i, rec := range p.records {
-			if rec.Key.Equal(after) {
-				at.skip = i + 1
-				return at, true, nil
+			if !rec.Key.Equal(after) {
+				continue
 			}
+			if at.skip = i + 1; at.skip == len(p.records) {
+				at = at.behind(p)
+			}
+			return at, true, nil
 		}
 		at = at.behind(p)
 	}
