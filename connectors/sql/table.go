@@ -194,9 +194,9 @@ func (b *binder) key(t *table) {
 	unique := b.live.readable || slices.ContainsFunc(b.live.uniques, func(u []string) bool { return sameNames(u, names) })
 	switch {
 	case len(names) == 0 && len(b.live.uniques) == 0:
-		b.problem(nil, "the table has no primary key, and the data map names none: its rows cannot be told apart")
+		b.problem(nil, "the table has no primary key, and the data map names none: its rows cannot be told apart; give it one, or a unique index over columns that are never null, and say primary_key: true of those fields")
 	case len(names) == 0:
-		b.problem(nil, "the data map declares no primary key, and not every column of the table's own (%s) is a declared field", strings.Join(b.live.uniques[0], ", "))
+		b.problem(nil, "the data map declares no primary key, and not every column of the table's own (%s) is a declared field: add the missing ones to the data map", strings.Join(b.live.uniques[0], ", "))
 	case !unique:
 		b.problem(nil, "the declared primary key (%s) is neither the primary key nor unique in the database: rows could not be told apart", strings.Join(names, ", "))
 	}
