@@ -163,22 +163,18 @@ func TestHoldsStopDisposal(t *testing.T) {
 // TestDisposalGoesOnWhereItStopped lets the last transaction fail after everything else is gone.
 func TestDisposalGoesOnWhereItStopped(t *testing.T) {
 	t.Parallel()
-	r := newRig(t)
+	broken := errors.New("no room")
+	r := newRig(t, func(p *functions.Ports) { p.Shredding = func(context.Context, keys.Tombstone) error { return broken } })
 	c := r.answered()
 	r.now = c.ClosedAt.AddDate(4, 0, 0)
-	broken := errors.New("no room")
-	s := &disposerecords.Step{
-		Cases: r.set.Cases, Registry: r.set.Registry, Blobs: r.ports.Blobs,
-		Shredding: func(context.Context, keys.Tombstone) error { return broken },
-	}
-	if _, err := s.Handle(t.Context()); !errors.Is(err, broken) {
+	if _, err := r.set.Dispose(t.Context()); !errors.Is(err, broken) {
 		t.Fatalf("got %v", err)
 	}
-	r.load(c) // its keys are still there, so it is still due
-	s.Shredding = nil
-	if _, err := s.Handle(t.Context()); err != nil {
-		t.Fatal(err)
+	if f := r.load(c); !f.Emptied() { // its keys are still there, so it is still due
+		t.Fatal("nothing was removed yet")
 	}
+	broken = nil
+	r.dispose()
 	if _, _, err := r.set.Cases.Disposed(t.Context(), tenant, c.ID); err != nil {
 		t.Fatal(err)
 	}

@@ -163,7 +163,7 @@ func New(p Ports) (*Set, error) {
 		return nil, err
 	}
 	s.Holds = hold.NewStore(p.Table, vault, p.Now)
-	s.Restores = &restores.Desk{Ledger: s.Erasures, Systems: s.Systems}
+	s.Restores = &restores.Desk{Ledger: s.Erasures, Systems: s.Systems, Holds: s.Holds}
 	writer := &correspondence.Writer{Registry: s.Registry, Packs: packs, Catalogue: catalogue, BaseURL: p.BaseURL}
 	s.Owners = &owners.Desk{Registry: s.Registry, Sessions: s.Sessions, Letters: writer}
 	s.Task = &ownertask.Handler{

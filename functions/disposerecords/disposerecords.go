@@ -112,6 +112,9 @@ func (s *Step) look(ctx context.Context, r casefile.DueRef) error {
 // to leave, or our mail provider has not answered whether it erased its copies.
 func (s *Step) waits(ctx context.Context, f *casefile.File) (bool, error) {
 	c := &f.Case
+	if f.Emptied() {
+		return false, nil // there is nothing left that could wait
+	}
 	if m := c.MailCopies; len(c.Supplement) > 0 || m != nil && (m.State == casefile.CopiesWaiting || m.State == casefile.CopiesAsked) {
 		return true, nil
 	}

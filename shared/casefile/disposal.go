@@ -154,6 +154,12 @@ func (f *File) Empty(ctx context.Context) (removed int, err error) {
 	return len(leads) + len(rows), f.store.remove(ctx, rows)
 }
 
+// Emptied reports whether Empty was at work on the case before: who it was about is no longer known.
+func (f *File) Emptied() bool {
+	_, ok := f.read[skPerson]
+	return !ok
+}
+
 // leads returns the rows elsewhere that lead to the case: those of its identifiers and of its notices.
 func (f *File) leads(ctx context.Context) ([]table.Key, error) {
 	var out []table.Key

@@ -9,6 +9,7 @@ import (
 	"github.com/habeas-dsar/habeas/shared/connector"
 	"github.com/habeas-dsar/habeas/shared/connector/engine"
 	"github.com/habeas-dsar/habeas/shared/erasureledger"
+	"github.com/habeas-dsar/habeas/shared/hold"
 	"github.com/habeas-dsar/habeas/shared/subject"
 )
 
@@ -17,12 +18,16 @@ type Systems interface {
 	Open(ctx context.Context, tenant, system string) (connector.Connector, *connector.Dataset, error)
 }
 
+// Holds says which legal holds are in force; *hold.Store in the product.
+type Holds interface {
+	For(ctx context.Context, q hold.Question) ([]hold.Concerning, error)
+}
+
 // Desk brings ledger, systems and holds together.
 type Desk struct {
 	Ledger  *erasureledger.Ledger
 	Systems Systems
-	// Holds returns the legal holds in force on the person of an entry; nil = there are none.
-	Holds func(ctx context.Context, e erasureledger.Entry, ids []subject.Identifier) ([]engine.Hold, error)
+	Holds   Holds
 }
 
 // budget is how long one part of a comparison begins new entries: calls of an HTTP API end in time.
@@ -36,6 +41,19 @@ func (d *Desk) Check(ctx context.Context, tenant, system string, apply bool, by,
 		return erasureledger.Report{}, err
 	}
 	return d.Ledger.Check(ctx, erasureledger.CheckInput{
-		Tenant: tenant, System: system, Connector: conn, Dataset: dataset, Apply: apply, By: by, Holds: d.Holds, Cursor: cursor, Budget: budget,
+		Tenant: tenant, System: system, Connector: conn, Dataset: dataset, Apply: apply, By: by, Holds: d.holds, Cursor: cursor, Budget: budget,
 	})
+}
+
+// holds returns the legal holds in force on the person of an entry.
+func (d *Desk) holds(ctx context.Context, e erasureledger.Entry, ids []subject.Identifier) ([]engine.Hold, error) {
+	list, err := d.Holds.For(ctx, hold.Question{Tenant: e.Tenant, CaseID: e.CaseID, System: e.System, Identifiers: ids})
+	if err != nil {
+		return nil, err
+	}
+	out := make([]engine.Hold, 0, len(list))
+	for _, h := range list {
+		out = append(out, engine.Hold{ID: h.ID, Collection: h.Collection, Keys: h.Keys})
+	}
+	return out, nil
 }
