@@ -15,10 +15,9 @@ import (
 	"github.com/habeas-dsar/habeas/shared/mail/smtpmail"
 )
 
-// Variables that hold secrets of the mail themselves; the flags name where a secret lies.
+// Variables about mail; the keys among them are what the flags name by default.
 const (
 	envSMTPUser    = "HABEAS_SMTP_USER"
-	envSMTPSecret  = "HABEAS_SMTP_PASSWORD"
 	envSendGridKey = "HABEAS_SENDGRID_KEY"
 	envWebhookKey  = "HABEAS_SENDGRID_WEBHOOK_KEY"
 )
@@ -31,7 +30,7 @@ type mailOptions struct {
 
 func (o *mailOptions) flags(c *cobra.Command) {
 	f := c.Flags()
-	f.StringVar(&o.smtp, "smtp", "", "mail server host:port (default: mails are kept in DIR/outbox); "+envSMTPUser+" and "+envSMTPSecret+" sign in")
+	f.StringVar(&o.smtp, "smtp", "", "mail server host:port (default: mails are kept in DIR/outbox); "+envSMTPUser+" and HABEAS_SMTP_PASSWORD sign in")
 	f.StringVar(&o.sendGridKey, "sendgrid-key", reference(envSendGridKey), "send mail through SendGrid: env:NAME or file:PATH of its API key (default: "+envSendGridKey+", where it is set)")
 	f.StringVar(&o.sendGridWebhookKey, "sendgrid-webhook-key", reference(envWebhookKey), "env:NAME or file:PATH of the verification key of SendGrid's signed event webhook, which reports to /hooks/sendgrid (default: "+envWebhookKey+", where it is set)")
 	f.StringVar(&o.sendGridRegion, "sendgrid-region", string(sendgridmail.Global), "global, or eu for a subuser with EU residency")
@@ -65,7 +64,7 @@ func (o *mailOptions) sender() (mail.Sender, error) {
 		return nil, usage("--smtp wants host:port")
 	}
 	opts := smtpmail.Options{Host: host, Port: n, Username: os.Getenv(envSMTPUser)}
-	if r := reference(envSMTPSecret); r != "" {
+	if r := reference("HABEAS_SMTP_PASSWORD"); r != "" {
 		if opts.Password, err = local.Secret(r); err != nil {
 			return nil, err
 		}
