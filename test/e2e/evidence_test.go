@@ -93,10 +93,17 @@ func members(t *testing.T, raw []byte) map[string][]byte {
 	return out
 }
 
-// What was done is sealed within minutes, the person can prove it with the receipt, and an auditor who kept a checkpoint sees,
+func TestEvidenceIsSealed(t *testing.T) { evidenceIsSealed(t) }
+
+func TestEvidenceIsSealedThoughTheIndexLags(t *testing.T) {
+	evidenceIsSealed(t, testkit.Args("--index-lag", "200ms"))
+}
+
+// evidenceIsSealed: what was done is sealed within minutes, the person can prove it with the receipt, and an auditor who kept a checkpoint sees,
 // after any number of requests and a killed process, that the log only grew.
-func TestEvidenceIsSealed(t *testing.T) {
-	s := site(t)
+func evidenceIsSealed(t *testing.T, opts ...testkit.Option) {
+	t.Helper()
+	s := site(t, opts...)
 	r := s.Ask("lumen", "access", testkit.NoOrders).Verify()
 	r.WantStatus("fulfilled")
 	r.WantEvidence() // whole at any time
