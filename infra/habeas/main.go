@@ -40,7 +40,7 @@ func newRoot() *cobra.Command {
 	root.PersistentFlags().Bool("json", false, "print JSON")
 	root.AddCommand(
 		newServe(), newStaff(), newTenants(), newDemo(),
-		newSystems(), newRequest(), newCases(), newCase(), newTasks(),
+		newSystems(), newRecipients(), newRequest(), newCases(), newCase(), newTasks(),
 		newClock(), newEvidence(), newRestoreCheck(), newBackup(), newRestore(),
 	)
 	return root

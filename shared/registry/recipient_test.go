@@ -58,3 +58,40 @@ func TestRecipientsKnowPeopleByMailUnlessTheySay(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+func TestARecipientsFileIsReadStrictly(t *testing.T) {
+	t.Parallel()
+	good := "recipients:\n  - name: parcels\n    title: Parcel service\n    webhook: https://parcels.test/hook\n    secret: env:PARCELS\n    identifiers: [email, customer_id]\n"
+	list, err := registry.ParseRecipients([]byte(good))
+	if err != nil || len(list) != 1 || list[0].Line != 2 || list[0].Secret != "env:PARCELS" || len(list[0].Identifiers) != 2 {
+		t.Fatalf("%+v, %v", list, err)
+	}
+	for name, tc := range map[string]struct{ file, want string }{
+		"an unknown key":   {"recipients:\n  - name: a\n    titel: A\n", "line 3"},
+		"no title":         {"recipients:\n  - name: a\n", "line 2: recipients[0].title"},
+		"no secret":        {"recipients:\n  - name: a\n    title: A\n    webhook: https://a.test/\n", "recipients[0].secret"},
+		"an address wrong": {"recipients:\n  - name: a\n    title: A\n    email: nobody\n", "line 4: recipients[0].email"},
+		"a name twice":     {"recipients:\n  - {name: a, title: A}\n  - {name: a, title: B}\n", "line 3: recipients[1]: there is another"},
+		"an alias":         {"recipients:\n  - &x {name: a, title: A}\n  - *x\n", "anchors"},
+		"nothing":          {"", "one YAML document"},
+		"no YAML":          {"recipients: [", "line 1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := registry.ParseRecipients([]byte(tc.file))
+			if err == nil || !strings.Contains(err.Error(), tc.want) || strings.Contains(err.Error(), "nobody") {
+				t.Errorf("got %v, want %s", err, tc.want)
+			}
+		})
+	}
+}
+
+func FuzzParseRecipients(f *testing.F) {
+	f.Add([]byte("recipients:\n  - {name: a, title: A, identifiers: [email]}\n"))
+	f.Fuzz(func(t *testing.T, content []byte) {
+		list, err := registry.ParseRecipients(content)
+		if err != nil && list != nil {
+			t.Error("a file with mistakes gives recipients")
+		}
+	})
+}
