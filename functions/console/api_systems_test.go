@@ -19,7 +19,8 @@ func longMap(n int) string {
 
 func putBody(t *testing.T, dataset string) string {
 	t.Helper()
-	raw, err := json.Marshal(map[string]any{"kind": "sqlite", "dataset": dataset, "rights": []string{"access"}, "recipients": []string{"kite"}, "backupHorizon": "P90D",
+	raw, err := json.Marshal(map[string]any{
+		"kind": "sqlite", "dataset": dataset, "rights": []string{"access"}, "recipients": []string{"kite"}, "backupHorizon": "P90D",
 		"exemptions": []map[string]any{{"citation": "AO § 147", "reason": "Bills are kept for ten years.", "reviewBy": "2030-01-31"}},
 	})
 	if err != nil {

@@ -153,9 +153,9 @@ func (p *Pool) Sketch(ctx context.Context, sys registry.System) (*connector.Grap
 	if sys.Dataset == "" {
 		return nil, nil, nil
 	}
-	l, err := datamap.Load([]byte(sys.Dataset))
-	if err != nil || len(l.Datasets) != 1 {
-		return nil, nil, nil // a problem, not a warning: opening names it
+	l, unread := datamap.Load([]byte(sys.Dataset))
+	if unread != nil || len(l.Datasets) != 1 {
+		return nil, nil, nil // opening the system names what is wrong
 	}
 	others, err := p.others(ctx, sys)
 	if err != nil {

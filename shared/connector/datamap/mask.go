@@ -52,14 +52,14 @@ func (l *loader) mask(n *node, also connector.MaskStrategy) connector.MaskRule {
 // checkMasks warns of masks that nothing uses: Habeas deletes rows unless told to keep them.
 func (l *loader) checkMasks(c *connector.Collection) {
 	const unused = "has no effect: erasure %s; to keep the rows and mask them, say habeas_meta: {on_erase: mask}"
-	how := "deletes the rows of this collection"
-	switch c.OnErase.Action {
-	case connector.ActMask:
+	if c.OnErase.Action == connector.ActMask {
 		return
-	case connector.ActNull:
-		how = "empties the fields"
-	case connector.ActKeep:
-		how = "keeps the rows of this collection"
+	}
+	how, ok := map[connector.ChangeAction]string{
+		connector.ActNull: "empties the fields", connector.ActKeep: "keeps the rows of this collection",
+	}[c.OnErase.Action]
+	if !ok {
+		how = "deletes the rows of this collection"
 	}
 	masked := false
 	for f := range c.All {
