@@ -34,7 +34,6 @@ func newHarness(tb testing.TB) connectortest.Harness {
 				if err != nil {
 					return nil, err
 				}
-				d.busy = 0
 				return open(ctx, KindSQLite, &faultyDialect{d, &h.faults}, in, o)
 			},
 		},

@@ -274,3 +274,5 @@ func erased(name, rule string) string {
 func refers(name, parent string) string {
 	return "{name: " + name + ", data_categories: [system.operations], fides_meta: {references: [{dataset: d, field: " + parent + ", direction: from}]}}"
 }
+
+func port(d *postgres.Database) string { return fmt.Sprint(d.Server.Port) }

@@ -180,7 +180,7 @@ func (s *Server) start() error {
 		return errors.New("the server is running already")
 	}
 	c := exec.Command("sh", "-c", supervise, "sh", filepath.Join(s.bin, "postgres"), "-D", s.data(), "-p", strconv.Itoa(s.Port),
-		"-c", "listen_addresses="+s.Host, "-c", "unix_socket_directories=", "-c", "fsync=off", "-c", "synchronous_commit=off",
+		"-c", "listen_addresses="+s.Host, "-c", "unix_socket_directories=", "-c", "fsync=off",
 		"-c", "full_page_writes=off", "-c", "shared_buffers=128MB", "-c", "max_connections=100", "-c", "log_min_messages=error", "-c", "timezone=UTC")
 	c.Dir = s.dir
 	if s.asUser != nil {

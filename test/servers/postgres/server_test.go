@@ -27,7 +27,6 @@ func TestCopiesHoldTheSame(t *testing.T) {
 func TestDataOutlivesStopAndCrash(t *testing.T) {
 	d := server.CreateDatabase(t)
 	d.Exec(t, "CREATE TABLE person (name text)", "INSERT INTO person VALUES ('Ada')")
-	server.Exec(t, "CHECKPOINT")
 	for name, end := range map[string]func(testing.TB){"stop": server.Stop, "crash": server.Crash} {
 		end(t)
 		server.Start(t)
