@@ -200,21 +200,37 @@ func TestAReportSettlesALostLetter(t *testing.T) {
 	}
 }
 
-// Who gives a wrong address in the portal makes no work for anybody: the next code replaces the one that came back.
+// Who gives a wrong address makes no work for anybody: the next code replaces the one that came back. What staff noted, they see.
 func TestACodeToAStrangerIsNobodysTask(t *testing.T) {
+	t.Parallel()
+	for channel, told := range map[string]bool{"portal": false, "api": false, "staff": true} {
+		r, p := newProviderRig(t)
+		c := r.create(func(o *casefile.Opening) { o.Channel = channel })
+		r.next("Triage", c, step.Proceed)
+		r.next("Acknowledge", c, step.Proceed)
+		r.drain()
+		p.report(r, 0, "bounce")
+		if len(r.one(c).Undelivered) != 1 || (len(r.listed()) == 1) != told {
+			t.Errorf("%s: undelivered %+v, listed %q", channel, r.one(c).Undelivered, r.listed())
+		}
+		r.change(c, func(f *casefile.File) error { return r.set.Portal.Desk.Issue(t.Context(), f, letters.CodeAgain) })
+		if len(r.one(c).Undelivered) != 0 || len(r.listed()) != 0 {
+			t.Errorf("%s: undelivered %+v after a new code", channel, r.one(c).Undelivered)
+		}
+	}
+}
+
+// A setting that keeps every letter from leaving is somebody's task at once, whoever asks.
+func TestARefusedSenderIsATask(t *testing.T) {
 	t.Parallel()
 	r, p := newProviderRig(t)
 	c := r.create()
 	r.next("Triage", c, step.Proceed)
 	r.next("Acknowledge", c, step.Proceed)
+	p.answer(http.StatusBadRequest)
 	r.drain()
-	p.report(r, 0, "bounce")
-	if len(r.one(c).Undelivered) != 1 || len(r.listed()) != 0 {
-		t.Errorf("undelivered %+v, listed %q", r.one(c).Undelivered, r.listed())
-	}
-	r.change(c, func(f *casefile.File) error { return r.set.Portal.Desk.Issue(t.Context(), f, letters.CodeAgain) })
-	if len(r.one(c).Undelivered) != 0 {
-		t.Errorf("undelivered %+v after a new code", r.one(c).Undelivered)
+	if got := r.one(c).Undelivered; len(got) != 1 || got[0].State != mail.Failed || got[0].Why != string(fault.Misconfigured) || !slices.Equal(r.listed(), []string{c.ID}) {
+		t.Errorf("undelivered %+v, listed %q", got, r.listed())
 	}
 }
 

@@ -151,13 +151,13 @@ func (f *File) SettleLetter(n int, actor string, reason redact.Text) error {
 	return f.Note(actor, reason)
 }
 
-// askedSince says since when a person must look at the undelivered letters; zero when nobody must. Who gave a wrong address in
-// the portal has proven nothing and can be reached by nobody: such letters stay with the case and make no work, unless it is the
-// settings that keep them.
+// askedSince says since when a person must look at the undelivered letters; zero when nobody must. Who gave a wrong address in the
+// portal, or over its API, has proven nothing and can be reached by nobody: such letters stay with the case and make no work,
+// unless it is the settings that keep them.
 func (c *Case) askedSince() time.Time {
 	var first time.Time
 	for _, u := range c.Undelivered {
-		stranger := u.Party == "" && c.Channel == "portal" && c.Verification.VerifiedAt.IsZero() && u.Why != string(fault.Misconfigured)
+		stranger := u.Party == "" && c.Channel != "staff" && c.Verification.VerifiedAt.IsZero() && u.Why != string(fault.Misconfigured)
 		if !stranger && (first.IsZero() || u.Since.Before(first)) {
 			first = u.Since
 		}
