@@ -150,12 +150,9 @@ func dataset(sys registry.System) (*connector.Dataset, error) {
 // of it: declarations without an effect, collections that nothing leads to, references to data maps that are not there. They
 // stop nothing. The graph is nil without a data map that can be read.
 func (p *Pool) Sketch(ctx context.Context, sys registry.System) (*connector.Graph, []connector.Problem, error) {
-	if sys.Dataset == "" {
+	l, ok := readable(sys)
+	if !ok {
 		return nil, nil, nil
-	}
-	l, unread := datamap.Load([]byte(sys.Dataset))
-	if unread != nil || len(l.Datasets) != 1 {
-		return nil, nil, nil // opening the system names what is wrong
 	}
 	others, err := p.others(ctx, sys)
 	if err != nil {
@@ -163,6 +160,12 @@ func (p *Pool) Sketch(ctx context.Context, sys registry.System) (*connector.Grap
 	}
 	g := connector.Sketch(l.Datasets[0], others...)
 	return g, append(l.Warnings, g.Warnings()...), nil
+}
+
+// readable returns the data map of a system. Of one that cannot be read, opening the system names what is wrong.
+func readable(sys registry.System) (datamap.Loaded, bool) {
+	l, err := datamap.Load([]byte(sys.Dataset))
+	return l, err == nil && len(l.Datasets) == 1
 }
 
 // connect opens a system without keeping it.
