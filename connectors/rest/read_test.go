@@ -302,7 +302,7 @@ func TestValuesAreAskedForSideBySide(t *testing.T) {
 }
 
 func TestFieldsComeFromWhereTheFileSays(t *testing.T) {
-	yaml := thingsFile("{by: [email], path: /things, query: {email: '{email}'}, records: $.data.list}", "    fields: {id: $.key.id, words: "$.body['the words']", tags: '$.tags[*].name'}\n")
+	yaml := thingsFile("{by: [email], path: /things, query: {email: '{email}'}, records: $.data.list}", "    fields: {id: $.key.id, words: \"$.body['the words']\", tags: '$.tags[*].name'}\n")
 	h, _ := script(`{"data": {"list": [{"key": {"id": 12345678901234567890}, "email": "a@example.com", "body": {"the words": "x"}, "tags": [{"name": "p"}, {"name": "q"}], "other": 1}]}}`)
 	s := opened(t, yaml, h)
 	var line string
