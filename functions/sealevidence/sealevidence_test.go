@@ -3,6 +3,7 @@ package sealevidence_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -127,16 +128,17 @@ func (r *rig) log(tenant string) *evidence.Log {
 // TestEverythingIsSealedInTheEnd: whatever changes and is sealed in whatever order, with transactions that fail on the way,
 // every case verifies at any time, the logs only grow, and a last run leaves nothing.
 func TestEverythingIsSealedInTheEnd(t *testing.T) {
+	r, runs := newRig(t, sqlitetable.Options{}), 0
 	rapid.Check(t, func(rt *rapid.T) {
-		r := newRig(t, sqlitetable.Options{})
-		defer r.table.Close()
+		runs++
+		tenants := []string{fmt.Sprintf("alder-%d", runs), fmt.Sprintf("birch-%d", runs)}
 		var cases []casefile.Case
 		kept := map[string][]evidence.Checkpoint{}
-		for range rapid.IntRange(1, 25).Draw(rt, "steps") {
+		for range rapid.IntRange(1, 15).Draw(rt, "steps") {
 			r.now = r.now.Add(time.Second)
 			switch rapid.IntRange(0, 3).Draw(rt, "what") {
 			case 0:
-				cases = append(cases, r.create(rapid.SampledFrom([]string{"alder", "birch"}).Draw(rt, "tenant")))
+				cases = append(cases, r.create(rapid.SampledFrom(tenants).Draw(rt, "tenant")))
 			case 1, 2:
 				if len(cases) > 0 {
 					r.ok(r.change(rapid.SampledFrom(cases).Draw(rt, "case")))
@@ -153,7 +155,7 @@ func TestEverythingIsSealedInTheEnd(t *testing.T) {
 					rt.Fatal(err)
 				}
 				r.table.fail = nil
-				for _, tenant := range []string{"alder", "birch"} {
+				for _, tenant := range tenants {
 					if c, err := r.log(tenant).Checkpoint(t.Context()); err == nil {
 						kept[tenant] = append(kept[tenant], c)
 					}
