@@ -149,12 +149,12 @@ func (g *Graph) Exports(c *Collection) []Export { return g.exports[c] }
 // Reached reports whether identities lead to the collection, directly or over references.
 func (g *Graph) Reached(c *Collection) bool { return g.reached[c] }
 
-// EraseRank orders the collections for erasure: children before the rows they refer to, then erase_after, then the order of
-// the data map. Ranks are unique.
+// EraseRank orders the collections for erasure: as erase_after says, else children before the rows they refer to, else in the
+// order of the data map. Ranks are unique.
 func (g *Graph) EraseRank(c *Collection) int { return g.rank[c] }
 
 // Warnings returns what an operator should know and what stops nothing: collections with personal data that nothing leads
-// to, references to datasets that are not there.
+// to, references to datasets that are not there or to skipped collections, an order of erasure that references contradict.
 func (g *Graph) Warnings() []Problem { return slices.Clone(g.warnings) }
 
 // IdentityKinds returns the kinds the data map can be searched by, sorted; references between systems are left out.

@@ -198,3 +198,40 @@ func TestCircleIsWalkedFromTheIdentity(t *testing.T) {
 		t.Errorf("the walk begins at %s, want the collection with the identity", first.Collection.Name)
 	}
 }
+
+// TestDeclaredOrderOfErasure: erase_after counts even against a reference, and then it is said; what it cannot order is named.
+func TestDeclaredOrderOfErasure(t *testing.T) {
+	key := func(name string) *DataField { return field(name, func(f *DataField) { f.PrimaryKey = true }) }
+	address := &Collection{Name: "address", Fields: []*DataField{key("id")}}
+	customer := &Collection{Name: "customer", EraseAfter: []string{"shop.address", "crm.account"}, Line: 9, Fields: []*DataField{
+		key("id"), {Name: "mail", Path: "mail", Identity: subject.Email},
+		{Name: "home", Path: "home", References: []Reference{{Dataset: "shop", Collection: "address", Field: "id", Direction: DirectionTo}}},
+	}}
+	d := &Dataset{Key: "shop", Collections: []*Collection{customer, address}}
+	g, err := NewGraph(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if g.EraseRank(address) >= g.EraseRank(customer) {
+		t.Error("erase_after is not carried out")
+	}
+	var texts []string
+	for _, w := range g.Warnings() {
+		texts = append(texts, w.Text)
+	}
+	if all := strings.Join(texts, "\n"); len(texts) != 2 || !strings.Contains(all, "enforces the reference") || !strings.Contains(all, "side by side") {
+		t.Errorf("warnings %q, want that the reference contradicts and that systems are not ordered", texts)
+	}
+	customer.EraseAfter = []string{"shop.nowhere"}
+	if _, err := NewGraph(d); err == nil || !strings.Contains(err.Error(), "not another collection") {
+		t.Errorf("error %v, want the collection that is not there", err)
+	}
+	customer.EraseAfter, address.Skip = nil, true
+	g, err = NewGraph(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if w := g.Warnings(); len(w) != 1 || !strings.Contains(w[0].Text, "skipped") {
+		t.Errorf("warnings %+v, want that the reference leads to a skipped collection", w)
+	}
+}
