@@ -113,7 +113,7 @@ func (r *rig) inform(c casefile.Case, what dsar.Outcome, systems ...string) {
 	r.t.Helper()
 	r.change(c, func(f *casefile.File) error {
 		for _, s := range systems {
-			if err := f.Inform(r.t.Context(), []string{parcels}, s, what); err != nil {
+			if _, err := f.Inform(r.t.Context(), []string{parcels}, s, what); err != nil {
 				return err
 			}
 		}
@@ -459,7 +459,8 @@ func TestSystemsOfOneRecipientAreOneNotice(t *testing.T) {
 	r.verify(c)
 	r.change(c, func(f *casefile.File) error {
 		f.AddTask("crm", dsar.Erase)
-		return f.Inform(t.Context(), []string{parcels}, "shop", dsar.Erased)
+		_, err := f.Inform(t.Context(), []string{parcels}, "shop", dsar.Erased)
+		return err
 	})
 	r.drain()
 	if got := r.tell(c); got != "waits" || len(r.noticeLetters(c)) != 0 {
@@ -467,7 +468,8 @@ func TestSystemsOfOneRecipientAreOneNotice(t *testing.T) {
 	}
 	r.change(c, func(f *casefile.File) error {
 		f.TaskFor("crm", dsar.Erase).Done(dsar.Erased, f.Now())
-		return f.Inform(t.Context(), []string{parcels}, "crm", dsar.Erased)
+		_, err := f.Inform(t.Context(), []string{parcels}, "crm", dsar.Erased)
+		return err
 	})
 	r.drain()
 	r.tell(c)
@@ -479,7 +481,8 @@ func TestSystemsOfOneRecipientAreOneNotice(t *testing.T) {
 	r.verify(d)
 	r.change(d, func(f *casefile.File) error {
 		f.AddTask("crm", dsar.Erase)
-		return f.Inform(t.Context(), []string{parcels}, "shop", dsar.Erased)
+		_, err := f.Inform(t.Context(), []string{parcels}, "shop", dsar.Erased)
+		return err
 	})
 	r.drain()
 	for range 13 {

@@ -56,8 +56,8 @@ func (s *Step) Handle(ctx context.Context, in step.Input) (step.Answer, error) {
 			return step.Answer{}, err
 		}
 		if f.Case.Answer == "" {
-			if err := tasks.Inform(ctx, f, s.Registry); err != nil {
-				return step.Answer{}, err
+			if more, err := tasks.Inform(ctx, f, s.Registry); err != nil || more {
+				return step.Repeat(), err
 			}
 			f.Case.Answer = answer(f.Acts())
 			if err := f.Entry("answer_settled", evidence.System, map[string]any{"answer": f.Case.Answer}); err != nil {

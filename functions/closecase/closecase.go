@@ -47,8 +47,8 @@ func (s *Step) Handle(ctx context.Context, in step.Input) (step.Answer, error) {
 		if more, err := s.endJoined(ctx, f, status); err != nil || more {
 			return step.Repeat(), err
 		}
-		if err := tasks.Inform(ctx, f, s.Letters.Registry); err != nil {
-			return step.Answer{}, err
+		if more, err := tasks.Inform(ctx, f, s.Letters.Registry); err != nil || more {
+			return step.Repeat(), err
 		}
 		if err := tasks.Release(ctx, s.Cases, f); err != nil {
 			return step.Answer{}, err

@@ -27,6 +27,7 @@ import (
 	"github.com/habeas-dsar/habeas/shared/dsar"
 	"github.com/habeas-dsar/habeas/shared/evidence"
 	"github.com/habeas-dsar/habeas/shared/fault"
+	"github.com/habeas-dsar/habeas/shared/hold"
 	"github.com/habeas-dsar/habeas/shared/keys"
 	"github.com/habeas-dsar/habeas/shared/keys/filekeys"
 	"github.com/habeas-dsar/habeas/shared/letters"
@@ -132,7 +133,7 @@ func newRig(t testing.TB) *rig {
 		Letters: writer, Desk: &identity.Desk{Cases: cases, Letters: writer, Rules: verification.DefaultRules()},
 		Systems: &fakeSystems{reg: reg, health: connector.Health{Reachable: true, Rights: []connector.Right{"access"}}}, Passwords: passwords.New(2),
 		Log: slog.New(slog.DiscardHandler), BaseURL: "https://privacy.example.com", Now: now,
-		Restores: fakeRestores{},
+		Restores: fakeRestores{}, Holds: hold.NewStore(store, cases.Vault(), now),
 	}
 	for _, name := range []string{home, other} {
 		if err := reg.PutTenant(t.Context(), registry.Tenant{Name: name, Title: "The " + name + " shop", Controller: "Shop Ltd, 1 Example Street", Contact: "privacy@example.com", Zone: "Europe/Berlin", Locale: "en"}); err != nil {
@@ -293,7 +294,7 @@ func (r *rig) lose(f *casefile.File) {
 // untold gives up telling a recipient that data was erased.
 func (r *rig) untold(f *casefile.File) {
 	r.t.Helper()
-	if err := f.Inform(r.t.Context(), []string{"parcels"}, "shop", dsar.Erased); err != nil {
+	if _, err := f.Inform(r.t.Context(), []string{"parcels"}, "shop", dsar.Erased); err != nil {
 		r.t.Fatal(err)
 	}
 	n := must[*casefile.Notice](r.t)(f.NoticeTo(r.t.Context(), "parcels"))

@@ -97,7 +97,7 @@ func (s *site) prove(c casefile.Case, who subject.Identifier) {
 			s.t.Fatal(err)
 		}
 		p.Proven = []subject.Identifier{who}
-		if err := f.Inform(s.t.Context(), []string{"hook", "post"}, "shop", dsar.Erased); err != nil {
+		if _, err := f.Inform(s.t.Context(), []string{"hook", "post"}, "shop", dsar.Erased); err != nil {
 			s.t.Fatal(err)
 		}
 		if err = s.app.Cases.Commit(s.t.Context(), f); err == nil {

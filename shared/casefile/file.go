@@ -43,6 +43,7 @@ type File struct {
 
 	notices     []*Notice
 	noticesRead bool
+	noticeCost  int
 }
 
 // Now is the instant at which the file was read; every change in it carries this time.

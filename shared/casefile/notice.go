@@ -47,7 +47,7 @@ type Notice struct {
 	Head    evidence.Head `json:"head"`
 	Chained int64         `json:"chained,omitempty"` // seq of Head that the case's chain last took over
 
-	woken bool
+	woken, touched bool // in this file
 }
 
 // NoticeChange is one thing that a recipient is told.
@@ -171,29 +171,43 @@ func (f *File) Notice(ctx context.Context, id string) (*Notice, error) {
 	return nil, fault.New(fault.NotFound, "there is no such notice")
 }
 
+// noticeWrites is how many writes one commit may spend on telling recipients: a transaction takes table.MaxTransactionItems, and
+// the rest of the change needs room too.
+const noticeWrites = 60
+
 // Inform records that each recipient of a system has to be told of a verified change in it: what is Erased, Corrected or
-// Restricted. The notice, its evidence and the outbox row that sends it are part of the commit. Repeating it is harmless; a change
-// that comes after the notice left goes out as its next revision. Nobody's answer waits for it.
-func (f *File) Inform(ctx context.Context, recipients []string, system string, what dsar.Outcome) error {
+// Restricted. The notice, its evidence and the outbox row that sends it are part of the commit; more says that there are recipients
+// left for the next one, for which the caller calls again after it. Repeating it is harmless; a change that comes after the notice
+// left goes out as its next revision. Nobody's answer waits for it.
+func (f *File) Inform(ctx context.Context, recipients []string, system string, what dsar.Outcome) (more bool, err error) {
 	if !slices.Contains([]dsar.Outcome{dsar.Erased, dsar.Corrected, dsar.Restricted}, what) {
-		return fault.New(fault.Internal, "recipients are told of erased, corrected and restricted data only")
+		return false, fault.New(fault.Internal, "recipients are told of erased, corrected and restricted data only")
 	}
 	for _, name := range recipients {
 		n, err := f.NoticeTo(ctx, name)
-		if fault.Has(err, fault.NotFound) {
-			n, err = f.openNotice(name), nil
+		fresh := fault.Has(err, fault.NotFound)
+		if err != nil && !fresh {
+			return false, err
 		}
-		if err != nil {
-			return err
-		}
-		if slices.ContainsFunc(n.Changes, func(c NoticeChange) bool { return c.System == system && c.What == what }) {
+		if !fresh && slices.ContainsFunc(n.Changes, func(c NoticeChange) bool { return c.System == system && c.What == what }) {
 			continue
 		}
+		cost := 1 // its entry
+		if fresh || !n.touched {
+			cost = 5 // the notice, its rows in the due index and by id, and its outbox row
+		}
+		if f.noticeCost += cost; f.noticeCost > noticeWrites {
+			return true, nil
+		}
+		if fresh {
+			n = f.openNotice(name)
+		}
+		n.touched = true
 		if err := f.addChange(n, NoticeChange{system, what, f.now}); err != nil {
-			return err
+			return false, err
 		}
 	}
-	return nil
+	return false, nil
 }
 
 func (f *File) openNotice(recipient string) *Notice {

@@ -151,10 +151,10 @@ func (f *File) RemindRecipient(n *Notice) error {
 }
 
 // AcknowledgeNotice records that the recipient confirmed what it was told; by is link or callback. fault.Conflict when the
-// notice has gone on since the revision that the recipient saw. Repeating it is harmless.
+// notice has gone on since the revision that the recipient saw, or that was never sent. Repeating it is harmless.
 func (f *File) AcknowledgeNotice(n *Notice, revision int, by string) error {
 	switch {
-	case revision != n.Revision:
+	case revision != n.Revision || n.Claimed != revision:
 		return fault.New(fault.Conflict, "there is something new to tell since this notice was read")
 	case n.Status == NoticeAcknowledged:
 		return nil

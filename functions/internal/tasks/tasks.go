@@ -86,8 +86,9 @@ func Settle(f *casefile.File, next string) (step.Answer, error) {
 }
 
 // Inform records that the recipients of every system that was changed have to be told (GDPR Art. 19): what a machine changed once
-// it was verified, what was done when a change was stopped, and what people did.
-func Inform(ctx context.Context, f *casefile.File, reg *registry.Store) error {
+// it was verified, what was done when a change was stopped, and what people did. more says that there are others for the next
+// commit.
+func Inform(ctx context.Context, f *casefile.File, reg *registry.Store) (more bool, err error) {
 	for _, t := range f.Acts() {
 		what, ok := changed(f, t)
 		if !ok {
@@ -98,13 +99,13 @@ func Inform(ctx context.Context, f *casefile.File, reg *registry.Store) error {
 			continue
 		}
 		if err != nil {
-			return err
+			return false, err
 		}
-		if err := f.Inform(ctx, sys.Recipients, t.System, what); err != nil {
-			return fmt.Errorf("informing recipients: %w", err)
+		if more, err := f.Inform(ctx, sys.Recipients, t.System, what); err != nil || more {
+			return more, err
 		}
 	}
-	return nil
+	return false, nil
 }
 
 // changed returns what was done to data in the system of a task.
