@@ -41,68 +41,84 @@ func (r *rig) drive(c casefile.Case) string {
 	r.t.Helper()
 	state := states[r.one(c).Phase]
 	for range 60 {
-		var next string
-		switch state {
-		case "ReviewPlan", "ReviewResponse":
-			token, edit := r.token()
-			if a := r.step(state, c, edit); a.Next == step.Superseded {
-				return a.Next
-			}
-			r.drain()
-			out := r.engine.tokens[token]
-			if out == "" {
-				return state
-			}
-			var a answer
-			r.ok(json.Unmarshal([]byte(out), &a))
-			next = a.Next
-		case "LocateRound", "OpenTasks", "PlanCase":
-			name, phase := "OpenTasks", "locate"
-			if state == "OpenTasks" {
-				phase = "run"
-			}
-			if state == "PlanCase" {
-				name = state
-			}
-			a := r.step(name, c, with("phase", phase))
-			next = a.Next
-			if next == step.Tasks {
-				r.run(c, a.Items)
-				r.drain()
-				if phase := r.one(c).Phase; states[phase] != state && !(phase == dsar.PhasePlan && state == "PlanCase") {
-					state = states[phase] // taken over meanwhile
-					continue
-				}
-				if slices.ContainsFunc(a.Items, func(i step.Item) bool { t := r.load(c).Task(i.TaskID); return t.Asked != nil && t.Decision == nil }) {
-					return "AskPerson"
-				}
-				if slices.ContainsFunc(a.Items, func(i step.Item) bool { return r.load(c).Task(i.TaskID).Status == casefile.TaskWaiting }) {
-					return "Pause"
-				}
-				continue
-			}
-		default:
-			next = r.step(state, c).Next
-			r.drain()
-			if state == "CloseCase" {
-				return "Closed"
-			}
-		}
+		next, stopped := r.visit(c, state)
 		switch {
+		case stopped:
+			return next
+		case next == step.Tasks: // the Map is over: look again, unless the case was taken over meanwhile
+			phase := r.one(c).Phase
+			if state = states[phase]; phase == dsar.PhaseLocate {
+				state = "LocateRound"
+			}
+			continue
 		case next == step.Close:
 			state = "CloseCase"
-		case next == step.Superseded:
-			return next
-		default:
-			to, ok := after[state+"/"+next]
-			if !ok {
-				r.t.Fatalf("%s answers %q, which no Choice knows", state, next)
-			}
-			state = to
+			continue
 		}
+		to, ok := after[state+"/"+next]
+		if !ok {
+			r.t.Fatalf("%s answers %q, which no Choice knows", state, next)
+		}
+		state = to
 	}
 	r.t.Fatal("the case does not come to an end")
 	return ""
+}
+
+// visit plays one state; stopped says that next is where the case stops.
+func (r *rig) visit(c casefile.Case, state string) (next string, stopped bool) {
+	r.t.Helper()
+	switch state {
+	case "ReviewPlan", "ReviewResponse":
+		token, edit := r.token()
+		if a := r.step(state, c, edit); a.Next == step.Superseded {
+			return a.Next, true
+		}
+		r.drain()
+		out := r.engine.tokens[token]
+		if out == "" {
+			return state, true
+		}
+		var a answer
+		r.ok(json.Unmarshal([]byte(out), &a))
+		return a.Next, a.Next == step.Superseded
+	case "LocateRound", "OpenTasks", "PlanCase":
+		name, phase := "OpenTasks", "locate"
+		if state != "LocateRound" {
+			name, phase = state, "run"
+		}
+		a := r.step(name, c, with("phase", phase))
+		if a.Next == step.Tasks {
+			return r.items(c, a.Items)
+		}
+		return a.Next, a.Next == step.Superseded
+	}
+	next = r.step(state, c).Next
+	r.drain()
+	if state == "CloseCase" {
+		return "Closed", true
+	}
+	return next, next == step.Superseded
+}
+
+// items plays a Map; it stops where somebody or a system is waited for.
+func (r *rig) items(c casefile.Case, items []step.Item) (next string, stopped bool) {
+	r.t.Helper()
+	generation := r.one(c).Generation
+	r.run(c, items)
+	r.drain()
+	if r.one(c).Generation != generation {
+		return step.Tasks, false
+	}
+	for _, i := range items {
+		switch t := r.load(c).Task(i.TaskID); {
+		case t.Asked != nil && t.Decision == nil:
+			return "AskPerson", true
+		case t.Status == casefile.TaskWaiting:
+			return "Pause", true
+		}
+	}
+	return step.Tasks, false
 }
 
 // opened makes a verified request, ready to be located.

@@ -25,8 +25,14 @@ var visits = map[string]visit{
 	"GET /api/v1/cases/{id}/timeline":                      {"", 200},
 	"GET /api/v1/cases/{id}/evidence":                      {"", 200},
 	"GET /api/v1/cases/{id}/plan":                          {"", 200},
-	"GET /api/v1/cases/{id}/certificate":                   {"", 404},                                  // only of a case that was disposed of
-	"POST /api/v1/cases/{id}/plan/decision":                {`{"decision":"approve","hash":"x"}`, 409}, // no plan of an access request waits
+	"GET /api/v1/cases/{id}/certificate":                   {"", 404},                                                                        // only of a case that was disposed of
+	"POST /api/v1/cases/{id}/plan/decision":                {`{"decision":"edit","hash":"x","reason":"tax","edits":{"growthLimit":9}}`, 409}, // no plan of an access request waits
+	"POST /api/v1/cases/{id}/pause":                        {`{"reason":"asking"}`, 202},
+	"POST /api/v1/cases/{id}/resume":                       {`{}`, 409}, // it is not paused
+	"POST /api/v1/cases/{id}/proceed-without":              {`{"system":"archive","reason":"moved"}`, 202},
+	"GET /api/v1/holds":                                    {"", 200},
+	"POST /api/v1/holds":                                   {`{"scope":"system","system":"shop","reason":"audit"}`, 201},
+	"DELETE /api/v1/holds/{id}":                            {"", 404}, // the id is that of a case
 	"POST /api/v1/cases/{id}/response/decision":            {`{"decision":"approve","hash":"{hash}"}`, 200},
 	"POST /api/v1/cases/{id}/extension":                    {`{"reason":"complexity"}`, 200},
 	"POST /api/v1/cases/{id}/withdrawal":                   {`{"reason":"by phone"}`, 202},

@@ -9,7 +9,6 @@ import (
 
 	"github.com/habeas-dsar/habeas/functions"
 	"github.com/habeas-dsar/habeas/infra/local/demo"
-	"github.com/habeas-dsar/habeas/shared/dsar"
 	"github.com/habeas-dsar/habeas/shared/fault"
 	"github.com/habeas-dsar/habeas/shared/registry"
 )
@@ -64,8 +63,8 @@ func demoTenants() []registry.Tenant {
 
 func demoRecipients() []registry.Recipient {
 	return []registry.Recipient{
-		{Tenant: "lumen", Name: "parcelline", Title: "Parcelline Logistics", Country: "DE", Purpose: "delivering orders"},
-		{Tenant: "lumen", Name: "postmark-mail", Title: "Kite Mail Inc.", Country: "US", Purpose: "sending mail"},
+		{Tenant: "lumen", Name: "parcelline", Title: "Parcelline Logistics", Country: "DE", Purpose: "delivering orders", Email: "privacy@parcelline.test"},
+		{Tenant: "lumen", Name: "postmark-mail", Title: "Kite Mail Inc.", Country: "US", Purpose: "sending mail", Email: "privacy@kitemail.test"},
 	}
 }
 
@@ -87,7 +86,7 @@ func demoSystems(dir string) ([]registry.System, error) {
 		if err != nil {
 			return nil, fmt.Errorf("reading a demo data map: %w", err)
 		}
-		s.Kind, s.Dataset, s.BaseDir, s.Rights = "sqlite", string(yaml), dir, []dsar.Right{dsar.Access}
+		s.Kind, s.Dataset, s.BaseDir = "sqlite", string(yaml), dir
 		out = append(out, s)
 	}
 	return out, nil

@@ -121,22 +121,35 @@ func systems(ctx context.Context, reg *registry.Store, f *casefile.File) []lette
 		if sys, err := reg.System(ctx, f.Case.Tenant, t.System); err == nil && sys.Title != "" {
 			s.Title = sys.Title // a system that is no longer registered keeps its name
 		}
-		before := s // what was done before a change was stopped
 		s.Records = int(t.ByHand())
-		for _, c := range t.Collections {
-			switch {
-			case c.Outcome == dsar.NothingHeld:
-			case t.Outcome == dsar.NotDone && slices.Contains([]dsar.Outcome{dsar.Erased, dsar.Corrected, dsar.Restricted}, c.Outcome):
-				before.Outcome = c.Outcome
-				before.Records += int(c.Records)
-			default:
-				s.Records += int(c.Records)
-			}
+		out = append(out, lines(s, t)...)
+	}
+	return out
+}
+
+// lines says what became of the records of a system: one line for its outcome, before it what was done until a change was stopped,
+// after it what was kept.
+func lines(s letters.System, t *casefile.Task) []letters.System {
+	before, kept := s, s
+	before.Records, kept.Records, kept.Outcome = 0, 0, dsar.Retained
+	for _, c := range t.Collections {
+		switch {
+		case c.Outcome == t.Outcome:
+			s.Records += int(c.Records)
+		case c.Outcome == dsar.Retained:
+			kept.Records += int(c.Records)
+		case t.Outcome == dsar.NotDone && slices.Contains([]dsar.Outcome{dsar.Erased, dsar.Corrected, dsar.Restricted}, c.Outcome):
+			before.Outcome = c.Outcome
+			before.Records += int(c.Records)
 		}
-		if before.Records > 0 {
-			out = append(out, before)
-		}
-		out = append(out, s)
+	}
+	var out []letters.System
+	if before.Records > 0 {
+		out = append(out, before)
+	}
+	out = append(out, s)
+	if kept.Records > 0 && t.Outcome != dsar.Retained {
+		out = append(out, kept)
 	}
 	return out
 }

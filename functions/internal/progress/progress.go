@@ -94,7 +94,7 @@ func one(f *casefile.File, name string) (System, bool) {
 	s.Files, s.Records = len(t.Attachments()), t.ByHand()
 	for _, c := range t.Collections {
 		s.Collections = append(s.Collections, Collection{c.Name, c.Outcome, c.Because, c.Records})
-		if c.Outcome != dsar.NothingHeld {
+		if c.Outcome == s.Outcome && c.Outcome != dsar.NothingHeld {
 			s.Records += c.Records
 		}
 	}
