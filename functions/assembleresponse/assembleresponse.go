@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/habeas-dsar/habeas/functions/internal/objects"
@@ -104,16 +105,8 @@ func holds(t *casefile.Task) bool {
 }
 
 func needsPackage(f *casefile.File) bool {
-	if !f.Case.Right.Discloses() {
-		return false
-	}
-	for _, t := range f.Acts() {
-		// What was read is disclosed, whatever else the system could not do.
-		if holds(t) {
-			return true
-		}
-	}
-	return false
+	// What was read is disclosed, whatever else the system could not do.
+	return f.Case.Right.Discloses() && slices.ContainsFunc(f.Acts(), holds)
 }
 
 // answer sums the tasks up: found (or what was done) beats nothing held; anything incomplete shows in the closing status.

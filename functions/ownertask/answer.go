@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/habeas-dsar/habeas/functions/internal/intake"
+	"github.com/habeas-dsar/habeas/functions/internal/owners"
 	"github.com/habeas-dsar/habeas/functions/internal/pages"
 	"github.com/habeas-dsar/habeas/functions/internal/web"
 	"github.com/habeas-dsar/habeas/shared/casefile"
@@ -27,8 +29,8 @@ type typed struct {
 	errors  pages.Errors
 }
 
-func (t *typed) wrong(field string, p pages.Problem) {
-	t.errors = append(t.errors, pages.FieldError{Field: field, Problem: p})
+func (in *typed) wrong(field string, p pages.Problem) {
+	in.errors = append(in.errors, pages.FieldError{Field: field, Problem: p})
 }
 
 func (h *Handler) show(w http.ResponseWriter, r *http.Request, v *visit) error {
@@ -74,7 +76,7 @@ func (h *Handler) page(w http.ResponseWriter, r *http.Request, v *visit, in type
 	return h.Pages.OwnerTask(w, m)
 }
 
-func (in typed) status() int {
+func (in *typed) status() int {
 	large := func(f pages.RefusedFile) bool { return f.Why == pages.TooLarge }
 	switch {
 	case slices.ContainsFunc(in.refused, large):
@@ -83,6 +85,11 @@ func (in typed) status() int {
 		return http.StatusBadRequest
 	}
 	return http.StatusOK
+}
+
+// back leads back to the page.
+func back(w http.ResponseWriter, r *http.Request, query string) {
+	http.Redirect(w, r, owners.Path+url.PathEscape(r.PathValue("token"))+query, http.StatusSeeOther)
 }
 
 // take takes the main form: files first, then the button that was pressed. Files that were taken stay whatever else is wrong.
@@ -102,7 +109,7 @@ func (h *Handler) take(w http.ResponseWriter, r *http.Request, v *visit) error {
 		return err
 	}
 	if len(in.errors) == 0 && len(in.refused) == 0 && (in.do == "answer" || in.note+in.records+in.answer == "") {
-		http.Redirect(w, r, v.action, http.StatusSeeOther)
+		back(w, r, "")
 		return nil
 	}
 	again, err := h.visit(r) // with what was added or removed
@@ -142,12 +149,11 @@ func (h *Handler) answer(ctx context.Context, v *visit, in *typed) error {
 		return nil
 	}
 	if counts := v.task.Action == dsar.Erase || v.task.Action == dsar.Correct; counts && in.answer == casefile.OwnerDone && in.records != "" {
-		n, err := strconv.ParseInt(in.records, 10, 64)
-		if err != nil || n < 1 || n > casefile.MaxRecords {
+		var ok bool
+		if reply.Records, ok = count(in.records); !ok {
 			in.wrong("records", pages.NotAllowed)
 			return nil
 		}
-		reply.Records = n
 	}
 	if in.note != "" {
 		note, err := intake.Message("/note", in.note)
@@ -176,6 +182,12 @@ func (h *Handler) answer(ctx context.Context, v *visit, in *typed) error {
 		return nil
 	}
 	return err
+}
+
+// count reads a number of records.
+func count(s string) (n int64, ok bool) {
+	n, err := strconv.ParseInt(s, 10, 64)
+	return n, err == nil && n > 0 && n <= casefile.MaxRecords
 }
 
 // problemOf turns what is wrong with a text into words for its field.
@@ -214,7 +226,7 @@ func (h *Handler) passOn(w http.ResponseWriter, r *http.Request, v *visit) error
 	if err != nil {
 		return err
 	}
-	http.Redirect(w, r, v.action, http.StatusSeeOther)
+	back(w, r, "")
 	return nil
 }
 
@@ -231,6 +243,6 @@ func (h *Handler) askBack(w http.ResponseWriter, r *http.Request, v *visit) erro
 	if err := h.change(r.Context(), v, func(_ context.Context, f *casefile.File, t *casefile.Task) error { return f.AskBack(t, text) }); err != nil {
 		return err
 	}
-	http.Redirect(w, r, v.action+"?sent=question", http.StatusSeeOther)
+	back(w, r, "?sent=question")
 	return nil
 }

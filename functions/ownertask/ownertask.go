@@ -10,6 +10,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/habeas-dsar/habeas/functions/internal/owners"
@@ -133,7 +134,7 @@ func (h *Handler) visit(r *http.Request) (*visit, error) {
 	if t == nil || t.Owner == nil || g.Holder < 1 || g.Holder > len(t.Owner.Holders) {
 		return v, unknown
 	}
-	v.grant, v.file, v.task, v.action = g, f, t, owners.Path+token
+	v.grant, v.file, v.task, v.action = g, f, t, owners.Path+url.PathEscape(token)
 	v.frame, err = h.frame(r, g.Tenant)
 	return v, err
 }

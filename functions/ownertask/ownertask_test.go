@@ -133,8 +133,15 @@ func TestFilesThatAreNotTaken(t *testing.T) {
 	link := k.link()
 	large := pdf + strings.Repeat("x", 64<<10)
 	page := r.want(r.post(link, []file{
-		{"first.pdf", pdf}, {"large.pdf", large}, {"empty.csv", ""}, {"setup.exe", "MZ\x90"}, {"page.html", "<html>"}, {"fake.pdf", "MZ\x90\x00"}, {"script.txt", "<html><script>x</script>"},
-		{"noextension", "text"}, {"last.txt", "kept too"},
+		{"first.pdf", pdf},
+		{"large.pdf", large},
+		{"empty.csv", ""},
+		{"setup.exe", "MZ\x90"},
+		{"page.html", "<html>"},
+		{"fake.pdf", "MZ\x90\x00"},
+		{"script.txt", "<html><script>x</script>"},
+		{"noextension", "text"},
+		{"last.txt", "kept too"},
 	}, "do", "add", "note", "typed <words>"), http.StatusRequestEntityTooLarge,
 		"7 files were not added", "large.pdf", "too large", "empty.csv", "setup.exe", "fake.pdf", "script.txt", "2 files added", "first.pdf", "last.txt", "typed &lt;words&gt;")
 	if strings.Contains(page.body, "MZ") {

@@ -167,11 +167,13 @@ func (f *File) OwnerMay(t *Task) error {
 	return nil
 }
 
+func (f *File) withOwner(t *Task) bool { return f.OwnerMay(t) == nil }
+
 // OwnersNext returns when the clockwork must look at one of the tasks of owners; zero when at none.
 func (f *File) OwnersNext() time.Time {
 	var first time.Time
 	for _, t := range f.Tasks {
-		if f.OwnerMay(t) == nil && !t.Owner.Next.IsZero() && (first.IsZero() || t.Owner.Next.Before(first)) {
+		if f.withOwner(t) && !t.Owner.Next.IsZero() && (first.IsZero() || t.Owner.Next.Before(first)) {
 			first = t.Owner.Next
 		}
 	}
@@ -221,7 +223,7 @@ func (f *File) PassOn(t *Task, to OwnerAsk) error {
 // OwnerDueNow reports what the clockwork has to do about the task now: remind the holder, or tell the privacy team that the
 // answer is late. It records that it was done; the caller queues the reminder.
 func (f *File) OwnerDueNow(t *Task) (remind bool, err error) {
-	if f.OwnerMay(t) != nil || t.Owner.Next.IsZero() || t.Owner.Next.After(f.now) {
+	if !f.withOwner(t) || t.Owner.Next.IsZero() || t.Owner.Next.After(f.now) {
 		return false, nil
 	}
 	w := t.Owner

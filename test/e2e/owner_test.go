@@ -71,7 +71,8 @@ func progressOf(r *testkit.Request, system string) (out struct {
 	Outcome, Progress string
 	AskedAt, AnswerBy string
 	Files, Records    int
-}) {
+},
+) {
 	r.Site.Helper()
 	var all struct {
 		Systems []json.RawMessage `json:"systems"`
