@@ -175,7 +175,8 @@ func recipientPages() map[string]page {
 		"console-recipients": func(r *Renderer, w io.Writer) error {
 			return r.ConsoleRecipients(w, ConsoleRecipients{ConsoleFrame: testConsoleFrame(SectionRecipients), AddURL: "/console/add-recipient", Rows: []RecipientRow{
 				{Name: "Parcel service", URL: "/console/recipients/parcels", Country: "DE", Purpose: "Delivery of orders", Way: ByWebhook, Systems: []string{"Shop database", "Support desk"}},
-				{Name: "Mail agency", URL: "/console/recipients/agency", Way: NoWay}, {Name: "Tax adviser", URL: "/console/recipients/tax", Way: ByMail},
+				{Name: "Mail agency", URL: "/console/recipients/agency", Way: NoWay},
+				{Name: "Tax adviser", URL: "/console/recipients/tax", Way: ByMail},
 			}})
 		},
 		"console-recipients-empty": func(r *Renderer, w io.Writer) error {
@@ -209,7 +210,8 @@ func systemPages() map[string]page {
 					Ways: []MapWay{
 						{Kind: "email", Nodes: []*MapNode{{Name: "customers", Again: "addresses", Leads: []*MapNode{
 							{Name: "orders", Via: "orders.customer_id = customers.id", Leads: []*MapNode{
-								{Name: "order_lines", Via: "order_lines.order_id = orders.id"}, {Name: "addresses", Via: "addresses.id = orders.shipping_id"},
+								{Name: "order_lines", Via: "order_lines.order_id = orders.id"},
+								{Name: "addresses", Via: "addresses.id = orders.shipping_id"},
 								{Name: "products", Via: "products.id = order_lines.product_id", Silent: true},
 							}},
 						}}}},

@@ -122,6 +122,7 @@ func Tell(n *casefile.Notice) pages.TellState {
 			return pages.TellDisproportionate
 		}
 		return pages.TellImpossible
+	case casefile.NoticeOpen, casefile.NoticeClaimed:
 	}
 	return pages.TellPending
 }
@@ -137,6 +138,7 @@ func NoticeFault(class fault.Class) string {
 		return "Its mail server refuses the address."
 	case fault.Throttled, fault.Unavailable:
 		return "It did not answer, or answered with a failure of its own."
+	default:
+		return "Something went wrong on our side."
 	}
-	return "Something went wrong on our side."
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/netip"
@@ -45,9 +46,7 @@ func Post(ctx context.Context, c Call) error {
 	if err != nil {
 		return fault.New(fault.Misconfigured, "the address of a webhook cannot be called")
 	}
-	for name, values := range c.Header {
-		r.Header[name] = values
-	}
+	maps.Copy(r.Header, c.Header)
 	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set("User-Agent", "Habeas")
 	transport := &http.Transport{

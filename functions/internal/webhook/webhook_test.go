@@ -154,8 +154,13 @@ func TestPostKeepsOutOfPrivateNetworks(t *testing.T) {
 	s := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("it was called") }))
 	defer s.Close()
 	for _, c := range []Call{
-		{URL: s.URL}, {URL: strings.Replace(s.URL, "127.0.0.1", "localhost", 1)}, {URL: strings.Replace(s.URL, "127.0.0.1", "[::ffff:127.0.0.1]", 1)},
-		{URL: "http://10.1.2.3/", AllowPrivate: true}, {URL: "ftp://example.com/"}, {URL: "https:///"}, {URL: "::"},
+		{URL: s.URL},
+		{URL: strings.Replace(s.URL, "127.0.0.1", "localhost", 1)},
+		{URL: strings.Replace(s.URL, "127.0.0.1", "[::ffff:127.0.0.1]", 1)},
+		{URL: "http://10.1.2.3/", AllowPrivate: true},
+		{URL: "ftp://example.com/"},
+		{URL: "https:///"},
+		{URL: "::"},
 	} {
 		if err := Post(t.Context(), c); !fault.Has(err, fault.Misconfigured) {
 			t.Errorf("%s: %v", c.URL, err)
