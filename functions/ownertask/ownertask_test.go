@@ -384,6 +384,36 @@ func TestRemindersAndEscalation(t *testing.T) {
 	}
 }
 
+// Reminders of many tasks at the same time are sent over several commits: a transaction has its limits.
+func TestManyRemindersAreSentInTurns(t *testing.T) {
+	r := newRig(t)
+	k := r.open(dsar.Access, "person")
+	for range 3 {
+		k.change(func(ctx context.Context, f *casefile.File) error {
+			for range 10 {
+				one := f.AddTask("archive", dsar.ReadOut)
+				one.By = plan.Owner
+				if err := r.set.Owners.Ask(ctx, f, one); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	r.now = r.now.AddDate(0, 0, 6)
+	for range 4 {
+		_, err := r.set.Sweep(t.Context())
+		r.ok(err)
+		r.now = r.now.Add(time.Minute)
+	}
+	f, _ := k.load()
+	for n, one := range f.Tasks {
+		if one.Owner.Reminders != 1 {
+			t.Errorf("task %d has %d reminders", n, one.Owner.Reminders)
+		}
+	}
+}
+
 func TestVendorsGetAFormalLetter(t *testing.T) {
 	r := newRig(t)
 	k := r.open(dsar.Erasure, "recipientmail")

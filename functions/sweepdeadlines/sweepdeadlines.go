@@ -111,6 +111,9 @@ func (s *Step) look(ctx context.Context, r casefile.DueRef) error {
 		}
 		if at := f.OwnersNext(); !at.IsZero() && at.Before(c.NextDue) {
 			c.NextDue = at
+			if soon := f.Now().Add(time.Minute); at.Before(soon) {
+				c.NextDue = soon // for those that did not fit into this commit
+			}
 		}
 		return nil
 	})

@@ -220,10 +220,15 @@ func (f *File) PassOn(t *Task, to OwnerAsk) error {
 	return f.TaskEntry(t, "owner_changed", by, map[string]any{"to": to.Ref, "holders": len(t.Owner.Holders)})
 }
 
+// OwnerIsDue reports whether the clockwork has something to do about the task now.
+func (f *File) OwnerIsDue(t *Task) bool {
+	return f.withOwner(t) && !t.Owner.Next.IsZero() && !t.Owner.Next.After(f.now)
+}
+
 // OwnerDueNow reports what the clockwork has to do about the task now: remind the holder, or tell the privacy team that the
 // answer is late. It records that it was done; the caller queues the reminder.
 func (f *File) OwnerDueNow(t *Task) (remind bool, err error) {
-	if !f.withOwner(t) || t.Owner.Next.IsZero() || t.Owner.Next.After(f.now) {
+	if !f.OwnerIsDue(t) {
 		return false, nil
 	}
 	w := t.Owner

@@ -85,10 +85,20 @@ func (d *Desk) ask(ctx context.Context, f *casefile.File, to subject.Identifier,
 	return casefile.OwnerAsk{To: to, Ref: k.Ref(to), Vendor: vendor}, nil
 }
 
+// maxActs is how many tasks one commit looks after: a reminder takes six of the hundred items of a transaction.
+const maxActs = 12
+
 // Look does what the clockwork owes the owners of the case's tasks: reminders that are due, and word to the privacy team about
-// answers that are late.
+// answers that are late; as many as fit into a commit. The others stay due.
 func (d *Desk) Look(ctx context.Context, f *casefile.File) error {
+	acts := 0
 	for _, t := range f.Tasks {
+		if !f.OwnerIsDue(t) {
+			continue
+		}
+		if acts++; acts > maxActs {
+			return nil
+		}
 		remind, err := f.OwnerDueNow(t)
 		if err != nil {
 			return err
