@@ -260,15 +260,17 @@ func (b *builder) request(at strictyaml.Path, f requestFile, ok allowed) request
 // lead to another host or climb out of the base URL.
 func (b *builder) path(at strictyaml.Path, s string, ok allowed) template {
 	t := b.template(at, s, ok)
-	plain := ""
+	var text strings.Builder
 	for _, p := range t {
 		if p.mode == each || p.name == varCursor || p.name == varCallback || p.name == varChanges {
 			b.doc.Add(at, "this placeholder cannot stand in a path")
 		}
-		if plain += p.text; p.name != "" {
-			plain += "x"
+		text.WriteString(p.text)
+		if p.name != "" {
+			text.WriteByte('x')
 		}
 	}
+	plain := text.String()
 	bad := t == nil || !strings.HasPrefix(plain, "/") || strings.HasPrefix(plain, "//") || strings.ContainsAny(plain, "?#\\") ||
 		strings.ContainsFunc(plain, func(r rune) bool { return r <= ' ' || r >= 0x7f })
 	if parsed, err := url.PathUnescape(plain); bad || err != nil || strings.Contains(plain[1:], "//") || slices.ContainsFunc(strings.Split(parsed, "/"), func(seg string) bool { return seg == "." || seg == ".." }) {

@@ -46,6 +46,9 @@ func (b *builder) collection(name string, f collectionFile) {
 	if (c.correct != nil || c.erase != nil || c.restrict != nil) && c.readBy(data.KeyPaths()) == nil {
 		b.doc.Add(at.At("read"), "a record that is changed must be read before and after: there is no read by the primary key")
 	}
+	if r := c.readBy(data.KeyPaths()); c.erase != nil && r != nil && r.one && !r.none {
+		b.doc.Add(at.At("read", itoa(r.index)), "a record that was erased is not found: the read by the primary key says what that means (notFound: none)")
+	}
 	b.out.collections[name] = c
 }
 

@@ -192,8 +192,7 @@ func ended(ctx context.Context) error {
 // unreached classifies the failure of a request that has no answer. Texts of the transport name addresses, so only ours go
 // on.
 func (c *client) unreached(ctx context.Context, err error) error {
-	var classified *fault.Error
-	if errors.As(err, &classified) {
+	if classified, ok := errors.AsType[*fault.Error](err); ok {
 		return classified
 	}
 	for _, known := range []error{outbound.ErrAddress, errRedirectHost, errRedirectChange, errRedirectLoop} {

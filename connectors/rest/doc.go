@@ -3,11 +3,11 @@
 // file with anything wrong is refused when the system is opened, with lines.
 //
 // Reading. Every way into a collection that the data map has (an identity, a reference, the primary key) needs a read by
-// exactly those fields. Where a shared record may be changed, so does the way back to what refers to it. Lists are paged by
-// cursor, Link header (RFC 8288), page number or offset, and must come in an order that stays; JSONPath (RFC 9535) says where
-// records, fields, cursors and totals stand. A record that was not asked for is an error, unless the file says that the
-// search is wider; so are a page that is missing, comes twice or does not parse, a cursor that comes twice, and a record
-// without its key.
+// exactly those fields, and the records hold these fields. Where a shared record may be changed, so does the way back to what
+// refers to it. Lists are paged by cursor, Link header (RFC 8288), page number or offset, and must come in an order that
+// stays; JSONPath (RFC 9535) says where records, fields, cursors and totals stand. A record that was not asked for is an
+// error, unless the file says that the search is wider; so are a page that is missing, comes twice or does not parse, a
+// cursor that comes twice, and a record without its key.
 //
 // Changing. A record is read by its key, compared with what the plan says about its owner and end state, and then changed by
 // one request; several records at the same time. HTTP has no transactions: between the read and the change another party may

@@ -43,6 +43,7 @@ func TestFileErrorsHaveLines(t *testing.T) {
 		"unknown collection":       {"  things:\n", "  thing:\n", "line 4: collections.thing: the data map has no such collection"},
 		"collection is missing":    {"  things:\n", "  thing:\n", "line 3: collections.things: the data map leads to things, and the file does not say how it is read"},
 		"no read by the key":       {"      - {by: [id], path: \"/things/{id}\", one: true, notFound: none}\n", "", "line 5: collections.things.read: a record that is changed must be read"},
+		"404 after an erasure":     {", notFound: none", "", "line 6: collections.things.read[0]: a record that was erased is not found"},
 		"no read by an identity":   {"by: [email]", "by: [words]", "by email, and there is no read by it"},
 		"field that is not there":  {"by: [email]", "by: [mail]", "line 7: collections.things.read[1].by[0]: the collection of the data map has no such field"},
 		"placeholder of another":   {"{email}", "{id}", "line 9: collections.things.read[1].query.email: a placeholder of a read is one of the fields it is by"},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -59,18 +60,10 @@ func (c *client) jobIn(got *answer, status template) string {
 	if err != nil || !outbound.SameOrigin(u, c.base) {
 		return ""
 	}
-	before, after := c.base.EscapedPath(), ""
-	for i, p := range status {
-		switch {
-		case p.name == "" && (i == 0 || status[0].name == "" && i < 1):
-			before += p.text
-		case p.name == "":
-			after += p.text
-		}
-	}
-	job, ok := strings.CutPrefix(u.EscapedPath(), before)
-	if ok {
-		job, ok = strings.CutSuffix(job, after)
+	// A path begins with a slash, so that the text before the placeholder is the first part.
+	job, ok := strings.CutPrefix(u.EscapedPath(), c.base.EscapedPath()+status[0].text)
+	if ok && len(status) > 2 {
+		job, ok = strings.CutSuffix(job, status[2].text)
 	}
 	if job, err = url.PathUnescape(job); err != nil || !ok {
 		return ""
@@ -149,9 +142,7 @@ func firstFailure(errs []error) error {
 			all = p
 		case err != nil:
 			all.wait, all.callback = min(all.wait, p.wait), all.callback && p.callback
-			for id, job := range p.jobs {
-				all.jobs[id] = job
-			}
+			maps.Copy(all.jobs, p.jobs)
 		}
 	}
 	if all == nil {

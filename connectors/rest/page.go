@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -43,7 +44,7 @@ func parse(a *answer, what string) (any, error) {
 	if err := d.Decode(&v); err != nil {
 		return nil, bad
 	}
-	if _, err := d.Token(); err != io.EOF { //nolint:errorlint // Token gives io.EOF itself
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return nil, bad
 	}
 	return v, nil

@@ -131,6 +131,9 @@ func typed(f *connector.DataField, v connector.Value) (connector.Value, bool) {
 	switch f.Type {
 	case connector.DataInteger:
 		n, err := strconv.ParseInt(v.RevealText(), 10, 64)
+		if err != nil && v.Type() == connector.TypeDecimal {
+			return v, true // too large for 64 bits, and still a number
+		}
 		return connector.Int(n), err == nil
 	case connector.DataString:
 		return connector.Text(v.RevealText()), true

@@ -22,9 +22,6 @@ import (
 // TestSuite holds the connector to the suite, over HTTP, against the CRM.
 func TestSuite(t *testing.T) { connectortest.Run(t, newHarness) }
 
-// testPage is the size of pages in the suite; a small one makes many.
-const testPage = 20
-
 // patience is how long the connector of the suite waits for an answer.
 const patience = 250 * time.Millisecond
 

@@ -68,6 +68,7 @@ func (s *System) needs(right connector.Right, c *connector.Collection) []connect
 			return []connector.ChangeAction{connector.ActFlag}
 		}
 		return nil
+	default: // the third right that changes anything is erasure
 	}
 	byField := c.OnErase.Action == connector.ActNull || c.OnErase.Action == connector.ActMask
 	for f := range c.All {

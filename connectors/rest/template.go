@@ -349,8 +349,9 @@ func (b body) render(v values) (raw json.RawMessage, ok bool, err error) {
 		}
 		raw, err = json.Marshal(out)
 		return raw, true, err
+	default:
+		return b.plain, true, nil
 	}
-	return b.plain, true, nil
 }
 
 func (b body) renderText(v values) (raw json.RawMessage, ok bool, err error) {

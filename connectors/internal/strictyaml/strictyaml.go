@@ -246,8 +246,7 @@ func (d *Doc) hold(tree any, schema []byte) error {
 	}
 	raw, err := json.Marshal(tree)
 	if err != nil {
-		d.Add(nil, "the file has values that JSON cannot say")
-		return nil
+		return &Invalid{d.what, []Fault{{Line: 1, Text: "the file has values that JSON cannot say"}}}
 	}
 	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(raw))
 	if err != nil {

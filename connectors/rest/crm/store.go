@@ -202,16 +202,16 @@ func (s *store) find(object string, by map[string][]string) (found set, ok bool)
 		if index == nil {
 			return nil, false
 		}
-		var any set
+		var some set
 		for _, v := range values {
-			any = append(any, index[t.object.form(f, v)]...)
+			some = append(some, index[t.object.form(f, v)]...)
 		}
-		slices.Sort(any)
-		any = slices.Compact(any)
+		slices.Sort(some)
+		some = slices.Compact(some)
 		if !first {
-			any = slices.DeleteFunc(any, func(n int64) bool { _, both := slices.BinarySearch(found, n); return !both })
+			some = slices.DeleteFunc(some, func(n int64) bool { _, both := slices.BinarySearch(found, n); return !both })
 		}
-		found, first = any, false
+		found, first = some, false
 	}
 	if first {
 		found = slices.Sorted(maps.Keys(t.rows))
