@@ -91,6 +91,12 @@ func (o RestoreOptions) prepare(b Backup) (work string, now func() time.Time, er
 	if _, err := os.Stat(filepath.Join(o.Dir, masterFile)); err != nil {
 		return "", nil, fault.New(fault.NotFound, "put the key file of the installation into the data directory first, as "+masterFile+": it is in no backup")
 	}
+	// A log without its records belongs to an installation that is gone: beside other records it would spoil them.
+	for _, name := range []string{recordsFile + "-wal", recordsFile + "-shm"} {
+		if err := os.Remove(filepath.Join(o.Dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return "", nil, fault.New(fault.Misconfigured, "the data directory cannot be written")
+		}
+	}
 	work = filepath.Join(o.Dir, restoring)
 	if err := errors.Join(os.RemoveAll(work), os.Mkdir(work, 0o700), os.Link(filepath.Join(o.Dir, masterFile), filepath.Join(work, masterFile))); err != nil {
 		return "", nil, fault.New(fault.Misconfigured, "the data directory cannot be written")
@@ -179,9 +185,11 @@ func (o RestoreOptions) move(work string, tombstones []keys.Tombstone) error {
 			return fault.New(fault.Unavailable, "the list of destroyed keys cannot be written")
 		}
 	}
-	for _, name := range []string{clockFile, objectsDir, recordsFile} {
+	// The newest records may still be in the log.
+	for _, name := range []string{clockFile, objectsDir, recordsFile + "-wal", recordsFile} {
 		err := os.Rename(filepath.Join(work, name), filepath.Join(o.Dir, name))
-		if err != nil && (name != clockFile || !errors.Is(err, fs.ErrNotExist)) {
+		optional := name == clockFile || name == recordsFile+"-wal"
+		if err != nil && (!optional || !errors.Is(err, fs.ErrNotExist)) {
 			return fault.New(fault.Unavailable, "the restored installation cannot be moved into place")
 		}
 	}
