@@ -167,7 +167,8 @@ func (f *File) OwnerMay(t *Task) error {
 	return nil
 }
 
-func (f *File) withOwner(t *Task) bool { return f.OwnerMay(t) == nil }
+// withOwner reports whether the clockwork keeps after the owner: nobody is pressed while the case is paused.
+func (f *File) withOwner(t *Task) bool { return f.Case.Paused == nil && f.OwnerMay(t) == nil }
 
 // OwnersNext returns when the clockwork must look at one of the tasks of owners; zero when at none.
 func (f *File) OwnersNext() time.Time {

@@ -295,6 +295,21 @@ func TestFilesAndQuestionsOfAnOwner(t *testing.T) {
 	r.verify(c)
 }
 
+func TestAPausedCasePressesNobody(t *testing.T) {
+	r := newRig(t)
+	c, id := r.asked(dsar.ReadOut)
+	r.change(c, func(f *casefile.File) { r.ok(f.Pause("staff:s1", redact.NewText("waiting for counsel"))) })
+	r.now = r.now.AddDate(0, 0, 6)
+	f := r.load(c)
+	if f.OwnerIsDue(f.Task(id)) || !f.OwnersNext().IsZero() || f.OwnerMay(f.Task(id)) != nil {
+		t.Error("while a case is paused its owners may answer, and are not pressed")
+	}
+	r.ok(f.Resume("staff:s1"))
+	if !f.OwnerIsDue(f.Task(id)) {
+		t.Error("after it is resumed the reminder is due")
+	}
+}
+
 func TestQuestionsAreBounded(t *testing.T) {
 	r := newRig(t)
 	c, id := r.asked(dsar.ReadOut)
