@@ -15,11 +15,8 @@ import (
 // Wake makes the execution of a notice look at its record again, if it waits. Repeating it is safe, as is waking one that has
 // nothing to do yet.
 func (s *Step) Wake(ctx context.Context, tenant, caseID, noticeID string) error {
-	return step.Change(ctx, s.Cases, tenant, caseID, func(ctx context.Context, f *casefile.File) error {
+	err := step.Change(ctx, s.Cases, tenant, caseID, func(ctx context.Context, f *casefile.File) error {
 		n, err := f.Notice(ctx, noticeID)
-		if fault.Has(err, fault.NotFound) {
-			return nil
-		}
 		if err != nil {
 			return err
 		}
@@ -37,4 +34,8 @@ func (s *Step) Wake(ctx context.Context, tenant, caseID, noticeID string) error 
 		}
 		return nil
 	})
+	if fault.Has(err, fault.NotFound) {
+		return nil // the case was disposed of
+	}
+	return err
 }
