@@ -179,6 +179,11 @@ func (s *System) page(l walk.Lookup) (page []*connector.Record, more bool) {
 	return page, false
 }
 
+// MixedCase implements walk.Folder: in memory it costs nothing to compare addresses letter case aside.
+func (*Connector) MixedCase(context.Context, *connector.Collection, string) (bool, error) {
+	return true, nil
+}
+
 // folder returns how values are compared: as they are, without regard to case, or in normal form.
 func folder(c *connector.Collection, fields []string, m connector.Match) func(string) string {
 	switch m {

@@ -27,6 +27,7 @@ type System struct {
 	limits  connector.Limits
 	schema  json.RawMessage
 	timeout time.Duration
+	cases   mixedCase
 }
 
 // served is what a look at the live schema has made of the data map. It is immutable.
@@ -44,6 +45,7 @@ var (
 	_ connector.Restrictor = (*System)(nil)
 	_ walk.Source          = (*System)(nil)
 	_ walk.Settler         = (*System)(nil)
+	_ walk.Folder          = (*System)(nil)
 )
 
 type options struct {

@@ -76,7 +76,9 @@ type Match string
 
 // The ways to compare.
 const (
-	MatchEither     Match = ""           // equal to the value as given or to its normal form; uses an ordinary index
+	// MatchEither: equal to the value as given or to its normal form, which an ordinary index finds; addresses letter case aside
+	// where the system holds any that are not in lower case (walk.Folder).
+	MatchEither     Match = ""
 	MatchExact      Match = "exact"      // equal to the value as given
 	MatchCasefold   Match = "casefold"   // equal but for letter case (Unicode simple folding)
 	MatchNormalised Match = "normalised" // equal after subject.Identifier.Normalise of both

@@ -4,7 +4,6 @@ import (
 	"strings"
 
 	"github.com/habeas-dsar/habeas/shared/connector"
-	"github.com/habeas-dsar/habeas/shared/subject"
 )
 
 func (l *loader) fields(n *node, parent string) []*connector.DataField {
@@ -47,9 +46,6 @@ func (l *loader) fieldOf(n *node, parent string) *connector.DataField {
 		"fields":          func(v *node) { nested = v },
 	})
 	l.checkField(f, &declared, nested != nil)
-	if f.Identity == subject.Email && f.Match == connector.MatchEither {
-		l.note(f.Line, "identity", "finds an address as the person wrote it and in lower case; where the system keeps what people typed, say habeas_meta: {match: casefold}")
-	}
 	if nested != nil {
 		f.Fields = l.fields(nested, f.Path)
 	}

@@ -47,6 +47,13 @@ func (u *Unserved) Error() string { return u.Note }
 // Unwrap gives the error its class.
 func (u *Unserved) Unwrap() error { return fault.New(fault.Misconfigured, "") }
 
+// Folder is implemented by sources that can tell whether a field may hold addresses in another letter case than their normal
+// form. Where it may, addresses are compared letter case aside although the data map does not ask for it: mail systems take both
+// for the same. Where it does not, an ordinary index serves. A source that is no Folder compares exactly, unless asked.
+type Folder interface {
+	MixedCase(ctx context.Context, c *connector.Collection, path string) (bool, error)
+}
+
 // Settler is implemented by sources whose fields do not give every value back as it was written (a number with a fixed count
 // of decimals).
 type Settler interface {

@@ -62,7 +62,11 @@ func (l *locating) collection(ctx context.Context, c *connector.Collection) (con
 			continue
 		}
 		searchable = true
-		for _, lookup := range l.w.identityLookups(e, l.known) {
+		lookups, err := l.w.identityLookups(ctx, e, l.known)
+		if err != nil {
+			return res, true, err
+		}
+		for _, lookup := range lookups {
 			more, err := l.lookup(ctx, f, e, lookup, keys)
 			if u, ok := errors.AsType[*Unserved](err); ok {
 				res.Outcome, res.Records, res.Note = connector.NotDone, len(keys), u.Note

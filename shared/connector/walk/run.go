@@ -100,7 +100,14 @@ func frontier(e *connector.Entry, pass int) string {
 // other rows held.
 func (r *run) entry(ctx context.Context, e *connector.Entry) error {
 	if r.pos.Pass == 0 && !r.pos.Tuples {
-		lookups := r.w.identityLookups(e, r.known)
+		var lookups []Lookup
+		err := r.request(ctx, func(ctx context.Context) (err error) {
+			lookups, err = r.w.identityLookups(ctx, e, r.known)
+			return err
+		})
+		if err != nil {
+			return err
+		}
 		for r.pos.Lookup < len(lookups) {
 			if err := r.lookup(ctx, e, lookups[r.pos.Lookup], true); err != nil {
 				return err

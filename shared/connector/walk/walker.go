@@ -1,6 +1,7 @@
 package walk
 
 import (
+	"context"
 	"slices"
 
 	"github.com/habeas-dsar/habeas/shared/connector"
@@ -73,12 +74,17 @@ func New(graph *connector.Graph, source Source, limits connector.Limits) *Walker
 	return w
 }
 
-// identityLookups returns the lookups that the known identifiers ask for at one entry.
-func (w *Walker) identityLookups(e *connector.Entry, known []subject.Identifier) []Lookup {
+// identityLookups returns the lookups that the known identifiers ask for at one entry. Their number depends on the identifiers
+// alone.
+func (w *Walker) identityLookups(ctx context.Context, e *connector.Entry, known []subject.Identifier) ([]Lookup, error) {
 	var lookups []Lookup
 	if e.Identity != "" {
 		if values := valuesOf(known, e.Identity, e.Match); len(values) > 0 {
-			lookups = append(lookups, Lookup{Values: values, Match: exactUnlessAsked(e.Match)})
+			match, err := w.matchAt(ctx, e)
+			if err != nil {
+				return nil, err
+			}
+			lookups = append(lookups, Lookup{Values: values, Match: match})
 		}
 	}
 	var refs [][]connector.Value
@@ -96,15 +102,24 @@ func (w *Walker) identityLookups(e *connector.Entry, known []subject.Identifier)
 			chunks = append(chunks, Lookup{Collection: e.Collection, Fields: e.Fields, Values: chunk, Match: l.Match, Limit: w.limits.PageRecords})
 		}
 	}
-	return chunks
+	return chunks, nil
 }
 
-// exactUnlessAsked: the default way to compare is exact, with the normal form among the values.
-func exactUnlessAsked(m connector.Match) connector.Match {
-	if m == connector.MatchEither {
-		return connector.MatchExact
+// matchAt returns how identity values are compared at an entry. The default way is exact, with the normal form among the values,
+// and for addresses letter case aside where the source may hold them in another.
+func (w *Walker) matchAt(ctx context.Context, e *connector.Entry) (connector.Match, error) {
+	if e.Match != connector.MatchEither {
+		return e.Match, nil
 	}
-	return m
+	folder, ok := w.source.(Folder)
+	if !ok || e.Identity != subject.Email || len(e.Fields) != 1 {
+		return connector.MatchExact, nil
+	}
+	mixed, err := folder.MixedCase(ctx, e.Collection, e.Fields[0])
+	if err != nil || !mixed {
+		return connector.MatchExact, err
+	}
+	return connector.MatchCasefold, nil
 }
 
 func valuesOf(known []subject.Identifier, kind subject.Kind, match connector.Match) [][]connector.Value {
