@@ -52,12 +52,12 @@ func thingsFile(byEmail, more string) string {
 
 const pagedByCursor = "{by: [email], path: /things, query: {email: '{email}', after: '{$cursor}'}, records: $.items, paging: {type: cursor, next: $.next, size: 2}}"
 
-func openWith(t *testing.T, yaml, baseURL string, change func(*connector.OpenInput)) (*System, error) {
+func openWith(t testing.TB, yaml, baseURL string, change func(*connector.OpenInput)) (*System, error) {
 	t.Helper()
 	return openResolving(t, yaml, baseURL, nil, change)
 }
 
-func openResolving(t *testing.T, yaml, baseURL string, resolver *net.Resolver, change func(*connector.OpenInput)) (*System, error) {
+func openResolving(t testing.TB, yaml, baseURL string, resolver *net.Resolver, change func(*connector.OpenInput)) (*System, error) {
 	t.Helper()
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "c.yml"), []byte(yaml), 0o600); err != nil {

@@ -148,6 +148,9 @@ func (p *paging) goesOn(root any, seen int, what string) (more, said bool, err e
 	return false, false, nil
 }
 
+// maxCursor bounds a cursor: it goes into an address, and many are remembered.
+const maxCursor = 8 << 10
+
 func (p *paging) nextCursor(root any, what string) (string, error) {
 	v, found := find(p.next, root)
 	if !found {
@@ -160,11 +163,13 @@ func (p *paging) nextCursor(root any, what string) (string, error) {
 	case nil:
 		return "", nil
 	case string:
-		return v, nil
+		if len(v) <= maxCursor {
+			return v, nil
+		}
 	case json.Number:
 		return v.String(), nil
 	}
-	return "", fault.New(fault.Invalid, "reading "+what+": the cursor of the next page is neither text nor number")
+	return "", fault.New(fault.Invalid, "reading "+what+": the cursor of the next page is neither number nor text, or too long")
 }
 
 // circle refuses a cursor that was there before. It remembers one cursor, at growing distances: a circle of any length is

@@ -100,6 +100,7 @@ func TestPages(t *testing.T) {
 		"next is missing":           {cursor, []string{items(``, 1)}, nil, fault.Invalid},
 		"next is missing, declared": {strings.Replace(cursor, "next: $.next", "next: $.next, absentEnds: true", 1), []string{items(``, 1)}, []int64{1}, ""},
 		"next is an object":         {cursor, []string{items(`, "next": {}`, 1)}, nil, fault.Invalid},
+		"next is endless":           {cursor, []string{items(`, "next": "`+strings.Repeat("x", maxCursor+1)+`"`, 1)}, nil, fault.Invalid},
 		"more, and no cursor":       {cursorMore, []string{items(`, "next": null, "more": true`, 1)}, nil, fault.Invalid},
 		"no word about more":        {cursorMore, []string{items(`, "next": null`, 1)}, nil, fault.Invalid},
 		"no more, and a cursor":     {cursorMore, []string{items(`, "next": "b", "more": false`, 1)}, []int64{1}, ""},
@@ -374,5 +375,32 @@ func TestReadsThatComeLater(t *testing.T) {
 	ready, call.Cursor = true, p.Cursor
 	if p, err = s.Access(t.Context(), call); err != nil || !p.Finished || sink.n != 3 || started != 1 {
 		t.Errorf("the third call: %+v, %v; %d records, %d exports started", p, err, sink.n, started)
+	}
+}
+
+// TestReadsThatAreReported: a system that is told where to report is left alone until it does.
+func TestReadsThatAreReported(t *testing.T) {
+	read := "{by: [email], method: POST, path: /exports, json: {email: '{email}', tell: '{$callback}'}, records: $, async: {status: '/exports/{$job}', result: '/exports/{$job}/records'}}"
+	told := ""
+	s := opened(t, thingsFile(read, ""), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var in map[string]string
+		if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
+			t.Error(err)
+		}
+		told = in["tell"]
+		w.Header().Set("Location", "/exports/e1")
+		w.WriteHeader(http.StatusAccepted)
+	}))
+	for _, url := range []string{"", "https://habeas.example.com/hooks/secret"} {
+		s.jobs = newMemory[string](10)
+		call := connector.Call{Identifiers: mail(t, "a@example.com"), Spool: newSpool(t), Records: &counter{}, Request: once}
+		p, err := s.Access(connector.WithCallback(t.Context(), url), call)
+		want := defaultWait * time.Second
+		if url != "" {
+			want = defaultCallbackWait * time.Second
+		}
+		if err != nil || told != url || p.Callback != (url != "") || p.Wait != want {
+			t.Errorf("callback %q: told %q, %+v, %v", url, told, p, err)
+		}
 	}
 }

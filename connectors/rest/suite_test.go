@@ -13,11 +13,16 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"github.com/habeas-dsar/habeas/connectors/connectortest"
 	"github.com/habeas-dsar/habeas/connectors/rest/crm"
 	"github.com/habeas-dsar/habeas/shared/connector"
 	"github.com/habeas-dsar/habeas/shared/redact"
 )
+
+// TestMain fails when a connector or a server leaves anything running behind.
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // TestSuite holds the connector to the suite, over HTTP, against the CRM.
 func TestSuite(t *testing.T) { connectortest.Run(t, newHarness) }
