@@ -223,7 +223,7 @@ func (h *Handler) showNotice(w http.ResponseWriter, r *http.Request, c *caller, 
 	m := pages.ConsoleNotice{
 		ConsoleFrame: fr, Recipient: h.titleOfRecipient(r.Context(), c, n.Recipient), Case: one.Reference, CaseURL: c.caseURL(one.ID, ""), State: progress.Tell(n),
 		Why: progress.NoticeFault(n.Fault), Attempts: n.Attempts, SentAt: c.shown(n.SentAt), AckAt: c.shown(n.AcknowledgedAt), NextAt: c.shown(n.DueAt),
-		Answer: pages.TaskAnswer(r.PostFormValue("outcome")), Reason: r.PostFormValue("reason"), Errors: errs,
+		Answer: pages.TaskAnswer(r.PostFormValue("decision")), Reason: r.PostFormValue("reason"), Errors: errs,
 	}
 	for _, ch := range n.Changes {
 		m.Lines = append(m.Lines, pages.NoticeLine{System: ch.System, What: ch.What, At: c.shown(ch.At)})
@@ -259,8 +259,8 @@ func (h *Handler) takeNotice(w http.ResponseWriter, r *http.Request, c *caller) 
 	if err != nil {
 		return err
 	}
-	_, err = h.decideNotice(r.Context(), c, id, r.PathValue("recipient"), r.PostFormValue("outcome"), r.PostFormValue("reason"))
-	if errs, ok := formErrors(err, map[string]string{"decision": "outcome"}); ok {
+	_, err = h.decideNotice(r.Context(), c, id, r.PathValue("recipient"), r.PostFormValue("decision"), r.PostFormValue("reason"))
+	if errs, ok := formErrors(err, nil); ok {
 		return h.showNotice(w, r, c, errs)
 	}
 	if err != nil {

@@ -96,11 +96,11 @@ func TestARecipientThatWasNotToldWaitsForAPerson(t *testing.T) {
 	if got := r.noticeOf(c).Status; got != casefile.NoticeFailed {
 		t.Fatalf("%s", got)
 	}
-	r.want(r.page(handlerCookie, "POST", at, url.Values{"outcome": {"retry"}}), 303)
+	r.want(r.page(handlerCookie, "POST", at, url.Values{"decision": {"retry"}}), 303)
 	if got := r.noticeOf(c); got.Status != casefile.NoticeOpen || got.Run != 2 {
 		t.Fatalf("%+v", got)
 	}
-	if got := r.want(r.page(approverCookie, "POST", at, url.Values{"outcome": {"disproportionate"}}), 400).body; !strings.Contains(got, "Say why") {
+	if got := r.want(r.page(approverCookie, "POST", at, url.Values{"decision": {"disproportionate"}}), 400).body; !strings.Contains(got, "Say why") {
 		t.Error("an exception without a reason")
 	}
 	r.want(r.call(approver, "POST", api, `{"decision":"disproportionate","reason":"It kept one parcel number for a day."}`), 200)

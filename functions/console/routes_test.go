@@ -76,7 +76,7 @@ var visits = map[string]visit{
 	"POST /console/cases/{id}/operator":                    {"outcome=retry", 303},
 	"GET /console/cases/{id}/evidence":                     {"", 200},
 	"GET /console/cases/{id}/notices/{recipient}":          {"", 200},
-	"POST /console/cases/{id}/notices/{recipient}":         {"outcome=retry", 303},
+	"POST /console/cases/{id}/notices/{recipient}":         {"decision=retry", 303},
 	"GET /console/recipients":                              {"", 200},
 	"GET /console/recipients/{name}":                       {"", 200},
 	"POST /console/recipients/{name}":                      {"title=Parcels", 303},

@@ -1,6 +1,6 @@
 // Package casefile owns the case as it is stored: one aggregate per partition of table cases with the case itself, its
-// tasks, its mails and messages, the tokens that wait for it, its outbox rows and its projections, and the transaction that
-// writes state, evidence and outbox together.
+// tasks, its mails and messages, its notices to recipients, the tokens that wait for it, its outbox rows and its projections, and
+// the transaction that writes state, evidence and outbox together.
 //
 // What it promises:
 //   - A change is committed whole or not at all, under the version of every item it read; a step that lost the race gets

@@ -1,7 +1,8 @@
 // Package evidence owns the proof of what was done: hash chains of entries, the ledger they are stored in, the log that seals
 // them, the signed bundle that leaves the house, and the verifier that anybody can run over it.
 //
-// A case has one chain ("case") and one per task ("task/<taskId>"), so that parallel tasks do not contend. Every entry names
+// A case has one chain ("case") and one per task ("task/<taskId>") and per notice to a recipient (likewise, by its
+// id), so that what runs in parallel does not contend. Every entry names
 // the hash of the one before; the first names a hash over tenant, case and chain, so a chain cannot be moved. When a task
 // ends, the head of its chain enters the chain of the case (TaskEnded). An entry is committed in the transaction of the
 // change it proves: the caller keeps each chain's Head with the record it describes, and adds Write's write.

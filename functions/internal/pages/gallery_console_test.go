@@ -167,7 +167,7 @@ func recipientPages() map[string]page {
 	fresh := ConsoleRecipient{ConsoleFrame: testConsoleFrame(SectionRecipients), Form: Form{Action: "/console/add-recipient"}, New: true, Errors: Errors{{"name", Refused}, {"title", NotAllowed}, {"secret", NotAllowed}}, BackURL: "/console/recipients"}
 	notice := ConsoleNotice{
 		ConsoleFrame: testConsoleFrame(SectionCases), Form: Form{Action: "/console/cases/1/notices/parcels"}, Recipient: "Parcel service", Case: "7K3QX-9M2DA", CaseURL: "/console/cases/1", State: TellFailed, Why: "It did not answer.",
-		Lines: []NoticeLine{{System: "shop", What: dsar.Erased, At: at(12, 1, 9, 0)}}, Attempts: 8, Answers: []TaskAnswer{AnswerRetry, AnswerImpossible, AnswerDisproportionate}, Errors: Errors{{"outcome", Missing}, {"reason", Missing}},
+		Lines: []NoticeLine{{System: "shop", What: dsar.Erased, At: at(12, 1, 9, 0)}}, Attempts: 8, Answers: []TaskAnswer{AnswerRetry, AnswerImpossible, AnswerDisproportionate}, Errors: Errors{{"decision", NotAChoice}, {"reason", Missing}},
 	}
 	told := notice
 	told.Form, told.State, told.Why, told.Errors, told.SentAt, told.AckAt, told.NextAt, told.DecidedWhy = Form{}, TellConfirmed, "", nil, at(12, 1, 9, 5), at(12, 2, 8, 0), at(12, 8, 9, 0), "The company was dissolved."

@@ -65,7 +65,7 @@ func (r *Renderer) ConsoleRecipient(w io.Writer, m ConsoleRecipient) error {
 	return r.render(w, m.Lang, "console-recipient", m)
 }
 
-// ConsoleNotice is a notice to a recipient about one case. Form fields: outcome (one of Answers), reason. Form without an action
+// ConsoleNotice is a notice to a recipient about one case. Form fields: decision (one of Answers), reason. Form without an action
 // only shows it.
 type ConsoleNotice struct {
 	ConsoleFrame
