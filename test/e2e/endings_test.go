@@ -201,7 +201,7 @@ func TestAnAmbiguousPersonIsForAPerson(t *testing.T) {
 // What no machine carries out becomes a person's task, and the answer says what that person recorded.
 func TestARightThatNoMachineServesBecomesTasks(t *testing.T) {
 	s := site(t)
-	r := s.Ask("lumen", "erasure", testkit.NoOrders).Verify()
+	r := s.Ask("lumen", "withdraw_consent", testkit.NoOrders).Verify()
 	r.WantStatus("awaiting_person")
 	tasks := staff(s).tasks()
 	if len(tasks) != 1 || tasks[0].Action != "erase" || tasks[0].Asked.Why != "manual" || !slices.Contains(tasks[0].Asked.Answers, "done") {
@@ -215,7 +215,7 @@ func TestARightThatNoMachineServesBecomesTasks(t *testing.T) {
 	}
 	r.Mail("The answer to your request")
 	r.WantEvidence()
-	// A stranger's erasure needs nobody.
+	// A stranger's request needs nobody.
 	s.Ask("lumen", "erasure", testkit.Stranger).Verify().WantStatus("fulfilled")
 }
 

@@ -92,11 +92,14 @@ type FirstLine struct {
 		Password string   `json:"password"`
 		Roles    []string `json:"roles"`
 	} `json:"accounts"`
-	Tokens []struct {
-		Name  string   `json:"name"`
-		Token string   `json:"token"`
-		Roles []string `json:"roles"`
-	} `json:"tokens"`
+	Tokens []StaffToken `json:"tokens"`
+}
+
+// StaffToken opens the staff API.
+type StaffToken struct {
+	Name  string   `json:"name"`
+	Token string   `json:"token"`
+	Roles []string `json:"roles"`
 }
 
 // process is a running command.
