@@ -61,7 +61,7 @@ func (s *System) apply(ctx context.Context, batch []connector.Change) ([]connect
 	}
 	effects := make([]connector.Effect, len(batch))
 	err = s.change(ctx, func(ctx context.Context, ses *session) error {
-		b := batchRun{dialect: s.dialect, session: ses, table: t, batch: batch}
+		b := batchRun{dialect: s.dialect, session: ses, table: t.narrowed(batch), batch: batch}
 		if err := b.read(ctx, s.dialect.writer().spelling().locked); err != nil {
 			return err
 		}
@@ -97,7 +97,7 @@ func (s *System) verify(ctx context.Context, batch []connector.Change) ([]connec
 	defer cancel()
 	effects := make([]connector.Effect, len(batch))
 	err = s.readers.with(ctx, func(ses *session) error {
-		b := batchRun{dialect: s.dialect, session: ses, table: t, batch: batch}
+		b := batchRun{dialect: s.dialect, session: ses, table: t.narrowed(batch), batch: batch}
 		if err := b.read(ctx, ""); err != nil {
 			return err
 		}

@@ -108,16 +108,21 @@ func (b *binder) permissions(t *table) {
 	}
 }
 
-// references checks what the database does about rows of other tables that refer to rows which erasure deletes.
+// references checks what the database does about rows of other tables that refer to rows which erasure deletes. Those of the
+// data map are erased first, whether or not it declares the reference.
 func (b *binder) references(data *connector.Dataset, live map[string]*liveTable) {
-	if deletes, _ := erasure(b.collection); !deletes {
-		return
-	}
+	deletes, _ := erasure(b.collection)
 	for _, ref := range b.live.incoming {
 		if !ref.enforced || slices.Contains(ref.family, b.live.id) {
 			continue
 		}
 		from := collectionOf(data, live, ref)
+		if from != nil {
+			b.collection.EraseAfter = append(b.collection.EraseAfter, data.Key+"."+from.Name)
+		}
+		if !deletes {
+			continue
+		}
 		name := ref.table
 		if ref.schema != b.live.schema {
 			name = ref.schema + "." + ref.table

@@ -27,6 +27,7 @@ type column struct {
 	field  *connector.DataField
 	live   *liveColumn
 	expr   string // qualified
+	read   string // as it is selected
 	target string // as the target of an assignment
 	codec  codec
 }
@@ -157,10 +158,50 @@ func (b *binder) columns(t *table) {
 			continue
 		}
 		expr := alias + w.quote(live.name)
-		t.columns = append(t.columns, column{field: f, live: live, expr: expr, target: w.quote(live.name), codec: k})
-		exprs = append(exprs, w.spelling().plain+patterned(live.selected, expr))
+		read := w.spelling().plain + patterned(live.selected, expr)
+		t.columns = append(t.columns, column{field: f, live: live, expr: expr, read: read, target: w.quote(live.name), codec: k})
+		exprs = append(exprs, read)
 	}
 	t.selected = strings.Join(exprs, ",")
+}
+
+// narrowed returns the table with the columns that a batch needs: the key, those that say whose a row is, and those that the
+// changes are about.
+func (t *table) narrowed(batch []connector.Change) *table {
+	needed := make([]bool, len(t.columns))
+	for _, k := range t.key {
+		needed[k] = true
+	}
+	need := func(fields []connector.Field) {
+		for _, f := range fields {
+			for i := range t.columns {
+				path := t.columns[i].field.Path
+				if f.Name == path || strings.HasPrefix(f.Name, path+".") {
+					needed[i] = true
+				}
+			}
+		}
+	}
+	for i := range batch {
+		need(batch[i].Via)
+		need(batch[i].Fields)
+	}
+	n := *t
+	n.columns, n.key = nil, make([]int, len(t.key))
+	var exprs []string
+	for i := range t.columns {
+		if !needed[i] {
+			continue
+		}
+		for part, k := range t.key {
+			if k == i {
+				n.key[part] = len(n.columns)
+			}
+		}
+		n.columns, exprs = append(n.columns, t.columns[i]), append(exprs, t.columns[i].read)
+	}
+	n.selected = strings.Join(exprs, ",")
+	return &n
 }
 
 // complete takes from the live column what the data map leaves open.
