@@ -99,7 +99,7 @@ func (w *words) funcs() template.FuncMap {
 		"args": named, "list": func(v ...any) []any { return v }, "str": func(v any) string { return fmt.Sprint(v) },
 		"stylesheet": func() string { return AssetPath + sheet },
 		"icon":       func() string { return AssetPath + symbol },
-		"statuses":   dsar.Statuses, "rights": dsar.Rights, "outcomeTone": outcomeTone, "statusTone": statusTone, "link": linkify, "paragraphs": paragraphs,
+		"statuses":   dsar.Statuses, "rights": dsar.Rights, "holdScopes": HoldScopes, "outcomeTone": outcomeTone, "statusTone": statusTone, "link": linkify, "paragraphs": paragraphs,
 		"letterOf": func(i int) string { return string(rune('A' + i%26)) },
 	}
 }

@@ -97,6 +97,8 @@ type Message struct {
 	At   time.Time
 	Text string
 	URL  string // to the whole letter; optional
+	// Statement marks a statement of disagreement.
+	Statement bool
 }
 
 // Event is one line of a timeline.
@@ -120,7 +122,8 @@ func EventKinds() []string {
 		"letter_unknown", "letter_failed", "letter_bounced", "letter_sent_again", "letter_settled",
 		"mail_copies_erasure_asked", "mail_copies_erasure_accepted", "mail_copies_not_erased",
 		"message_added", "deadline_extended", "identifier_proven", "withdrawn", "operator_needed", "operator_decided",
-		"taken_over", "note_added", "plan_decided", "case_closed",
+		"taken_over", "note_added", "plan_decided", "case_closed", "plan_passed", "plan_edited", "grace_begun", "waits_for", "wait_over",
+		"paused", "resumed", "proceeded_without", "left_out", "reopened", "hold_released", "disagreement_stated",
 		"notice_opened", "notice_added", "notice_claimed", "notice_sent", "notice_unknown", "notice_refused", "notice_given_up", "notice_reminded",
 		"notice_acknowledged", "notice_retried", "notice_waived", "notice_restarted",
 	}

@@ -31,6 +31,7 @@ type CaseRow struct {
 	Status      dsar.Status
 	ReceivedAt  time.Time
 	Due         Due
+	Paused      bool
 	Systems     int // asked
 	SystemsDone int // of these, have an outcome
 }
@@ -52,11 +53,15 @@ const (
 	TaskOwner        TaskKind = "owner"         // its owner was asked and may still answer
 	TaskOwnerLate    TaskKind = "owner_late"    // its owner was asked and has not answered in time
 	TaskOwnerCannot  TaskKind = "owner_cannot"  // its owner says that it cannot be done
+	TaskByHand       TaskKind = "by_hand"       // nothing can do it by machine
+	TaskRestrict     TaskKind = "restrict"      // processing is restricted by hand, and how is recorded
+	TaskVerify       TaskKind = "verify"        // a change was made and is not there, or not everywhere
+	TaskConflict     TaskKind = "conflict"      // a system was not as the approved plan says, too often
 )
 
 // TaskKinds lists every kind of task.
 func TaskKinds() []TaskKind {
-	return []TaskKind{TaskAmbiguous, TaskSearch, TaskUnsupported, TaskOperator, TaskIdentity, TaskMailUnknown, TaskRecipient, TaskMailBounced, TaskStillWaiting, TaskOwner, TaskOwnerLate, TaskOwnerCannot}
+	return []TaskKind{TaskAmbiguous, TaskSearch, TaskUnsupported, TaskOperator, TaskIdentity, TaskMailUnknown, TaskRecipient, TaskMailBounced, TaskStillWaiting, TaskOwner, TaskOwnerLate, TaskOwnerCannot, TaskByHand, TaskRestrict, TaskVerify, TaskConflict}
 }
 
 // TaskRow is one person's task in a list.
@@ -166,20 +171,35 @@ const (
 	DecideTask     DecisionKind = "task"
 	DecideClosed   DecisionKind = "closed"
 	DecidePaused   DecisionKind = "paused"
+	DecidePlan     DecisionKind = "plan"
+	DecideGrace    DecisionKind = "grace" // approved, and the person may still call it off
+	DecideAfter    DecisionKind = "after" // approved, and the answer of another request must leave first
 )
 
 // DecisionKinds lists every kind of decision.
 func DecisionKinds() []DecisionKind {
-	return []DecisionKind{DecideNothing, DecideResponse, DecideTask, DecideClosed, DecidePaused}
+	return []DecisionKind{DecideNothing, DecideResponse, DecideTask, DecideClosed, DecidePaused, DecidePlan, DecideGrace, DecideAfter}
 }
 
-// Decision is the next thing to do with a case. URL and Count belong to DecideResponse (records) and DecideTask (open
-// tasks).
+// Decision is the next thing to do with a case. Count belongs to DecideResponse and DecidePlan (records) and DecideTask (open
+// tasks), Until to DecideGrace. Without a URL nobody who looks has to do anything.
 type Decision struct {
 	Kind  DecisionKind
 	URL   string
 	Count int
+	Until time.Time
 }
+
+// Counted reports whether the decision is about a number of things.
+func (d Decision) Counted() bool { return d.Count > 0 && d.Wanted() }
+
+// Wanted reports whether the decision waits for somebody.
+func (d Decision) Wanted() bool {
+	return d.Kind == DecideResponse || d.Kind == DecidePlan || d.Kind == DecideTask
+}
+
+// Button reports whether the decision has a button.
+func (d Decision) Button() bool { return d.URL != "" && (d.Wanted() || d.Kind == DecidePaused) }
 
 // CaseAct is something staff may do with a case besides the next decision.
 type CaseAct string
@@ -192,11 +212,13 @@ const (
 	ActWithdraw CaseAct = "withdraw"
 	ActProceed  CaseAct = "proceed_without" // answer now without a system that stays open
 	ActEvidence CaseAct = "evidence"        // download the evidence bundle
+	ActPlan     CaseAct = "plan"            // look at the plan
+	ActHold     CaseAct = "hold"            // place a legal hold on what the case is about
 )
 
 // CaseActs lists every act.
 func CaseActs() []CaseAct {
-	return []CaseAct{ActExtend, ActPause, ActResume, ActWithdraw, ActProceed, ActEvidence}
+	return []CaseAct{ActExtend, ActPause, ActResume, ActWithdraw, ActProceed, ActEvidence, ActPlan, ActHold}
 }
 
 // ActLink leads to an act.
@@ -236,6 +258,7 @@ type ConsoleCase struct {
 	Reference   string
 	Right       dsar.Right
 	Status      dsar.Status
+	Paused      bool
 	ReceivedAt  time.Time
 	Law         string // in words; with an assumption, if there is one
 	Details     string // what the person wrote; optional

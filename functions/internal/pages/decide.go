@@ -75,11 +75,12 @@ const (
 	AnswerImpossible       TaskAnswer = "impossible"       // a recipient cannot be told
 	AnswerDisproportionate TaskAnswer = "disproportionate" // telling a recipient would take more than it is worth
 	AnswerSettled          TaskAnswer = "settled"          // nothing more is sent for it
+	AnswerReplan           TaskAnswer = "replan"           // plan the system anew, and have it approved again
 )
 
 // TaskAnswers lists every answer.
 func TaskAnswers() []TaskAnswer {
-	return []TaskAnswer{AnswerRetry, AnswerIdentify, AnswerDone, AnswerNothingHeld, AnswerRetained, AnswerNotDone, AnswerNotIdentifiable, AnswerSendAgain, AnswerSettled, AnswerImpossible, AnswerDisproportionate}
+	return []TaskAnswer{AnswerRetry, AnswerIdentify, AnswerDone, AnswerNothingHeld, AnswerRetained, AnswerNotDone, AnswerNotIdentifiable, AnswerSendAgain, AnswerSettled, AnswerImpossible, AnswerDisproportionate, AnswerReplan}
 }
 
 // ConsoleTask is one person's task. Form fields: candidate (several may be chosen), outcome (one of Answers, or of Outcomes),
@@ -170,9 +171,20 @@ type ConsoleSystem struct {
 	Collections []SystemCollection
 	Map         DataMap
 	Warnings    []Finding // what stops nothing and an operator should know
+	Exemptions  []SystemExemption
 	Recipients  []Recipient
 	OpenTasks   int
 	TasksURL    string
+}
+
+// SystemExemption is a lawful ground to leave data of a system as it is.
+type SystemExemption struct {
+	Collection string // empty = the whole system
+	Citation   string
+	Reason     string
+	Rights     []dsar.Right
+	ReviewBy   string // yyyy-mm-dd; optional
+	Overdue    bool   // the day of the review has passed
 }
 
 // ConsoleSystem writes the page.
@@ -185,7 +197,8 @@ func Grounds() []string {
 	return []string{"complexity", "number_of_requests", "reasonably_necessary"}
 }
 
-// ConsoleConfirm asks before an act that cannot be undone. Form fields: reason and, when there are Grounds, ground.
+// ConsoleConfirm asks before an act that has consequences. Form fields: reason (unless NoReason), when there are Grounds, ground,
+// and when there are Choices, system.
 type ConsoleConfirm struct {
 	ConsoleFrame
 	Form      Form
@@ -193,7 +206,11 @@ type ConsoleConfirm struct {
 	Reference string
 	Records   int
 	Systems   []string
-	Until     time.Time // of an extension
+	Cases     int // of a released hold
+	Choices   []PlanTarget
+	Choice    string
+	NoReason  bool
+	Until     time.Time // of an extension; when a paused case is due
 	Grounds   []string  // reasons that the law knows for an extension, as codes of the pack
 	Ground    string
 	Reason    string
@@ -213,11 +230,12 @@ const (
 	ConfirmResume   ConfirmAct = "resume"
 	ConfirmWithdraw ConfirmAct = "withdraw"
 	ConfirmProceed  ConfirmAct = "proceed_without"
+	ConfirmRelease  ConfirmAct = "release"
 )
 
 // ConfirmActs lists every act that is confirmed.
 func ConfirmActs() []ConfirmAct {
-	return []ConfirmAct{ConfirmApprove, ConfirmRefuse, ConfirmExtend, ConfirmPause, ConfirmResume, ConfirmWithdraw, ConfirmProceed}
+	return []ConfirmAct{ConfirmApprove, ConfirmRefuse, ConfirmExtend, ConfirmPause, ConfirmResume, ConfirmWithdraw, ConfirmProceed, ConfirmRelease}
 }
 
 // ConsoleConfirm writes the page.

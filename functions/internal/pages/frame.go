@@ -108,6 +108,7 @@ const (
 	SectionSystems Section = "systems"
 
 	SectionRecipients Section = "recipients"
+	SectionHolds      Section = "holds"
 )
 
 // Nav is the navigation of the console. Empty addresses are left out: a role sees what it may open.
@@ -138,9 +139,15 @@ const (
 	NoticeResumed   Notice = "resumed"
 	NoticeChecked   Notice = "checked" // a system was tested
 	NoticeSaved     Notice = "saved"   // a recipient is stored
+
+	NoticePlanApproved Notice = "plan_approved"
+	NoticePlanEdited   Notice = "plan_edited"
+	NoticeProceeding   Notice = "proceeding" // the answer goes without a system
+	NoticeHoldPlaced   Notice = "hold_placed"
+	NoticeHoldReleased Notice = "hold_released"
 )
 
 // Notices lists every notice.
 func Notices() []Notice {
-	return []Notice{NoticeApproved, NoticeRefused, NoticeSettled, NoticeMessage, NoticeWithdrawn, NoticeExtended, NoticePaused, NoticeResumed, NoticeChecked, NoticeSaved}
+	return []Notice{NoticeApproved, NoticeRefused, NoticeSettled, NoticeMessage, NoticeWithdrawn, NoticeExtended, NoticePaused, NoticeResumed, NoticeChecked, NoticeSaved, NoticePlanApproved, NoticePlanEdited, NoticeProceeding, NoticeHoldPlaced, NoticeHoldReleased}
 }

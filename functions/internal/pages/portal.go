@@ -185,7 +185,10 @@ type PortalRequest struct {
 	Reference  string
 	Right      dsar.Right
 	Status     dsar.Status
-	Why        string // reason of a refusal or of an answer in part, in words with the law; optional
+	Why        string    // reason of a refusal or of an answer in part, in words with the law; optional
+	Stage      Stage     // more exactly where an open request is; optional
+	Until      time.Time // of StageGrace: until when it can be called off
+	Supplement []string  // systems that the answer left out and that are tried again
 	Due        Due
 	Clock      Clock
 	Steps      []Step // how the date came about
@@ -199,8 +202,29 @@ type PortalRequest struct {
 	Package     *Package
 	WithdrawURL string
 	ReceiptURL  string
-	Over        bool        // it ended without an answer: by when there would have been one is not shown
-	Complaint   []Complaint // where to turn, in the order in which the law wants it tried
+	// StatementForm takes a statement of disagreement about a correction that was not made; field: statement.
+	StatementForm Form
+	StatementText string
+	Over          bool        // it ended without an answer: by when there would have been one is not shown
+	Complaint     []Complaint // where to turn, in the order in which the law wants it tried
+}
+
+// Stage is where a request is that changes data, more exactly than its status tells.
+type Stage string
+
+// The stages.
+const (
+	StagePlanning Stage = "planning" // what happens where is being worked out; nothing is changed
+	StageApproval Stage = "approval" // a person checks it; nothing is changed
+	StageGrace    Stage = "grace"    // it is approved, and can be called off until a day
+	StageAfter    Stage = "after"    // it waits for the answer to another request of the person
+	StageDoing    Stage = "doing"    // it is being done
+	StagePaused   Stage = "paused"
+)
+
+// Stages lists every stage.
+func Stages() []Stage {
+	return []Stage{StagePlanning, StageApproval, StageGrace, StageAfter, StageDoing, StagePaused}
 }
 
 // Complaint is one way to complain. Text is in the words of the law; the address, with its name, is optional.
@@ -275,10 +299,11 @@ const (
 	GoneUsed    GoneReason = "used"
 	GoneExpired GoneReason = "expired"
 	GoneUnknown GoneReason = "unknown"
+	GoneCancel  GoneReason = "cancel" // a link that calls an erasure off
 )
 
 // GoneReasons lists every reason.
-func GoneReasons() []GoneReason { return []GoneReason{GoneUsed, GoneExpired, GoneUnknown} }
+func GoneReasons() []GoneReason { return []GoneReason{GoneUsed, GoneExpired, GoneUnknown, GoneCancel} }
 
 // PortalDownloadGone says that a link to a package or to a confirmation works no more, and how to get a new one.
 type PortalDownloadGone struct {
@@ -290,6 +315,19 @@ type PortalDownloadGone struct {
 // PortalDownloadGone writes the page.
 func (r *Renderer) PortalDownloadGone(w io.Writer, m PortalDownloadGone) error {
 	return r.render(w, m.Lang, "portal-download-gone", m)
+}
+
+// PortalCancel asks before an erasure is called off with the link of a letter. Form.Hidden carries the key of the link.
+type PortalCancel struct {
+	Frame
+	Form      Form
+	Reference string
+	Until     time.Time
+}
+
+// PortalCancel writes the page.
+func (r *Renderer) PortalCancel(w io.Writer, m PortalCancel) error {
+	return r.render(w, m.Lang, "portal-cancel", m)
 }
 
 // PortalSessionEnded says that half an hour has passed. Resend mails a new code for the reference, when it is known;
