@@ -39,3 +39,13 @@ func TestRetentionDefaults(t *testing.T) {
 		t.Errorf("what the tenant chose does not count: %+v", p)
 	}
 }
+
+func TestHorizonInSystemsFile(t *testing.T) {
+	list, err := registry.ParseSystems([]byte("systems:\n  - {name: shop, kind: sqlite, backupHorizon: P90D}\n"))
+	if err != nil || len(list) != 1 || list[0].Horizon != "P90D" {
+		t.Fatalf("got %+v, %v", list, err)
+	}
+	if _, err := registry.ParseSystems([]byte("systems:\n  - {name: shop, kind: sqlite, backupHorizon: 90 days}\n")); !fault.Has(err, fault.Invalid) {
+		t.Errorf("a horizon that is none: %v, want invalid", err)
+	}
+}
