@@ -198,7 +198,6 @@ func (p *planner) fromDryRun(t, dry *casefile.Task) {
 			return // what can be done by machine is; the rest is asked of a person afterwards
 		}
 		if p.f.Case.Right == dsar.Correction && p.concerned() {
-			t.Collections = dry.Collections
 			t.Done(dsar.NothingHeld, p.f.Now()) // the field that is to be corrected is not held here
 			return
 		}

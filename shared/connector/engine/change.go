@@ -274,12 +274,15 @@ func (t *task) settle(s steps) error {
 		list = append(list, r)
 	}
 	if len(list) == 0 {
-		list = []connector.CollectionResult{{Collection: t.ins.System, Outcome: dsar.Unsupported, Note: "nothing here is what the request names"}}
+		list = []connector.CollectionResult{{Collection: t.ins.System, Outcome: dsar.Unsupported, Note: nothingNamed}}
 	}
 	t.stamp(list)
 	t.st.Collections = list
 	return nil
 }
+
+// nothingNamed is the note of a system in which nothing is what the request is about.
+const nothingNamed = "nothing here is what the request names"
 
 // concerned says which collections a right is about: a correction those with the fields it names, the others all.
 func (t *task) concerned(s steps) (func(collection string) bool, error) {

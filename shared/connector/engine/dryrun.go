@@ -77,6 +77,9 @@ func (t *task) dryRun(ctx context.Context) (Turn, error) {
 	}
 	t.leaveSpool(sp)
 	t.retainedOf(ref)
+	if err := t.unconcerned(s); err != nil {
+		return Turn{}, err
+	}
 	if turn, err = t.finished(ref); err != nil {
 		return Turn{}, err
 	}
@@ -99,6 +102,23 @@ func (t *task) retainedOf(ref PlanRef) {
 		}
 	}
 	t.st.Collections = slices.DeleteFunc(t.st.Collections, func(c connector.CollectionResult) bool { return c.Outcome == dsar.Found && c.Records == 0 })
+}
+
+// unconcerned takes out the collections that a correction is not about. A system that is left with none is unsupported: the plan
+// decides whether that is well, because others hold what the request names, or whether a person is asked.
+func (t *task) unconcerned(s steps) error {
+	if s.right != dsar.Correction {
+		return nil
+	}
+	concerned, err := t.concerned(s)
+	if err != nil {
+		return err
+	}
+	t.st.Collections = slices.DeleteFunc(t.st.Collections, func(c connector.CollectionResult) bool { return !concerned(c.Collection) })
+	if len(t.st.Collections) == 0 {
+		t.st.Collections = []connector.CollectionResult{{Collection: t.ins.System, Outcome: dsar.Unsupported, Note: nothingNamed}}
+	}
+	return nil
 }
 
 // planStep runs one call of the planning step into the set planned. done is false when turn is the answer.
