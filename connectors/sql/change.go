@@ -187,7 +187,7 @@ func (b *batchRun) delete(ctx context.Context, todo []int) error {
 		if ref.enforced && ref.cascades == "" {
 			continue // the database refuses by itself
 		}
-		if slices.Contains(ref.family, b.table.live.id) {
+		if !ref.enforced && slices.Contains(ref.family, b.table.live.id) {
 			continue // a tree goes batch by batch; what points at a row already gone is part of it or somebody's answer to it
 		}
 		if err := b.unreferenced(ctx, ref, todo); err != nil {
@@ -212,6 +212,11 @@ func (b *batchRun) unreferenced(ctx context.Context, ref liveReference, todo []i
 	}
 	q.add(" WHERE ")
 	q.keysAmong(b.table.keyExprs, b.keysOf(todo))
+	if slices.Contains(ref.family, b.table.live.id) { // rows of the batch may refer to each other
+		q.add(" AND (")
+		q.keysAmong(b.table.keysAs(w, "r."), b.keysOf(todo))
+		q.add(") IS NOT TRUE")
+	}
 	q.add(" LIMIT 1")
 	return b.session.query(ctx, q.text.String(), q.args, func([]driver.Value) error {
 		return fault.New(fault.Misconfigured, "rows of the table "+ref.table+" still refer to rows of "+b.table.collection.Name+

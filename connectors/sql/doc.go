@@ -11,4 +11,7 @@
 //
 // Changes run in one transaction per batch: the rows are read, compared with what the plan says about owner and end state,
 // and then changed by key. Rows that other tables still refer to are not deleted, and nothing cascades.
+//
+// On PostgreSQL a tree of rows that refer to their own table is erased batch by batch: where the database enforces that
+// reference, a tree that is larger than one batch (5,000 rows) is refused and nothing of that batch is changed.
 package sql

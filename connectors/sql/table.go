@@ -37,6 +37,16 @@ func (c *column) operand() operand {
 	return operand{text: patterned(c.live.compared, c.expr), cast: c.live.cast, element: c.live.element}
 }
 
+// keysAs returns the key under another alias of the table.
+func (t *table) keysAs(w writer, alias string) []operand {
+	list := slices.Clone(t.keyExprs)
+	for i, k := range t.key {
+		c := &t.columns[k]
+		list[i].text = patterned(c.live.compared, alias+w.quote(c.live.name))
+	}
+	return list
+}
+
 func patterned(pattern, expr string) string {
 	if pattern == "" {
 		return expr

@@ -63,6 +63,22 @@ func TestCascadeTouchesNobodyElse(t *testing.T) {
 	}
 }
 
+// A tree that cascades goes as planned, and not with the branch that somebody else has grown on it.
+func TestCascadeWithinATable(t *testing.T) {
+	s := newSystem(t, simpleMap, "CREATE TABLE t (id int PRIMARY KEY, email text, answers int REFERENCES t ON DELETE CASCADE)",
+		"INSERT INTO t VALUES (1, 'ann@example.com', NULL), (2, 'ann@example.com', 1), (3, 'bob@example.com', 2)")
+	_, err := s.ApplyErasure(t.Context(), s.plan(t, ann))
+	wantClass(t, err, fault.Misconfigured)
+	if got := s.db.Strings(t, "SELECT id::text FROM t ORDER BY id"); !slices.Equal(got, []string{"1", "2", "3"}) {
+		t.Errorf("left: %v", got)
+	}
+	s.db.Exec(t, "UPDATE t SET answers = NULL WHERE id = 3")
+	s.erase(t, ann)
+	if got := s.db.Strings(t, "SELECT id::text FROM t"); !slices.Equal(got, []string{"3"}) {
+		t.Errorf("left: %v", got)
+	}
+}
+
 // A constraint or a trigger that refuses: the whole batch stays as it was, and the error names the rule and no value.
 func TestRefusedChangeLeavesEverythingAsItWas(t *testing.T) {
 	const canary = "Zq7Canary"
