@@ -161,6 +161,9 @@ func (s *Step) run(ctx context.Context, f *casefile.File, systems []registry.Sys
 	if more, err := verify(f); err != nil || more {
 		return step.Repeat(), err
 	}
+	if more, err := tasks.Inform(ctx, f, s.Registry); err != nil || more {
+		return step.Repeat(), err // one slow system does not keep word of the others back
+	}
 	acts := map[string]bool{}
 	for _, t := range f.Acts() {
 		acts[t.ID] = true
