@@ -206,18 +206,18 @@ type Entry struct {
 	Facts map[string]any
 }
 
-// Hold places a legal hold as the admin and returns its id.
+// Hold places a legal hold as an approver and returns its id.
 func (s *Site) Hold(tenant string, body map[string]any) string {
 	s.Helper()
 	var h struct{ ID string }
-	s.Staff(tenant, "admin", "POST", "/holds", body).Want(201).JSON(&h)
+	s.Staff(tenant, "approver", "POST", "/holds", body).Want(201).JSON(&h)
 	return h.ID
 }
 
 // Release releases a legal hold and returns once everything that follows has run.
 func (s *Site) Release(tenant, id string) {
 	s.Helper()
-	s.Staff(tenant, "admin", "DELETE", "/holds/"+id, nil).Want(204)
+	s.Staff(tenant, "approver", "DELETE", "/holds/"+id, nil).Want(204)
 	s.Settle()
 }
 
