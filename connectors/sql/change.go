@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/habeas-dsar/habeas/shared/connector"
 	"github.com/habeas-dsar/habeas/shared/fault"
@@ -306,10 +307,11 @@ func (b *batchRun) updateByTable(ctx context.Context, w tabler, todo []int) erro
 		if len(list) == 0 {
 			continue
 		}
-		group := strconv.FormatBool(hasNull(b.keys[i]))
+		shape := []string{strconv.FormatBool(hasNull(b.keys[i]))}
 		for _, a := range list {
-			group += "\x00" + a.column.target
+			shape = append(shape, a.column.target)
 		}
+		group := strings.Join(shape, "\x00")
 		if groups[group] == nil {
 			order = append(order, group)
 		}

@@ -115,8 +115,16 @@ func postgresConfig(settings postgresSettings, password string, timeout time.Dur
 	}
 	var text strings.Builder
 	for _, kv := range [][2]string{
-		{"host", settings.Host}, {"port", strconv.Itoa(int(settings.Port))}, {"user", settings.User}, {"password", "none"}, {"dbname", settings.Database},
-		{"sslmode", mode}, {"sslrootcert", settings.RootCertificate}, {"sslcert", ""}, {"sslkey", ""}, {"target_session_attrs", "any"},
+		{"host", settings.Host},
+		{"port", strconv.Itoa(int(settings.Port))},
+		{"user", settings.User},
+		{"password", "none"},
+		{"dbname", settings.Database},
+		{"sslmode", mode},
+		{"sslrootcert", settings.RootCertificate},
+		{"sslcert", ""},
+		{"sslkey", ""},
+		{"target_session_attrs", "any"},
 	} {
 		fmt.Fprintf(&text, "%s='%s' ", kv[0], strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(kv[1]))
 	}

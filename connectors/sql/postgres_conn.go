@@ -25,7 +25,7 @@ var (
 	_ driver.Validator          = (*postgresConn)(nil)
 )
 
-// longIdle is how long a connection may rest before it is looked at: looking costs a millisecond.
+// longIdle is how long a connection may rest before it is tried out, which costs a round trip.
 const longIdle = time.Second
 
 // IsValid implements driver.Validator.
@@ -33,7 +33,12 @@ func (c *postgresConn) IsValid() bool {
 	if c.conn.IsClosed() {
 		return false
 	}
-	return time.Since(c.used) < longIdle || c.conn.CheckConn() == nil
+	if time.Since(c.used) < longIdle {
+		return true
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	return c.conn.Ping(ctx) == nil
 }
 
 // errNoContext answers the parts of the driver's interface that are there for older callers.

@@ -91,8 +91,10 @@ func TestRefusedChangeLeavesEverythingAsItWas(t *testing.T) {
 		"check":       {"ALTER TABLE t ADD CONSTRAINT must_be_canary CHECK (note LIKE '" + canary + "%')", "mask", "must_be_canary"},
 		"unique":      {"CREATE UNIQUE INDEX one_note ON t (note, kind)", "mask", "one_note"},
 		"trigger":     {"CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''not %'', OLD.note; END'; CREATE TRIGGER no BEFORE UPDATE OR DELETE ON t FOR EACH ROW WHEN (OLD.id = 5) EXECUTE FUNCTION no()", "", "P0001"},
-		"silent trigger": {"CREATE FUNCTION skip() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'; CREATE TRIGGER skip BEFORE DELETE ON t FOR EACH ROW WHEN (OLD.id = 5) EXECUTE FUNCTION skip()", "",
-			"other rows than planned"},
+		"silent trigger": {
+			"CREATE FUNCTION skip() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'; CREATE TRIGGER skip BEFORE DELETE ON t FOR EACH ROW WHEN (OLD.id = 5) EXECUTE FUNCTION skip()", "",
+			"other rows than planned",
+		},
 		"deferred": {"CREATE TABLE later (id int PRIMARY KEY, email text REFERENCES t(email) DEFERRABLE INITIALLY DEFERRED); INSERT INTO later VALUES (1, '" + canary + "@example.com')", "", "later_email_fkey"},
 	} {
 		t.Run(name, func(t *testing.T) {
