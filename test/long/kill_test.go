@@ -2,7 +2,6 @@ package long
 
 import (
 	"database/sql"
-	"fmt"
 	"math/rand/v2"
 	"path/filepath"
 	"strings"
@@ -30,10 +29,10 @@ func TestKilledAgainAndAgain(t *testing.T) {
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 1))
 	s := kit.Start(t)
-	box := &outbox{dir: filepath.Join(s.Dir, "outbox")}
+	box := testkit.OutboxPost(filepath.Join(s.Dir, "outbox"))
 	cases := make([]*driven, 0, people)
 	for _, email := range customers(t, s, people) {
-		cases = append(cases, &driven{request: testkit.Request{Site: s, Tenant: "lumen", Email: email}, box: box})
+		cases = append(cases, &driven{Persistent: testkit.Persistent{Request: testkit.Request{Site: s, Tenant: "lumen", Email: email}, Right: "access", Post: box}})
 	}
 	var kills atomic.Int64
 	var done sync.WaitGroup
@@ -41,7 +40,7 @@ func TestKilledAgainAndAgain(t *testing.T) {
 	for range drivers {
 		done.Go(func() {
 			for c := range next {
-				c.drive(t)
+				c.drive()
 			}
 		})
 	}
@@ -102,116 +101,23 @@ func customers(t *testing.T, s *testkit.Site, n int) []string {
 
 // driven is one request with a person who does not give up.
 type driven struct {
-	request testkit.Request
-	box     *outbox
-	lost    int // submissions whose answer was lost: each may have opened a case that nobody follows
-	asked   int // times a new code was asked for
+	testkit.Persistent
 	fetched int // packages fetched between kills
-	problem string
 }
 
-const pause = 25 * time.Millisecond
-
-func (c *driven) drive(t *testing.T) {
-	for _, step := range []func(end time.Time) string{c.submit, c.verify, c.await, c.fetch} {
-		if problem := step(time.Now().Add(5 * time.Minute)); problem != "" {
-			c.problem = problem
-			t.Errorf("a request: %s", problem)
-			return
-		}
-	}
-}
-
-func (c *driven) call(method, path, token string, body any) *testkit.Answer {
-	a, err := c.request.Site.Try(method, path, token, body)
-	if err != nil {
-		return nil // killed before, while or after it was carried out
-	}
-	return a
-}
-
-func (c *driven) submit(end time.Time) string {
-	for ; time.Now().Before(end); time.Sleep(pause) {
-		a := c.call("POST", testkit.API("lumen"), "", map[string]any{"right": "access", "email": c.request.Email, "country": "DE"})
-		switch {
-		case a == nil:
-			c.lost++
-		case a.Status == 202:
-			var in struct{ Reference string }
-			a.JSON(&in)
-			c.request.Reference = in.Reference
-			return ""
-		default:
-			return fmt.Sprintf("submitting answers %d: %s", a.Status, a.Body)
-		}
-	}
-	return "could not be submitted"
-}
-
-func (c *driven) verify(end time.Time) string {
-	spent := map[string]bool{}
-	quiet := time.Now()
-	for ; time.Now().Before(end); time.Sleep(pause) {
-		code := c.box.code(c.request.Email, c.request.Reference)
-		if code == "" || spent[code] {
-			// The code was spent, or it expired; a person asks for another one after a while.
-			if len(spent) > 0 && time.Since(quiet) > time.Second {
-				c.asked++
-				quiet = time.Now()
-				c.call("POST", c.request.Path("/code"), "", map[string]any{})
-			}
-			continue
-		}
-		quiet = time.Now()
-		a := c.call("POST", c.request.Path("/verification"), "", map[string]string{"code": code})
-		switch {
-		case a == nil:
-		case a.Status == 200:
-			var in struct{ Session string }
-			a.JSON(&in)
-			c.request.Session = in.Session
-			return ""
-		case a.Status == 401:
-			spent[code] = true
-		default:
-			return fmt.Sprintf("verifying answers %d: %s", a.Status, a.Body)
-		}
-	}
-	return "could not be verified"
-}
-
-func (c *driven) await(end time.Time) string {
-	last := ""
-	for ; time.Now().Before(end); time.Sleep(4 * pause) {
-		a := c.call("GET", c.request.Path(""), c.request.Session, nil)
-		switch {
-		case a == nil:
-		case a.Status == 200:
-			var st testkit.Status
-			a.JSON(&st)
-			if last = st.Status; last == "fulfilled" {
-				return ""
-			}
-		case a.Status == 401: // half an hour has passed
-			if problem := c.verify(end); problem != "" {
-				return problem
-			}
-		default:
-			return fmt.Sprintf("the status answers %d: %s", a.Status, a.Body)
-		}
-	}
-	return "is not fulfilled but " + last
+func (c *driven) drive() {
+	c.Drive(5*time.Minute, c.Submit, c.Confirm, c.Await("fulfilled"), c.fetch)
 }
 
 // fetch tries to fetch the package between kills, once; whether it is whole is judged at the end.
 func (c *driven) fetch(time.Time) string {
-	a := c.call("POST", c.request.Path("/package"), c.request.Session, map[string]any{})
+	a := c.Send("POST", c.Path("/package"), c.Session, map[string]any{})
 	if a == nil || a.Status != 200 {
 		return ""
 	}
 	var in struct{ URL string }
 	a.JSON(&in)
-	if a = c.call("POST", in.URL, c.request.Session, map[string]int{"volume": 1}); a != nil && a.Status == 200 {
+	if a = c.Send("POST", in.URL, c.Session, map[string]int{"volume": 1}); a != nil && a.Status == 200 {
 		c.fetched++
 		if _, err := testkit.OpenPackage(a.Body); err != nil {
 			return "a package fetched between kills: " + err.Error()
@@ -221,16 +127,16 @@ func (c *driven) fetch(time.Time) string {
 }
 
 // judge looks at everything once the killing is over.
-func judge(t *testing.T, s *testkit.Site, cases []*driven, box *outbox) {
+func judge(t *testing.T, s *testkit.Site, cases []*driven, box *testkit.Post) {
 	t.Helper()
 	lost, asked, fetched := 0, 0, 0
 	for _, c := range cases {
-		lost, asked, fetched = lost+c.lost, asked+c.asked, fetched+c.fetched
-		if c.problem != "" {
+		lost, asked, fetched = lost+c.Lost, asked+c.Asked, fetched+c.fetched
+		if c.Problem != "" {
 			continue
 		}
-		box.judge(t, c)
-		r := c.request
+		letters(t, box, c)
+		r := c.Request
 		r.Refresh()
 		st := r.WantStatus("fulfilled")
 		if len(st.Systems) != 1 || st.Systems[0].Outcome != "found" {
@@ -242,15 +148,15 @@ func judge(t *testing.T, s *testkit.Site, cases []*driven, box *outbox) {
 	t.Logf("%d submissions without an answer, %d codes asked for again, %d packages fetched between kills", lost, asked, fetched)
 	// Cases of lost submissions have no reader: they expire, with a letter each.
 	s.Advance("P15D")
-	mails := box.read(t)
+	mails := box.Letters(t)
 	orphans := map[string][]string{}
 	known := map[string]bool{}
 	for _, c := range cases {
-		known[c.request.Reference] = true
+		known[c.Reference] = true
 	}
 	for _, m := range mails {
-		if !known[m.reference] {
-			orphans[m.reference] = append(orphans[m.reference], m.kind)
+		if !known[m.Reference] {
+			orphans[m.Reference] = append(orphans[m.Reference], m.Kind)
 		}
 	}
 	if len(orphans) > lost {
