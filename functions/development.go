@@ -16,10 +16,14 @@ import (
 	"github.com/habeas-dsar/habeas/shared/mail"
 )
 
-// Guide is what the first page of a demonstration tells: where to sign in, and whose data to ask for.
+// Guide is what the first page of a demonstration tells: where to sign in, whose data to ask for, and what stands outside.
 type Guide struct {
 	Accounts []GuideAccount
 	People   []GuidePerson
+	Tenants  map[string]string    // what each shows, by name
+	Archive  string               // address of somebody who is asked by mail
+	CRM      string               // base address of the CRM's API
+	Notices  func() []GuideNotice // what a company was told by webhook, the newest first; nil = there is none
 }
 
 // GuideAccount is an account of the demonstration's console.
@@ -27,6 +31,16 @@ type GuideAccount struct{ Email, Password, Roles string }
 
 // GuidePerson is somebody invented, and what happens when this person asks.
 type GuidePerson struct{ Name, Email, Shows string }
+
+// GuideNotice is a change that a company was told of by webhook, as that company keeps it.
+type GuideNotice struct {
+	At         time.Time
+	Controller string
+	Reference  string
+	What       string
+	People     string
+	Confirmed  bool
+}
 
 // DevelopmentPages are what the pages for development are made of. Mailbox may be nil.
 type DevelopmentPages struct {

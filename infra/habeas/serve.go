@@ -63,7 +63,7 @@ func newServe() *cobra.Command {
 	f.StringVar(&o.mailDomain, "mail-domain", "habeas.localhost", "right side of the Message-IDs of our mails")
 	o.mail.flags(c)
 	f.StringVar(&o.clock, "clock", "", `"manual": time stands still until it is moved through /dev/clock`)
-	f.BoolVar(&o.demo, "demo", false, "start a demonstration with invented people and two tenants")
+	f.BoolVar(&o.demo, "demo", false, "start a demonstration with invented people and three tenants")
 	f.BoolVar(&o.verbose, "verbose", false, "log every step")
 	f.IntVar(&o.workers, "workers", 16, "steps that run at once")
 	f.DurationVar(&o.lag, "index-lag", 0, "let list indexes lag behind by so much, as they may on DynamoDB (for tests)")

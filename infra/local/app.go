@@ -17,6 +17,7 @@ import (
 	"github.com/habeas-dsar/habeas/connectors/catalog"
 	"github.com/habeas-dsar/habeas/events"
 	"github.com/habeas-dsar/habeas/functions"
+	"github.com/habeas-dsar/habeas/infra/local/demo"
 	definitions "github.com/habeas-dsar/habeas/infra/workflow"
 	"github.com/habeas-dsar/habeas/shared/blobs/dirblobs"
 	"github.com/habeas-dsar/habeas/shared/casefile"
@@ -57,6 +58,7 @@ type App struct {
 	engine     *workflow.Engine
 	dispatcher *Dispatcher
 	outbox     *fileoutbox.Outbox
+	outside    *demo.Outside // of a demonstration
 	metrics    *metrics
 	moving     sync.Mutex
 	sealing    sync.Mutex // two at once would only make each other repeat
@@ -367,6 +369,11 @@ func (a *App) release(ctx context.Context) {
 	}
 	if a.Set != nil && a.Systems != nil {
 		a.Systems.Close()
+	}
+	if a.outside != nil {
+		if err := a.outside.Close(); err != nil {
+			a.Log.Warn("closing the CRM of the demo failed", "error", err.Error())
+		}
 	}
 }
 

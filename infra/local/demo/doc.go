@@ -1,5 +1,7 @@
 // Package demo makes the data of `habeas serve --demo`: a fictional shop with 5,000 customers and about 150,000 rows in
-// twelve tables, and a small rowing club for the second tenant, each with its data map.
+// twelve tables, a small rowing club for the second tenant, and for the third a shop of 400 customers, some of whom are in a
+// CRM too, each with its data map. It also runs what stands outside of Habeas in the demonstration: the CRM, and a company
+// that is told of changes by webhook.
 //
 // Everybody in it is invented. Names are put together by chance from lists of common names, addresses end in example.com or
 // .test, telephone numbers come from ranges reserved for fiction, and IP addresses from the ranges for documentation. The
@@ -12,6 +14,10 @@ const (
 	ShopDataset  = "shop.yml"
 	ClubDatabase = "club.db"
 	ClubDataset  = "club.yml"
+
+	AshbourneDatabase = "ashbourne.db" // its data map is that of the shop
+	CRMDataset        = "crm.yml"
+	CRMConnector      = "crm.connector.yml"
 )
 
 // Person is somebody in the demo data who shows one behaviour.

@@ -15,7 +15,10 @@ var cultureText string
 // random is the source of everything that varies. Its seed is fixed, so that every run makes the same data.
 type random struct{ *rand.Rand }
 
-func newRand() *random { return &random{rand.New(rand.NewPCG(0x6861626561732d31, 0x64656d6f))} }
+// newRand returns the source of one database; salt makes it another one.
+func newRand(salt uint64) *random {
+	return &random{rand.New(rand.NewPCG(0x6861626561732d31, 0x64656d6f+salt))}
+}
 
 func (r *random) chance(percent int) bool { return r.IntN(100) < percent }
 

@@ -14,6 +14,7 @@ import (
 
 	_ "modernc.org/sqlite" // the driver named "sqlite"
 
+	"github.com/habeas-dsar/habeas/connectors/rest/examples"
 	"github.com/habeas-dsar/habeas/shared/fault"
 )
 
@@ -42,27 +43,37 @@ func Seed(ctx context.Context, dir string, progress func(string)) error {
 	if progress == nil {
 		progress = func(string) {}
 	}
-	for name, content := range map[string][]byte{ShopDataset: shopDataset, ClubDataset: clubDataset} {
+	for name, content := range map[string][]byte{
+		ShopDataset: shopDataset, ClubDataset: clubDataset, CRMDataset: examples.Dataset(), CRMConnector: examples.ConnectorFile(),
+	} {
 		if err := place(filepath.Join(dir, name), func(temporary string) error { return os.WriteFile(temporary, content, 0o600) }); err != nil {
 			return fault.Wrap(fault.Misconfigured, err, "writing a demo data map")
 		}
 	}
-	for _, db := range []struct {
-		name, doing, schema, indexes string
-		fill                         func(*filler)
-	}{
-		{ShopDatabase, "the shop: 5,000 customers", shopSchema, shopIndexes, fillShop},
-		{ClubDatabase, "the rowing club: 240 members", clubSchema, clubIndexes, fillClub},
+	for _, db := range []database{
+		{ShopDatabase, "the book shop: 5,000 customers", shopSchema, shopIndexes, 0, fillShop(customerCount)},
+		{ClubDatabase, "the rowing club: 240 members", clubSchema, clubIndexes, 0, fillClub},
+		{AshbourneDatabase, "the stationer: 400 customers, some of them in a CRM too", shopSchema, shopIndexes, 1, fillShop(ashbourneCount)},
 	} {
 		err := place(filepath.Join(dir, db.name), func(temporary string) error {
 			progress("Making up " + db.doing)
-			return build(ctx, temporary, db.schema, db.indexes, db.fill)
+			return build(ctx, temporary, db)
 		})
 		if err != nil {
 			return fault.Wrap(fault.ClassOf(err), err, "seeding "+db.name)
 		}
 	}
+	if err := place(filepath.Join(dir, crmRecords), func(temporary string) error { return inventContacts(ctx, dir, temporary) }); err != nil {
+		return fault.Wrap(fault.ClassOf(err), err, "seeding the CRM")
+	}
 	return nil
+}
+
+// database is one that Seed makes.
+type database struct {
+	name, doing, schema, indexes string
+	salt                         uint64
+	fill                         func(*filler)
 }
 
 // place writes a file under a temporary name and gives it its own once it is complete and on disk. A file that exists stays.
@@ -99,7 +110,7 @@ func syncFile(path string) error {
 }
 
 // build fills a new database in one transaction without a journal: what is left of a failure is thrown away as a whole.
-func build(ctx context.Context, path, schema, indexes string, fill func(*filler)) error {
+func build(ctx context.Context, path string, made database) error {
 	absolute, err := filepath.Abs(path)
 	if err != nil {
 		return fmt.Errorf("resolving the directory: %w", err)
@@ -110,14 +121,14 @@ func build(ctx context.Context, path, schema, indexes string, fill func(*filler)
 		return fmt.Errorf("opening: %w", err)
 	}
 	db.SetMaxOpenConns(1)
-	if err := fillAll(ctx, db, schema, indexes, fill); err != nil {
+	if err := fillAll(ctx, db, made); err != nil {
 		return errors.Join(err, db.Close())
 	}
 	return db.Close()
 }
 
-func fillAll(ctx context.Context, db *sql.DB, schema, indexes string, fill func(*filler)) error {
-	if _, err := db.ExecContext(ctx, schema); err != nil {
+func fillAll(ctx context.Context, db *sql.DB, made database) error {
+	if _, err := db.ExecContext(ctx, made.schema); err != nil {
 		return fmt.Errorf("creating tables: %w", err)
 	}
 	tx, err := db.BeginTx(ctx, nil)
@@ -125,8 +136,8 @@ func fillAll(ctx context.Context, db *sql.DB, schema, indexes string, fill func(
 		return fmt.Errorf("beginning: %w", err)
 	}
 	statements := map[string]*sql.Stmt{}
-	f := &filler{rng: newRand(), add: func(table string, values []any) error { return addRow(ctx, tx, statements, table, values) }}
-	fill(f)
+	f := &filler{rng: newRand(made.salt), add: func(table string, values []any) error { return addRow(ctx, tx, statements, table, values) }}
+	made.fill(f)
 	if f.err != nil {
 		return errors.Join(f.err, tx.Rollback())
 	}
@@ -134,7 +145,7 @@ func fillAll(ctx context.Context, db *sql.DB, schema, indexes string, fill func(
 		return fmt.Errorf("committing: %w", err)
 	}
 	// Indexes last: sorting once is several times faster than keeping them in order row by row.
-	if _, err := db.ExecContext(ctx, indexes); err != nil {
+	if _, err := db.ExecContext(ctx, made.indexes); err != nil {
 		return fmt.Errorf("creating indexes: %w", err)
 	}
 	return nil

@@ -7,9 +7,10 @@ import (
 
 // Sizes of the shop.
 const (
-	customerCount = 5000
-	employeeCount = 24
-	skuPerKind    = 15
+	customerCount  = 5000
+	ashbourneCount = 400 // customers of the third tenant
+	employeeCount  = 24
+	skuPerKind     = 15
 )
 
 // product is something the shop sells; price in cents.
@@ -33,6 +34,7 @@ type customer struct {
 type shop struct {
 	*filler
 	crowd     *crowd
+	size      int // customers
 	products  []product
 	customers []customer
 	addresses int
@@ -43,13 +45,18 @@ type shop struct {
 	bought    map[int][]int // customer -> indexes of products, for reviews and tickets
 }
 
-func fillShop(f *filler) {
+// fillShop returns what fills a shop with so many customers, those with names that people may try among them.
+func fillShop(size int) func(*filler) {
+	return func(f *filler) { newShop(f, size) }
+}
+
+func newShop(f *filler, size int) {
 	crowd, err := newCrowd(f.rng, TypicalEmail, BusyEmail, TwoMailsEmail, NoOrdersEmail, HouseholdEmail, HouseholdOtherEmail, SharedPhoneEmail, SharedPhoneOtherEmail)
 	if err != nil {
 		f.err = err
 		return
 	}
-	s := &shop{filler: f, crowd: crowd, bought: map[int][]int{}}
+	s := &shop{filler: f, crowd: crowd, size: size, bought: map[int][]int{}}
 	s.fillProducts()
 	s.fillEmployees()
 	s.inventCustomers()
@@ -99,12 +106,12 @@ func (s *shop) fillAddress(k *culture) int {
 
 // inventCustomers names everybody first: gifts and referrals point at people who come later.
 func (s *shop) inventCustomers() {
-	s.customers = make([]customer, 0, customerCount)
+	s.customers = make([]customer, 0, s.size)
 	for _, n := range s.named() {
 		n.id, n.plain = len(s.customers)+1, true
 		s.customers = append(s.customers, n)
 	}
-	for id := len(s.customers) + 1; id <= customerCount; id++ {
+	for id := len(s.customers) + 1; id <= s.size; id++ {
 		c := customer{id: id, phone: phone(id), since: s.rng.instant(firstDay), orders: s.orderCount()}
 		// One in eleven shares a home with the customer before.
 		if before := &s.customers[id-2]; s.rng.chance(9) && before.partner == 0 && !before.plain {

@@ -14,7 +14,7 @@ func (s *shop) gift(c *customer) *customer {
 	case c.partner != 0 && s.rng.chance(30):
 		return &s.customers[c.partner-1]
 	case !c.plain && s.rng.chance(4):
-		if to := &s.customers[8+s.rng.IntN(customerCount-8)]; to.id != c.id {
+		if to := &s.customers[8+s.rng.IntN(s.size-8)]; to.id != c.id {
 			return to
 		}
 	}
