@@ -113,14 +113,14 @@ func (b *binder) permissions(t *table) {
 func (b *binder) references(data *connector.Dataset, live map[string]*liveTable) {
 	deletes, _ := erasure(b.collection)
 	for _, ref := range b.live.incoming {
-		if !ref.enforced || slices.Contains(ref.family, b.live.id) {
+		if slices.Contains(ref.family, b.live.id) {
 			continue
 		}
 		from := collectionOf(data, live, ref)
-		if from != nil {
+		if from != nil { // where the database does not enforce the reference, we do
 			b.collection.EraseAfter = append(b.collection.EraseAfter, data.Key+"."+from.Name)
 		}
-		if !deletes {
+		if !deletes || !ref.enforced {
 			continue
 		}
 		name := ref.table
