@@ -177,7 +177,7 @@ func New(p Ports) (*Set, error) {
 	}
 	s.Console = &console.Handler{
 		Cases: s.Cases, Registry: s.Registry, Sessions: s.Sessions, Blobs: p.Blobs, Packs: packs, Pages: renderer, Letters: writer,
-		Desk: desk, Holds: s.Holds, Systems: s.Systems, Restores: s.Restores, Passwords: passwords.New(2), Log: p.Log, BaseURL: p.BaseURL, Demo: p.Demo, Manual: p.Manual, Now: p.Now,
+		Desk: desk, Holds: s.Holds, Systems: s.Systems, Restores: s.Restores, Lists: turner, Passwords: passwords.New(2), Log: p.Log, BaseURL: p.BaseURL, Demo: p.Demo, Manual: p.Manual, Now: p.Now,
 	}
 	if len(p.Limits.TriesPerIP) > 0 {
 		s.Console.Limits = console.DefaultLimits()
@@ -229,7 +229,7 @@ func (s *Set) steps(p Ports, desk *identity.Desk, writer *correspondence.Writer,
 	s.Outbox = publish.Handle
 	dispose := &disposerecords.Step{Cases: cases, Registry: s.Registry, Blobs: p.Blobs, Shredding: p.Shredding, Held: s.onHold}
 	s.Dispose, s.Again = dispose.Handle, dispose.Again
-	s.Sweep = (&sweepdeadlines.Step{Cases: cases, Engine: p.Workflow, Owners: s.Owners, Ready: s.Systems.Ready}).Handle
+	s.Sweep = (&sweepdeadlines.Step{Cases: cases, Engine: p.Workflow, Owners: s.Owners, Ready: s.Systems.Ready, Holds: s.Holds}).Handle
 	patience := casefile.Patience{Quiet: sealevidence.Quiet, AtLatest: sealevidence.AtLatest}
 	if p.Manual {
 		patience = casefile.Patience{} // a clock that stands still makes nothing quiet

@@ -11,9 +11,7 @@ import (
 
 	"github.com/habeas-dsar/habeas/functions/internal/web"
 	"github.com/habeas-dsar/habeas/shared/casefile"
-	"github.com/habeas-dsar/habeas/shared/dsar"
 	"github.com/habeas-dsar/habeas/shared/fault"
-	"github.com/habeas-dsar/habeas/shared/plan"
 )
 
 func (h *Handler) apiCases(w http.ResponseWriter, r *http.Request, c *caller) error {
@@ -140,29 +138,5 @@ func (h *Handler) apiEvidence(w http.ResponseWriter, r *http.Request, c *caller)
 	head.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": "evidence-" + one.Reference + ".zip"}))
 	head.Set("Cache-Control", "no-store")
 	_, _ = w.Write(b.Bytes()) // the connection may be gone
-	return nil
-}
-
-// planView is the contract's answer to GET /cases/{id}/plan, with the decision on it.
-type planView struct {
-	plan.Plan
-	Waiting  bool          `json:"waiting"` // somebody has to decide
-	Decision *decisionView `json:"decision,omitempty"`
-}
-
-func (h *Handler) apiPlan(w http.ResponseWriter, r *http.Request, c *caller) error {
-	f, err := h.load(r, c)
-	if err != nil {
-		return err
-	}
-	one := &f.Case
-	if one.Plan == nil {
-		return fault.New(fault.NotFound, "this case has no plan yet")
-	}
-	v := planView{
-		Plan: *one.Plan, Decision: decisionOf("plan", one.PlanDecision),
-		Waiting: one.Status == dsar.AwaitingReview && one.Phase == dsar.PhaseReviewPlan && !one.PlanApproved() && !one.Stopping(),
-	}
-	web.WriteJSON(w, http.StatusOK, v)
 	return nil
 }

@@ -6,7 +6,7 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/habeas-dsar/habeas/functions/internal/step"
+	"github.com/habeas-dsar/habeas/functions/internal/holds"
 	"github.com/habeas-dsar/habeas/functions/internal/web"
 	"github.com/habeas-dsar/habeas/shared/casefile"
 	"github.com/habeas-dsar/habeas/shared/dsar"
@@ -235,20 +235,9 @@ func (h *Handler) releaseHold(ctx context.Context, c *caller, id string) error {
 	if err != nil {
 		return err
 	}
-	cases, err := h.Holds.Cases(ctx, c.tenant.Name, one.ID, maxResumed)
-	if err != nil {
-		return err
-	}
-	for _, caseID := range cases {
-		err := step.Change(ctx, h.Cases, c.tenant.Name, caseID, func(_ context.Context, f *casefile.File) error {
-			f.With(hold.Resumed(c.tenant.Name, one.ID, caseID))
-			return f.Unhold(c.actor(), one.ID)
-		})
-		if err != nil && !fault.Has(err, fault.NotFound) {
-			return fmt.Errorf("taking up a case that was held: %w", err)
-		}
-	}
-	return nil
+	resumer := holds.Resumer{Cases: h.Cases, Holds: h.Holds}
+	_, err = resumer.Resume(ctx, c.tenant.Name, one.ID, c.actor(), maxResumed)
+	return err
 }
 
 // caseNamed returns the id of a case named by id or reference; fault.NotFound when the tenant has none.

@@ -34,6 +34,8 @@ const (
 	wentWithout   = "proceeded_without"
 	holdPlaced    = "hold_placed"
 	holdReleased  = "hold_released"
+	holdRevealed  = "hold_revealed"
+	samplesShown  = "samples_shown"
 	systemPut     = "system_changed"
 	systemGone    = "system_removed"
 	systemChecked = "system_checked"

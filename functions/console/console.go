@@ -65,6 +65,7 @@ type Handler struct {
 	Holds     *hold.Store
 	Systems   Systems
 	Restores  Restores
+	Lists     Lists
 	Passwords *passwords.Hasher
 	Log       *slog.Logger
 	BaseURL   string

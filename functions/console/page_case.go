@@ -48,7 +48,7 @@ func (h *Handler) showCase(w http.ResponseWriter, r *http.Request, c *caller, f 
 	m := pages.ConsoleCase{
 		ConsoleFrame: fr, Reference: one.Reference, Right: one.Right, Status: one.Status, ReceivedAt: c.shown(one.ReceivedAt),
 		Law: lawOf(v.Law), Next: c.next(f), Due: h.due(c, one), Clock: c.clock(one),
-		Systems: progress.Pages(v.Systems), Acts: h.caseActs(c, one), MessageText: text, Errors: errs,
+		Systems: progress.Pages(v.Systems), Acts: h.caseActs(c, f), Paused: one.Paused != nil, MessageText: text, Errors: errs,
 	}
 	for i := range m.Systems {
 		m.Systems[i].Since, m.Systems[i].AskedAt, m.Systems[i].AnswerBy = c.shown(m.Systems[i].Since), c.shown(m.Systems[i].AskedAt), c.shown(m.Systems[i].AnswerBy)
@@ -102,6 +102,20 @@ func (c *caller) next(f *casefile.File) pages.Decision {
 	case !one.Open():
 		return pages.Decision{Kind: pages.DecideClosed}
 	}
+	if one.Paused != nil {
+		d := pages.Decision{Kind: pages.DecidePaused}
+		if c.may(registry.HandleCases) {
+			d.URL = c.caseURL(one.ID, "/resume")
+		}
+		return d
+	}
+	if planWaits(one) {
+		d := pages.Decision{Kind: pages.DecidePlan, URL: c.caseURL(one.ID, "/plan")}
+		for _, s := range one.Plan.Systems {
+			d.Count += int(changes(s))
+		}
+		return d
+	}
 	if waitsForReview(one) {
 		d := pages.Decision{Kind: pages.DecideResponse, Count: int(one.Package.Records)}
 		if c.may(registry.DecideCases) {
@@ -126,12 +140,25 @@ func (c *caller) next(f *casefile.File) pages.Decision {
 		task.URL = letters.URL
 	}
 	if task.Count == 0 {
-		return pages.Decision{Kind: pages.DecideNothing}
+		return c.waits(one)
 	}
 	if !c.may(registry.HandleCases) {
 		task.URL = ""
 	}
 	return task
+}
+
+// waits says what a case waits for by itself.
+func (c *caller) waits(one *casefile.Case) pages.Decision {
+	switch {
+	case one.Phase != dsar.PhaseReviewPlan || !one.PlanApproved() || one.Stopping():
+		return pages.Decision{Kind: pages.DecideNothing}
+	case one.After != "":
+		return pages.Decision{Kind: pages.DecideAfter}
+	case !one.GraceUntil.IsZero():
+		return pages.Decision{Kind: pages.DecideGrace, Until: c.shown(one.GraceUntil)}
+	}
+	return pages.Decision{Kind: pages.DecideNothing}
 }
 
 func waitsForReview(one *casefile.Case) bool {
@@ -148,17 +175,33 @@ func (c *caller) clock(one *casefile.Case) pages.Clock {
 }
 
 // caseActs are the acts that are possible now and that the caller may do.
-func (h *Handler) caseActs(c *caller, one *casefile.Case) []pages.ActLink {
+func (h *Handler) caseActs(c *caller, f *casefile.File) []pages.ActLink {
+	one := &f.Case
 	var out []pages.ActLink
+	if one.Plan != nil {
+		out = append(out, pages.ActLink{Act: pages.ActPlan, URL: c.caseURL(one.ID, "/plan")})
+	}
 	if c.may(registry.HandleCases) {
 		if len(h.grounds(one)) > 0 {
 			if _, err := h.extended(*one, c, h.grounds(one)[0], h.Now()); err == nil {
 				out = append(out, pages.ActLink{Act: pages.ActExtend, URL: c.caseURL(one.ID, "/extend")})
 			}
 		}
-		if one.Open() && !one.Answered && !one.Stopping() {
+		switch {
+		case one.Paused != nil:
+			out = append(out, pages.ActLink{Act: pages.ActResume, URL: c.caseURL(one.ID, "/resume")})
+		case running(one):
+			out = append(out, pages.ActLink{Act: pages.ActPause, URL: c.caseURL(one.ID, "/pause")})
+		}
+		if running(one) && len(openSystems(f)) > 0 {
+			out = append(out, pages.ActLink{Act: pages.ActProceed, URL: c.caseURL(one.ID, "/proceed-without")})
+		}
+		if running(one) {
 			out = append(out, pages.ActLink{Act: pages.ActWithdraw, URL: c.caseURL(one.ID, "/withdraw")})
 		}
+	}
+	if c.may(registry.PlaceHolds) && one.Open() && holdable(one.Right) {
+		out = append(out, pages.ActLink{Act: pages.ActHold, URL: c.url("/console/place-hold", "case", one.Reference)})
 	}
 	if c.may(registry.ReadEvidence) {
 		out = append(out, pages.ActLink{Act: pages.ActEvidence, URL: c.caseURL(one.ID, "/evidence")})
@@ -198,7 +241,7 @@ func people(v *caseView) []pages.Person {
 func (c *caller) thread(v *caseView, names map[string]string) []pages.Message {
 	var out []pages.Message
 	for _, msg := range v.Messages {
-		one := pages.Message{From: pages.FromTeam, Name: names[msg.From], At: c.shown(msg.At), Text: msg.Text}
+		one := pages.Message{From: pages.FromTeam, Name: names[msg.From], At: c.shown(msg.At), Text: msg.Text, Statement: msg.Statement}
 		if msg.From == evidence.Subject {
 			one.From = pages.FromSubject
 		}

@@ -173,7 +173,7 @@ func (h *Handler) showTask(w http.ResponseWriter, r *http.Request, c *caller, er
 		Answer: pages.TaskAnswer(r.PostFormValue("outcome")), Identifier: r.PostFormValue("identifier"), Reason: r.PostFormValue("reason"),
 	}
 	if t.Asked != nil {
-		m.Kind, m.What, m.Since, m.Outcome = taskKind(t.Asked.Why), t.Asked.Text, c.shown(t.Asked.Since), ""
+		m.Kind, m.What, m.Since, m.Outcome = taskKind(t.Asked.Why, t.Action), t.Asked.Text, c.shown(t.Asked.Since), ""
 	}
 	if m.Owner, err = h.ownerWork(r, c, f, t); err != nil {
 		return err
@@ -227,7 +227,8 @@ func (h *Handler) kinds(r *http.Request, c *caller, system string) ([]string, er
 
 // lookFor are the identifiers to search a system by hand for; showing them is recorded.
 func (h *Handler) lookFor(r *http.Request, c *caller, f *casefile.File, t *casefile.Task) ([]pages.Fact, error) {
-	if taskKind(t.Asked.Why) != pages.TaskSearch || !c.may(registry.RevealData) {
+	byHand := []pages.TaskKind{pages.TaskSearch, pages.TaskByHand, pages.TaskRestrict}
+	if !slices.Contains(byHand, taskKind(t.Asked.Why, t.Action)) || !c.may(registry.RevealData) {
 		return nil, nil
 	}
 	if _, err := h.reveal(r.Context(), c, f.Case.ID, true); err != nil {

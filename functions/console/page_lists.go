@@ -95,7 +95,7 @@ func (h *Handler) caseRows(r *http.Request, c *caller, list []casefile.Case) ([]
 	for _, one := range list {
 		row := pages.CaseRow{
 			Reference: one.Reference, URL: c.caseURL(one.ID, ""), Right: one.Right, Status: one.Status,
-			ReceivedAt: c.shown(one.ReceivedAt), Due: h.due(c, &one),
+			ReceivedAt: c.shown(one.ReceivedAt), Due: h.due(c, &one), Paused: one.Paused != nil,
 		}
 		f, err := h.Cases.Load(r.Context(), c.tenant.Name, one.ID)
 		if err != nil && !fault.Has(err, fault.NotFound) {
@@ -304,18 +304,28 @@ func (h *Handler) stuck(r *http.Request, c *caller, limit int) ([]pages.TaskRow,
 func (h *Handler) taskRow(c *caller, t taskView) pages.TaskRow {
 	return pages.TaskRow{
 		URL:  c.url("/console/tasks/" + url.PathEscape(t.CaseID) + "/" + url.PathEscape(t.ID)),
-		Kind: taskKind(t.Asked.Why), System: t.System, Case: t.Reference, CaseURL: c.caseURL(t.CaseID, ""),
+		Kind: taskKind(t.Asked.Why, t.Action), System: t.System, Case: t.Reference, CaseURL: c.caseURL(t.CaseID, ""),
 		Due: pages.Due{At: c.shown(t.Asked.DueAt)}, Since: c.shown(t.Asked.Since),
 	}
 }
 
-// taskKind turns the reason why a person is asked into the kind that has words.
-func taskKind(why string) pages.TaskKind {
+// taskKind turns the reason why a person is asked, and about which action, into the kind that has words.
+func taskKind(why string, a dsar.Action) pages.TaskKind {
 	switch why {
 	case "ambiguous":
 		return pages.TaskAmbiguous
 	case "manual":
+		switch a {
+		case dsar.Restrict:
+			return pages.TaskRestrict
+		case dsar.Erase, dsar.Correct:
+			return pages.TaskByHand
+		}
 		return pages.TaskSearch
+	case "verify":
+		return pages.TaskVerify
+	case "conflict":
+		return pages.TaskConflict
 	case "unsupported":
 		return pages.TaskUnsupported
 	case casefile.WhyOwner:

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/habeas-dsar/habeas/functions/internal/pages"
 	"github.com/habeas-dsar/habeas/shared/connector"
@@ -107,6 +108,10 @@ func (h *Handler) showSystem(w http.ResponseWriter, r *http.Request, c *caller, 
 	}
 	for _, right := range dsar.Rights() {
 		m.Rights = append(m.Rights, pages.RightCover{Right: right, Covered: s.Serves(right)})
+	}
+	today := h.Now().In(c.zone).Format(time.DateOnly)
+	for _, x := range s.Exemptions {
+		m.Exemptions = append(m.Exemptions, pages.SystemExemption{Collection: x.Collection, Citation: x.Citation, Reason: x.Reason, Rights: x.Rights, ReviewBy: x.ReviewBy, Overdue: overdue(x.ReviewBy, today)})
 	}
 	m.Collections = collections(s)
 	g, known, err := h.Systems.Sketch(r.Context(), s)

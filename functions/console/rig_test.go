@@ -133,7 +133,7 @@ func newRig(t testing.TB) *rig {
 		Letters: writer, Desk: &identity.Desk{Cases: cases, Letters: writer, Rules: verification.DefaultRules()},
 		Systems: &fakeSystems{reg: reg, health: connector.Health{Reachable: true, Rights: []connector.Right{"access"}}}, Passwords: passwords.New(2),
 		Log: slog.New(slog.DiscardHandler), BaseURL: "https://privacy.example.com", Now: now,
-		Restores: fakeRestores{}, Holds: hold.NewStore(store, cases.Vault(), now),
+		Restores: fakeRestores{}, Holds: hold.NewStore(store, cases.Vault(), now), Lists: fakeLists{},
 	}
 	for _, name := range []string{home, other} {
 		if err := reg.PutTenant(t.Context(), registry.Tenant{Name: name, Title: "The " + name + " shop", Controller: "Shop Ltd, 1 Example Street", Contact: "privacy@example.com", Zone: "Europe/Berlin", Locale: "en"}); err != nil {
@@ -262,7 +262,7 @@ func (r *rig) busy(tenant string) (c casefile.Case, taskID string) {
 	r.t.Helper()
 	c = r.verified(r.open(tenant, nil))
 	r.edit(c, func(f *casefile.File) {
-		p := plan.Plan{PreparedBy: evidence.System, GrowthLimit: plan.DefaultGrowthLimit, Systems: []plan.System{{Name: "shop", Action: dsar.ReadOut, By: plan.Machine, Collections: []plan.Collection{{Name: "customers", Action: "read", Records: 3}}}}}
+		p := plan.Plan{PreparedBy: evidence.System, GrowthLimit: plan.DefaultGrowthLimit, Systems: []plan.System{{Name: "shop", Action: dsar.ReadOut, By: plan.Machine, Collections: []plan.Collection{{Name: "customers", Action: "access", Records: 3}}}}}
 		if err := p.Seal(); err != nil {
 			r.t.Fatal(err)
 		}

@@ -30,6 +30,26 @@ var visits = map[string]visit{
 	"POST /api/v1/cases/{id}/pause":                        {`{"reason":"asking"}`, 202},
 	"POST /api/v1/cases/{id}/resume":                       {`{}`, 409}, // it is not paused
 	"POST /api/v1/cases/{id}/proceed-without":              {`{"system":"archive","reason":"moved"}`, 202},
+	"POST /api/v1/cases/{id}/plan/samples":                 {`{"system":"shop","collection":"customers","reason":"checking"}`, 404}, // nothing is changed by an access
+	"GET /api/v1/holds/{id}":                               {"", 404},                                                               // the id is that of a case
+	"GET /console/cases/{id}/plan":                         {"", 200},
+	"POST /console/cases/{id}/plan":                        {"decision=approve&hash=x", 409},
+	"POST /console/cases/{id}/plan/edit":                   {"hash=x&growthLimit=9&why=tax", 409},
+	"GET /console/cases/{id}/plan/samples":                 {"", 404},
+	"POST /console/cases/{id}/plan/samples":                {"system=shop&collection=customers&reason=checking", 404},
+	"GET /console/cases/{id}/pause":                        {"", 200},
+	"POST /console/cases/{id}/pause":                       {"reason=asking", 303},
+	"GET /console/cases/{id}/resume":                       {"", 409},
+	"POST /console/cases/{id}/resume":                      {"", 409},
+	"GET /console/cases/{id}/proceed-without":              {"", 200},
+	"POST /console/cases/{id}/proceed-without":             {"system=archive&reason=moved", 303},
+	"GET /console/holds":                                   {"", 200},
+	"GET /console/place-hold":                              {"", 200},
+	"POST /console/place-hold":                             {"scope=system&system=shop&reason=audit", 303},
+	"GET /console/holds/{id}":                              {"", 404},
+	"POST /console/holds/{id}":                             {"", 404},
+	"GET /console/holds/{id}/release":                      {"", 404},
+	"POST /console/holds/{id}/release":                     {"", 404},
 	"GET /api/v1/holds":                                    {"", 200},
 	"POST /api/v1/holds":                                   {`{"scope":"system","system":"shop","reason":"audit"}`, 201},
 	"DELETE /api/v1/holds/{id}":                            {"", 404}, // the id is that of a case

@@ -30,7 +30,8 @@ type caseRow struct {
 	DueAt      time.Time   `json:"dueAt,omitzero"`
 	DueDate    string      `json:"dueDate,omitempty"`
 	ClosedAt   time.Time   `json:"closedAt,omitzero"`
-	Operator   bool        `json:"operator,omitempty"`  // waits for somebody who runs Habeas
+	Operator   bool        `json:"operator,omitempty"` // waits for somebody who runs Habeas
+	Paused     bool        `json:"paused,omitempty"`
 	DisposedAt time.Time   `json:"disposedAt,omitzero"` // its keys were destroyed then; nothing personal is left
 }
 
@@ -38,7 +39,7 @@ func rowOf(c casefile.Case) caseRow {
 	return caseRow{
 		ID: c.ID, Reference: c.Reference, Right: c.Right, Status: c.Status, Phase: c.Phase, Channel: c.Channel, ReceivedAt: c.ReceivedAt,
 		DueAt: c.Due.At, DueDate: c.Due.Date, ClosedAt: c.ClosedAt, Operator: c.Operator != nil && c.Operator.Next == "",
-		DisposedAt: c.Disposal.At,
+		Paused: c.Paused != nil, DisposedAt: c.Disposal.At,
 	}
 }
 
@@ -145,6 +146,8 @@ type messageView struct {
 	From string    `json:"from"` // subject or staff:<id>
 	At   time.Time `json:"at"`
 	Text string    `json:"text,omitempty"` // with reveal_data only
+
+	Statement bool `json:"statement,omitempty"` // of disagreement with what was not corrected
 }
 
 type decisionView struct {
@@ -306,7 +309,7 @@ func (h *Handler) words(ctx context.Context, c *casefile.Case, reveal bool) (mes
 	open := func(list []casefile.ReadMessage, err error) ([]messageView, error) {
 		out := make([]messageView, 0, len(list))
 		for _, m := range list {
-			v := messageView{From: m.From, At: m.At}
+			v := messageView{From: m.From, At: m.At, Statement: m.Statement}
 			if reveal {
 				v.Text = m.Text.Reveal()
 			}
@@ -332,7 +335,7 @@ func decisions(c *casefile.Case) []decisionView {
 	out := []decisionView{}
 	for _, d := range []*decisionView{
 		decisionOf("extension", c.Extension), decisionOf("plan", c.PlanDecision), decisionOf("response", c.Review),
-		decisionOf("withdrawal", c.Withdrawal), decisionOf("refusal", c.Refusal),
+		decisionOf("withdrawal", c.Withdrawal), decisionOf("refusal", c.Refusal), decisionOf("pause", c.Paused),
 	} {
 		if d != nil {
 			out = append(out, *d)

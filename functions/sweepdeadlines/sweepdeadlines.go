@@ -13,6 +13,7 @@ import (
 	"github.com/habeas-dsar/habeas/shared/dsar"
 	"github.com/habeas-dsar/habeas/shared/evidence"
 	"github.com/habeas-dsar/habeas/shared/fault"
+	"github.com/habeas-dsar/habeas/shared/hold"
 	"github.com/habeas-dsar/habeas/shared/workflow"
 )
 
@@ -31,6 +32,7 @@ type Step struct {
 	Owners Owners
 	// Ready reports whether a system responds again; nil = nobody can tell.
 	Ready func(ctx context.Context, tenant, system string) bool
+	Holds *hold.Store
 }
 
 // Owners keeps after the people who are responsible for systems; *owners.Desk in the product.
@@ -62,6 +64,9 @@ func (s *Step) Handle(ctx context.Context) (looked int, err error) {
 				break
 			}
 		}
+	}
+	if herr := s.resumeReleased(ctx); herr != nil && err == nil {
+		err = herr
 	}
 	return looked, err
 }

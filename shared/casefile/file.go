@@ -207,14 +207,22 @@ func (f *File) Send(l Letter) error {
 
 // Say adds a message to the conversation; from is "subject" or "staff:<id>". It may stop every waiting step to look again.
 func (f *File) Say(from string, text redact.Text) error {
+	return f.say(from, text, false)
+}
+
+func (f *File) say(from string, text redact.Text, statement bool) error {
 	n := f.nextEntry()
 	sealed := f.Keys.SealDoc(fmt.Sprintf("%s%d", labelMessage, n), []byte(text.Reveal()))
-	body, err := json.Marshal(Message{N: n, From: from, At: f.now, Text: sealed})
+	body, err := json.Marshal(Message{N: n, From: from, At: f.now, Text: sealed, Statement: statement})
 	if err != nil {
 		return fmt.Errorf("encoding message: %w", err)
 	}
 	f.extra = append(f.extra, table.Write{Op: table.Put, If: table.Absent, Item: table.Item{Key: f.key(fmt.Sprintf("%s%015d", skMessage, n)), Body: body}})
-	return f.Entry("message_added", from, map[string]any{"n": n})
+	kind := "message_added"
+	if statement {
+		kind = "disagreement_stated"
+	}
+	return f.Entry(kind, from, map[string]any{"n": n})
 }
 
 // nextEntry is the place that the next entry gets in the case's chain. It numbers what is said with that entry: in order, and

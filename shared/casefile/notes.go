@@ -42,7 +42,7 @@ func (s *Store) Notes(ctx context.Context, tenant, id string, limit int) ([]Read
 		if err != nil {
 			return nil, fmt.Errorf("opening note: %w", err)
 		}
-		out = append(out, ReadMessage{m.From, m.At, redact.NewText(string(plain.Reveal()))})
+		out = append(out, ReadMessage{From: m.From, At: m.At, Text: redact.NewText(string(plain.Reveal()))})
 	}
 	return out, nil
 }

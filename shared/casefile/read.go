@@ -277,6 +277,8 @@ type ReadMessage struct {
 	From string
 	At   time.Time
 	Text redact.Text
+
+	Statement bool // of disagreement with what was not corrected
 }
 
 // Messages returns the conversation, oldest first; at most limit.
@@ -299,7 +301,7 @@ func (s *Store) Messages(ctx context.Context, tenant, id string, limit int) ([]R
 		if err != nil {
 			return nil, fmt.Errorf("opening message: %w", err)
 		}
-		out = append(out, ReadMessage{m.From, m.At, redact.NewText(string(plain.Reveal()))})
+		out = append(out, ReadMessage{From: m.From, At: m.At, Text: redact.NewText(string(plain.Reveal())), Statement: m.Statement})
 	}
 	return out, nil
 }

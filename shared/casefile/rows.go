@@ -126,6 +126,8 @@ type Message struct {
 	From string    `json:"from"` // subject or staff:<id>
 	At   time.Time `json:"at"`
 	Text []byte    `json:"text"`
+
+	Statement bool `json:"statement,omitempty"` // of disagreement; see Disagree
 }
 
 func errDecode(what string) error { return fault.New(fault.Internal, "decoding "+what) }

@@ -152,12 +152,13 @@ func check(h Hold, d Details) error {
 	return nil
 }
 
-func (s *Store) put(ctx context.Context, h Hold, version int64) error {
+func (s *Store) put(ctx context.Context, h Hold, version int64, more ...table.Write) error {
 	body, err := json.Marshal(h)
 	if err != nil {
 		return fmt.Errorf("encoding hold: %w", err)
 	}
-	err = s.table.Transact(ctx, table.Write{Op: table.Put, If: version, Item: table.Item{Key: table.Key{Table: table.Registry, PK: pk(h.Tenant), SK: h.ID}, Body: body}})
+	one := table.Write{Op: table.Put, If: version, Item: table.Item{Key: table.Key{Table: table.Registry, PK: pk(h.Tenant), SK: h.ID}, Body: body}}
+	err = s.table.Transact(ctx, append(more, one)...)
 	if err != nil {
 		return fmt.Errorf("writing hold: %w", err)
 	}
@@ -199,14 +200,66 @@ func (s *Store) Get(ctx context.Context, tenant, id string) (Hold, error) {
 	return h, nil
 }
 
-// Release ends a hold. Repeating it is fine. What it kept is taken up again by whoever calls Cases.
+// pkReleased is the partition of the holds of every tenant that were released lately; it is empty most of the time.
+const pkReleased = "HOLDS#RELEASED"
+
+// Released is a hold that was released lately, and whose cases may not all have been taken up again.
+type Released struct {
+	Tenant string    `json:"tenant"`
+	ID     string    `json:"id"`
+	At     time.Time `json:"at"`
+}
+
+func (r Released) key() table.Key {
+	return table.Key{Table: table.Registry, PK: pkReleased, SK: r.Tenant + "#" + r.ID}
+}
+
+// Release ends a hold. Repeating it is fine. What it kept is taken up again by whoever calls Cases or Releases.
 func (s *Store) Release(ctx context.Context, tenant, id, actor string) (Hold, error) {
 	h, err := s.Get(ctx, tenant, id)
 	if err != nil || !h.Live() {
 		return h, err
 	}
 	h.ReleasedBy, h.ReleasedAt = actor, s.now().UTC().Truncate(time.Millisecond)
-	return h, s.put(ctx, h, h.Version)
+	r := Released{Tenant: tenant, ID: id, At: h.ReleasedAt}
+	body, err := json.Marshal(r)
+	if err != nil {
+		return Hold{}, fmt.Errorf("encoding a released hold: %w", err)
+	}
+	return h, s.put(ctx, h, h.Version, table.Write{Op: table.Put, If: table.AnyVersion, Item: table.Item{Key: r.key(), Body: body}})
+}
+
+// Releases returns holds that Release ended and Settled did not forget, of every tenant; at most limit.
+func (s *Store) Releases(ctx context.Context, limit int) ([]Released, error) {
+	page, err := s.table.Query(ctx, table.Query{Table: table.Registry, PK: pkReleased, Limit: limit})
+	if err != nil {
+		return nil, fmt.Errorf("reading released holds: %w", err)
+	}
+	var out []Released
+	for _, it := range page.Items {
+		var r Released
+		if json.Unmarshal(it.Body, &r) != nil {
+			return nil, fault.New(fault.Internal, "decoding a released hold")
+		}
+		out = append(out, r)
+	}
+	return out, nil
+}
+
+// Settled forgets that a hold was released: everything that it kept was taken up again. Repeating it is fine.
+func (s *Store) Settled(ctx context.Context, r Released) error {
+	if err := s.table.Transact(ctx, table.Write{Op: table.Delete, If: table.AnyVersion, Item: table.Item{Key: r.key()}}); err != nil {
+		return fmt.Errorf("settling a released hold: %w", err)
+	}
+	return nil
+}
+
+// Forget forgets a case that Kept remembered and that is no more.
+func (s *Store) Forget(ctx context.Context, tenant, holdID, caseID string) error {
+	if err := s.table.Transact(ctx, Resumed(tenant, holdID, caseID)); err != nil {
+		return fmt.Errorf("forgetting a held case: %w", err)
+	}
+	return nil
 }
 
 // Details opens the personal half of a hold.
@@ -291,13 +344,20 @@ func Kept(tenant, holdID, caseID string) table.Write {
 
 // Cases returns ids of cases of which the hold kept something; at most limit.
 func (s *Store) Cases(ctx context.Context, tenant, holdID string, limit int) ([]string, error) {
-	page, err := s.table.Query(ctx, table.Query{Table: table.Registry, PK: pkCases(tenant, holdID), Limit: limit})
-	if err != nil {
-		return nil, fmt.Errorf("reading held cases: %w", err)
-	}
 	var ids []string
-	for _, it := range page.Items {
-		ids = append(ids, strings.Clone(it.SK))
+	q := table.Query{Table: table.Registry, PK: pkCases(tenant, holdID)}
+	for len(ids) < limit {
+		q.Limit = min(limit-len(ids), table.MaxPage)
+		page, err := s.table.Query(ctx, q)
+		if err != nil {
+			return nil, fmt.Errorf("reading held cases: %w", err)
+		}
+		for _, it := range page.Items {
+			ids = append(ids, strings.Clone(it.SK))
+		}
+		if q.Cursor = page.Next; q.Cursor == "" {
+			break
+		}
 	}
 	return ids, nil
 }
