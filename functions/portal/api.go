@@ -81,6 +81,9 @@ type statusView struct {
 	Recipients  []recipientView    `json:"recipients"`
 	Messages    []messageView      `json:"messages"`
 	Package     *packageView       `json:"package,omitempty"`
+	Stage       pages.Stage        `json:"stage,omitempty"`      // more exactly than status, while data is being changed
+	CancelUntil time.Time          `json:"cancelUntil,omitzero"` // until when an approved erasure can be called off
+	Supplement  []string           `json:"supplement,omitempty"` // systems that the answer left out and that are tried again
 }
 
 // recipientView is a recipient of the person's data, and whether it was told of what changed (GDPR Art. 19).
@@ -99,6 +102,8 @@ type messageView struct {
 	From string    `json:"from"`
 	At   time.Time `json:"at"`
 	Text string    `json:"text"`
+
+	Statement bool `json:"statement,omitempty"` // of disagreement
 }
 
 type packageView struct {
@@ -130,6 +135,12 @@ func (h *Handler) view(r *http.Request, f *casefile.File) (statusView, error) {
 		}
 		answering, v.JoinedTo = older, older.Case.Reference
 	}
+	v.Stage, v.CancelUntil = stage(&f.Case, h.Cases.Now())
+	for _, s := range c.Supplement {
+		if c.Answered || !c.Open() {
+			v.Supplement = append(v.Supplement, s.System)
+		}
+	}
 	systems, err := h.Registry.Systems(r.Context(), c.Tenant)
 	if err != nil {
 		return v, err
@@ -150,7 +161,7 @@ func (h *Handler) view(r *http.Request, f *casefile.File) (statusView, error) {
 		if m.From == evidence.Subject {
 			from = "subject"
 		}
-		v.Messages = append(v.Messages, messageView{from, m.At, m.Text.Reveal()})
+		v.Messages = append(v.Messages, messageView{from, m.At, m.Text.Reveal(), m.Statement})
 	}
 	if p, _, err := h.packageOf(r.Context(), f); err == nil {
 		v.Package = &packageView{Ready: true, ExpiresAt: p.ExpiresAt, Volumes: []volumeView{}}
@@ -197,7 +208,8 @@ func (h *Handler) apiWithdraw(w http.ResponseWriter, r *http.Request, g session.
 
 func (h *Handler) apiMessage(w http.ResponseWriter, r *http.Request, g session.Grant, _ *casefile.File) error {
 	var in struct {
-		Text string `json:"text"`
+		Text      string `json:"text"`
+		Statement bool   `json:"statement"` // of disagreement with what was not corrected
 	}
 	if err := web.ReadJSON(w, r, &in); err != nil {
 		return err
@@ -206,7 +218,11 @@ func (h *Handler) apiMessage(w http.ResponseWriter, r *http.Request, g session.G
 	if err != nil {
 		return err
 	}
-	if err := h.say(r.Context(), g, text); err != nil {
+	add := h.say
+	if in.Statement {
+		add = h.disagree
+	}
+	if err := add(r.Context(), g, text); err != nil {
 		return err
 	}
 	web.WriteJSON(w, http.StatusCreated, map[string]string{"status": "received"})

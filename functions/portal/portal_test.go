@@ -38,6 +38,7 @@ var open = map[string]int{
 	"POST /t/{tenant}/signout": 303, "GET /t/{tenant}/requests/{reference}/sent": 200, "GET /t/{tenant}/requests/{reference}/return": 200,
 	"POST /t/{tenant}/requests/{reference}/resend": 303, "GET /t/{tenant}/requests/{reference}/code": 200, "POST /t/{tenant}/requests/{reference}/code": 401,
 	"GET /t/{tenant}/requests/{reference}/confirm": 410, "POST /t/{tenant}/requests/{reference}/confirm": 410,
+	"GET /t/{tenant}/requests/{reference}/cancel": 410, "POST /t/{tenant}/requests/{reference}/cancel": 410,
 	"GET /t/{tenant}/download/{token}": 410, "POST /t/{tenant}/download/{token}": 410,
 	"POST /t/{tenant}/api/v1/requests": 202, "POST /t/{tenant}/api/v1/requests/{reference}/verification": 401, "POST /t/{tenant}/api/v1/requests/{reference}/code": 202,
 	"/t/{tenant}/": 404, "/t/{tenant}/api/": 404,

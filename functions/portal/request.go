@@ -64,6 +64,10 @@ func (h *Handler) showRequest(w http.ResponseWriter, r *http.Request, f *casefil
 		m.Over = true
 		m.Systems = slices.DeleteFunc(m.Systems, func(s pages.SystemProgress) bool { return s.Outcome == "" })
 	}
+	phased(&m, f, v, at)
+	if len(errs) > 0 {
+		m.StatementText = r.PostFormValue("statement")
+	}
 	for _, s := range v.Explanation {
 		m.Steps = append(m.Steps, pages.Step{Text: s.Text, Citation: s.Citation})
 	}
@@ -75,7 +79,7 @@ func (h *Handler) showRequest(w http.ResponseWriter, r *http.Request, f *casefil
 		if msg.From == "subject" {
 			from = pages.FromSubject
 		}
-		m.Messages = append(m.Messages, pages.Message{From: from, At: msg.At.In(zone), Text: msg.Text})
+		m.Messages = append(m.Messages, pages.Message{From: from, At: msg.At.In(zone), Text: msg.Text, Statement: msg.Statement})
 	}
 	if c.Open() && !c.Answered && !c.Stopping() {
 		m.WithdrawURL = at + "/withdraw"
@@ -181,6 +185,9 @@ func (h *Handler) takeWithdraw(w http.ResponseWriter, r *http.Request, g session
 }
 
 func (h *Handler) takeMessage(w http.ResponseWriter, r *http.Request, g session.Grant, f *casefile.File) error {
+	if r.PostFormValue("kind") == "statement" {
+		return h.takeStatement(w, r, g, f)
+	}
 	typed := r.PostFormValue("text")
 	text, err := intake.Message("/text", typed)
 	if err != nil {

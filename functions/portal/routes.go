@@ -50,6 +50,7 @@ func (h *Handler) Routes() []Route {
 		mine("GET "+ref, h.request), mine("GET "+ref+"/withdraw", h.askWithdraw), mine("POST "+ref+"/withdraw", h.takeWithdraw),
 		mine("POST "+ref+"/messages", h.takeMessage), mine("GET "+ref+"/evidence", h.evidence),
 		mine("GET "+ref+"/download", h.takeDownload), mine("POST "+ref+"/download", h.takeDownload),
+		page("GET "+ref+"/cancel", h.askCancel), page("POST "+ref+"/cancel", h.takeCancel),
 		page("GET "+t+"download/{token}", h.askDownload), page("POST "+t+"download/{token}", h.takeVolume),
 		call("POST "+api, h.apiSubmit), call("POST "+api+"/{reference}/verification", h.apiVerify),
 		call("POST "+api+"/{reference}/code", h.apiReissue),
