@@ -28,6 +28,7 @@ func newCase() *cobra.Command {
 	c.AddCommand(
 		newCaseShow(r), newDecision(r, "approve"), newDecision(r, "refuse"), newCaseExtend(r), newCaseMessage(r),
 		newCaseWithdraw(r), newCaseOperator(r), newCaseEvidence(r),
+		newCaseEdit(r), newCasePause(r), newCaseResume(r), newCaseProceed(r), newCaseHold(r),
 	)
 	return c
 }
@@ -60,8 +61,9 @@ func (c *client) caseID(ctx context.Context, named string) (string, error) {
 // caseView is what people read of a case.
 type caseView struct {
 	caseRow
-	Phase string `json:"phase"`
-	Law   struct {
+	Phase  string `json:"phase"`
+	Paused bool   `json:"paused"`
+	Law    struct {
 		Pack string `json:"pack"`
 	} `json:"law"`
 	Due struct {
@@ -119,6 +121,9 @@ func newCaseShow(r *remote) *cobra.Command {
 func writeCase(w io.Writer, v caseView) {
 	writeRow(w, v.caseRow)
 	_, _ = fmt.Fprintf(w, "id %s, law %s, phase %s\n", v.ID, firstOf(v.Law.Pack, "not settled yet"), v.Phase)
+	if v.Paused {
+		_, _ = fmt.Fprintln(w, "paused; the clock of the law goes on")
+	}
 	for _, s := range v.Due.Steps {
 		_, _ = fmt.Fprintf(w, "  %s %s\n", s.Text, s.Citation)
 	}
@@ -185,24 +190,33 @@ func (c *client) waiting(cmd *cobra.Command, id string) (what, hash string, err 
 	}
 	progress(cmd, "the plan %s:", p.Hash)
 	for _, s := range p.Systems {
-		progress(cmd, "  %s: %s", s.Name, firstOf(s.Outcome, s.Action))
+		progress(cmd, "  %s: %s by %s", s.Name, firstOf(s.Outcome, s.Action), s.By)
 		for _, col := range s.Collections {
-			progress(cmd, "    %s: %s %d records", col.Name, col.Action, col.Records)
+			progress(cmd, "    %s: %s %d records%s", col.Name, col.Action, col.Records, strings.TrimSuffix(" ("+firstOf(col.Reason, col.Because)+")", " ()"))
 		}
+	}
+	progress(cmd, "machines change %d records", p.Changes)
+	if !p.Waiting {
+		return "", "", fault.New(fault.Conflict, "the plan of this case waits for no decision")
 	}
 	return "plan", p.Hash, nil
 }
 
 type planView struct {
 	Hash    string `json:"hash"`
+	Waiting bool   `json:"waiting"`
+	Changes int64  `json:"changes"`
 	Systems []struct {
 		Name        string `json:"name"`
 		Action      string `json:"action"`
+		By          string `json:"by"`
 		Outcome     string `json:"outcome"`
 		Collections []struct {
 			Name    string `json:"name"`
 			Action  string `json:"action"`
 			Records int64  `json:"records"`
+			Because string `json:"because"`
+			Reason  string `json:"reason"`
 		} `json:"collections"`
 	} `json:"systems"`
 }

@@ -40,7 +40,7 @@ func newRoot() *cobra.Command {
 	root.PersistentFlags().Bool("json", false, "print JSON")
 	root.AddCommand(
 		newServe(), newStaff(), newTenants(), newDemo(),
-		newSystems(), newRecipients(), newRequest(), newCases(), newCase(), newTasks(),
+		newSystems(), newRecipients(), newRequest(), newCases(), newCase(), newTasks(), newHolds(),
 		newClock(), newEvidence(), newRestoreCheck(), newBackup(), newRestore(),
 	)
 	return root

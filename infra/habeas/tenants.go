@@ -71,8 +71,8 @@ func newTenantsSet() *cobra.Command {
 				if isNew && (merged.Title == "" || merged.Controller == "" || merged.Contact == "" || merged.From == "") {
 					return usage("a new tenant wants --title, --controller, --contact and --from")
 				}
-				if cmd.Flags().Changed("review-always") {
-					merged.Policy.ReviewAlways = t.Policy.ReviewAlways
+				if err := mergePolicy(cmd, &merged.Policy, t.Policy); err != nil {
+					return err
 				}
 				if err := r.PutTenant(cmd.Context(), merged); err != nil {
 					return err
@@ -97,5 +97,32 @@ func newTenantsSet() *cobra.Command {
 	f.StringVar(&t.Facts.Transfers, "transfers", "", "what an answer states on transfers (GDPR Art. 15(2))")
 	f.StringVar(&t.Facts.Authority, "authority", "", "where to complain, instead of the sentence of the law (GDPR Art. 15(1)(f))")
 	f.BoolVar(&t.Policy.ReviewAlways, "review-always", false, "a person looks at every response before it leaves")
+	f.IntVar(&t.Policy.GraceDays, "grace-days", 0, "days that a person has to call an approved erasure off, 0 to 30")
+	f.IntVar(&t.Policy.GrowthLimit, "growth-limit", 5, "per cent of the approved records that may come on top before a plan is made anew, 1 to 100")
+	f.BoolVar(&t.Policy.UnattendedChanges, "unattended-changes", false, "plans pass without approval when every system they change is on autopilot")
 	return c
+}
+
+// mergePolicy takes over the flags of the policy that were given.
+func mergePolicy(cmd *cobra.Command, to *registry.Policy, from registry.Policy) error {
+	given := cmd.Flags().Changed
+	switch {
+	case from.GraceDays < 0 || from.GraceDays > 30:
+		return usage("--grace-days wants 0 to 30: the answer is due within a month (GDPR Art. 12(3))")
+	case from.GrowthLimit < 1 || from.GrowthLimit > 100:
+		return usage("--growth-limit wants 1 to 100 per cent")
+	}
+	if given("review-always") {
+		to.ReviewAlways = from.ReviewAlways
+	}
+	if given("grace-days") {
+		to.GraceDays = from.GraceDays
+	}
+	if given("growth-limit") {
+		to.GrowthLimit = from.GrowthLimit
+	}
+	if given("unattended-changes") {
+		to.UnattendedChanges = from.UnattendedChanges
+	}
+	return nil
 }
