@@ -43,6 +43,10 @@ bench: ## measure: start, one case, a thousand cases, one large person
 	go test -run '^$$' -bench . ./test/bench
 	go run ./test/bench
 
+.PHONY: bench-servers
+bench-servers: $(TOOLS)/system ## the same on PostgreSQL
+	cd test/servers && go test -run '^$$' -bench Product -benchtime 1x -timeout 30m ./product
+
 .PHONY: lint
 lint: $(TOOLS)/bin/golangci-lint ## golangci-lint with .golangci.yml, in every module
 	$(TOOLS)/bin/golangci-lint run ./...

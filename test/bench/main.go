@@ -38,14 +38,17 @@ func main() {
 type options struct {
 	cases, people, large int
 	bin                  string
+	kind, settings       string // of a system that is there already; sqlite = one is made
 }
 
 func run(ctx context.Context) error {
 	var o options
-	flag.IntVar(&o.cases, "cases", 1000, "access cases submitted at once")
+	flag.IntVar(&o.cases, "cases", 1000, "cases submitted at once")
 	flag.IntVar(&o.people, "people", 10_000, "people in the shop")
 	flag.IntVar(&o.large, "large", 100_000, "orders of the large person")
 	flag.StringVar(&o.bin, "bin", "", "habeas command to measure (default: built from this tree)")
+	flag.StringVar(&o.kind, "kind", "sqlite", "kind of the shop's system; one of another kind is filled by whoever runs this (test/servers/product)")
+	flag.StringVar(&o.settings, "settings", `{"path":"shop.db"}`, "settings of the shop's system, JSON; its password is in BENCH_PASSWORD")
 	flag.Parse()
 	dir, err := os.MkdirTemp("", "habeas-bench-*")
 	if err != nil {
@@ -62,7 +65,7 @@ func run(ctx context.Context) error {
 	if err := prepare(ctx, dir, o); err != nil {
 		return err
 	}
-	for _, m := range []func(string, string, options) error{startToReady, oneCase, manyCases, largePerson} {
+	for _, m := range []func(string, string, options) error{startToReady, oneCase, manyCases, largePerson, largeErasure} {
 		if err := m(bin, dir, o); err != nil {
 			return err
 		}
@@ -72,6 +75,15 @@ func run(ctx context.Context) error {
 
 // prepare makes the shop's database and an installation that knows it.
 func prepare(ctx context.Context, dir string, o options) error {
+	if o.kind == "sqlite" {
+		if err := makeShop(ctx, dir, o); err != nil {
+			return err
+		}
+	}
+	return install(ctx, dir, o)
+}
+
+func makeShop(ctx context.Context, dir string, o options) error {
 	db, err := sql.Open("sqlite", filepath.Join(dir, "shop.db"))
 	if err != nil {
 		return err
@@ -87,21 +99,28 @@ func prepare(ctx context.Context, dir string, o options) error {
 	if err := shop.LargeSubject(ctx, db, o.large); err != nil {
 		return err
 	}
-	if err := db.Close(); err != nil {
-		return err
-	}
+	return db.Close()
+}
+
+// install makes an installation that knows the shop.
+func install(ctx context.Context, dir string, o options) error {
 	app, err := local.Open(ctx, local.Config{Dir: filepath.Join(dir, "data"), BaseURL: "http://127.0.0.1", MailDomain: "bench.test", Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return err
 	}
 	if err := app.Registry.PutTenant(ctx, registry.Tenant{
 		Name: "bench", Title: "Bench", Controller: "Bench Ltd", Contact: "privacy@bench.test", From: "privacy@bench.test", Zone: "Europe/Berlin", Locale: "en",
+		Policy: registry.Policy{UnattendedChanges: true}, // what a person needs to approve is not measured
 	}); err != nil {
 		return err
 	}
-	if _, problems, err := app.Systems.Apply(ctx, registry.System{
-		Tenant: "bench", Name: "shop", Title: "Shop", Kind: "sqlite", Settings: json.RawMessage(`{"path":"shop.db"}`), Dataset: shop.Dataset(), BaseDir: dir, Autopilot: true,
-	}); err != nil {
+	sys := registry.System{
+		Tenant: "bench", Name: "shop", Title: "Shop", Kind: o.kind, Settings: json.RawMessage(o.settings), Dataset: shop.Dataset(), BaseDir: dir, Autopilot: true,
+	}
+	if o.kind != "sqlite" {
+		sys.Secrets = map[string]string{"password": "env:BENCH_PASSWORD"}
+	}
+	if _, problems, err := app.Systems.Apply(ctx, sys); err != nil {
 		return fmt.Errorf("registering the shop: %w %v", err, problems)
 	}
 	return app.Close(ctx)

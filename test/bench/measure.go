@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -103,8 +104,11 @@ func (s *server) watch(seen map[string]bool, stop <-chan struct{}, tell func(nam
 	}
 }
 
+// answers are parts of the Message-IDs of letters that answer a request.
+var answers = [][]byte{[]byte(".response-ready."), []byte(".nothing-held."), []byte(".done.")}
+
 // drive submits requests for the addresses and enters every code as it arrives; it returns when every answer was mailed.
-func (s *server) drive(emails []string) (took time.Duration, refs map[string]string, sessions map[string]string, err error) {
+func (s *server) drive(right string, emails []string) (took time.Duration, refs map[string]string, sessions map[string]string, err error) {
 	refs, sessions = map[string]string{}, map[string]string{}
 	var mu sync.Mutex
 	var answered int
@@ -120,7 +124,7 @@ func (s *server) drive(emails []string) (took time.Duration, refs map[string]str
 			codes <- [2]string{string(ref[1]), string(c[1]) + string(c[2])}
 			return
 		}
-		if bytes.Contains(raw, []byte(".response-ready.")) || bytes.Contains(raw, []byte(".nothing-held.")) {
+		if slices.ContainsFunc(answers, func(a []byte) bool { return bytes.Contains(raw, a) }) {
 			mu.Lock()
 			defer mu.Unlock()
 			if answered++; answered == len(emails) {
@@ -132,7 +136,7 @@ func (s *server) drive(emails []string) (took time.Duration, refs map[string]str
 	for range 16 {
 		go func() {
 			for email := range work {
-				out, err := s.post("api/v1/requests", "", map[string]string{"right": "access", "email": email, "country": "DE"})
+				out, err := s.post("api/v1/requests", "", map[string]string{"right": right, "email": email, "country": "DE"})
 				if err != nil {
 					done <- err
 					return
@@ -171,6 +175,10 @@ func (s *server) drive(emails []string) (took time.Duration, refs map[string]str
 }
 
 func oneCase(bin, dir string, _ options) error {
+	return errors.Join(oneOf(bin, dir, "access", 9000), oneOf(bin, dir, "erasure", 9100))
+}
+
+func oneOf(bin, dir, right string, from int) error {
 	s, err := serve(bin, dir)
 	if err != nil {
 		return err
@@ -178,7 +186,7 @@ func oneCase(bin, dir string, _ options) error {
 	var took, cpu []time.Duration
 	for i := range 20 {
 		before := s.cpu()
-		t, _, _, err := s.drive([]string{shop.Email(9000 + i)})
+		t, _, _, err := s.drive(right, []string{shop.Email(from + i)})
 		if err != nil {
 			return err
 		}
@@ -189,14 +197,17 @@ func oneCase(bin, dir string, _ options) error {
 	}
 	slices.Sort(took)
 	slices.Sort(cpu)
-	row("one access case, request to answer, median of 20", took[10].Round(time.Millisecond).String())
-	row("one access case, CPU of the server", cpu[10].String()+" (clock ticks of 10 ms)")
+	row("one "+right+" case, request to answer, median of 20", took[10].Round(time.Millisecond).String())
+	row("one "+right+" case, CPU of the server", cpu[10].String()+" (clock ticks of 10 ms)")
 	return nil
 }
 
 func manyCases(bin, dir string, o options) error {
-	extra := []string{}
-	s, err := serve(bin, dir, extra...)
+	return errors.Join(manyOf(bin, dir, "access", o), manyOf(bin, dir, "erasure", o))
+}
+
+func manyOf(bin, dir, right string, o options) error {
+	s, err := serve(bin, dir)
 	if err != nil {
 		return err
 	}
@@ -205,7 +216,7 @@ func manyCases(bin, dir string, o options) error {
 		emails = append(emails, shop.Email(i+1))
 	}
 	before := s.cpu()
-	took, _, _, err := s.drive(emails)
+	took, _, _, err := s.drive(right, emails)
 	if err != nil {
 		return err
 	}
@@ -215,7 +226,7 @@ func manyCases(bin, dir string, o options) error {
 		return err
 	}
 	n := fmt.Sprint(o.cases)
-	row(n+" access cases at once", took.Round(time.Millisecond).String())
+	row(n+" "+right+" cases at once", took.Round(time.Millisecond).String())
 	row("cases a minute", fmt.Sprintf("%.0f", float64(o.cases)/took.Minutes()))
 	row("CPU of the server per case", fmt.Sprintf("%.1f ms", float64(used.Microseconds())/1000/float64(o.cases)))
 	row("peak memory", mib(peak))
@@ -227,7 +238,7 @@ func largePerson(bin, dir string, o options) error {
 	if err != nil {
 		return err
 	}
-	took, refs, sessions, err := s.drive([]string{"large@example.com"})
+	took, refs, sessions, err := s.drive("access", []string{"large@example.com"})
 	if err != nil {
 		return err
 	}
@@ -263,6 +274,26 @@ func largePerson(bin, dir string, o options) error {
 	row("person with "+n+", request to answer", took.Round(time.Millisecond).String())
 	row("  CPU of the server, start and download included", cpu.Round(time.Millisecond).String())
 	row("  package", mib(size))
+	row("  peak memory", mib(peak))
+	return nil
+}
+
+// largeErasure runs after largePerson: what was given is erased, and verified.
+func largeErasure(bin, dir string, o options) error {
+	s, err := serve(bin, dir)
+	if err != nil {
+		return err
+	}
+	took, _, _, err := s.drive("erasure", []string{"large@example.com"})
+	if err != nil {
+		return err
+	}
+	cpu, peak, err := s.stop()
+	if err != nil {
+		return err
+	}
+	row(fmt.Sprintf("person with %d orders erased and verified, request to answer", o.large), took.Round(time.Millisecond).String())
+	row("  CPU of the server, start included", cpu.Round(time.Millisecond).String())
 	row("  peak memory", mib(peak))
 	return nil
 }
