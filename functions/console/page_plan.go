@@ -211,7 +211,11 @@ func (h *Handler) planSystems(r *http.Request, c *caller, f *casefile.File) ([]p
 		if t := f.Act(s.Name); t != nil {
 			p.Because = retained(s.Outcome, t.Because)
 			for _, id := range t.Held {
-				p.Holds = append(p.Holds, pages.PlanHold{Name: id[:min(8, len(id))], URL: c.url("/console/holds/" + url.PathEscape(id))})
+				one, err := h.Holds.Get(r.Context(), c.tenant.Name, id)
+				if err != nil {
+					return nil, err
+				}
+				p.Holds = append(p.Holds, pages.PlanHold{Name: c.shown(one.PlacedAt).Format("2 January 2006"), URL: c.url("/console/holds/" + url.PathEscape(id))})
 			}
 		}
 		if d, ok := driftOf(f, s.Name); ok {

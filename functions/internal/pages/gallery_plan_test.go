@@ -19,7 +19,7 @@ func testPlan() ConsolePlan {
 					{Name: "invoices", Action: "keep", Records: 1204, Because: dsar.Exemption, Why: "Invoices are kept ten years (HGB s. 257)."},
 				},
 				Exemptions: []PlanExemption{{System: "shop", Collection: "invoices", Citation: "GDPR Art. 17(3)(b), HGB s. 257", ReviewBy: "2026-01-31", Overdue: true}, {System: "shop", Citation: "GDPR Art. 17(3)(e)", OfCase: true}},
-				Holds:      []PlanHold{{"One person, since 3 May 2026", "/console/holds/1"}},
+				Holds:      []PlanHold{{"3 May 2026", "/console/holds/1"}},
 			},
 			{Name: "Paper archive", Action: dsar.Erase, By: "owner", Collections: []PlanCollection{}},
 			{Name: "Newsletter", Action: dsar.Erase, By: "machine", Outcome: dsar.NothingHeld},
