@@ -120,7 +120,7 @@ func (p *planner) openDryRuns() (more bool, err error) {
 		if !p.byMachine(sys) || p.f.Planned(sys.Name) != nil {
 			continue
 		}
-		if located := p.f.TaskFor(sys.Name, dsar.Locate); located == nil || located.Outcome != dsar.Found {
+		if located := p.f.TaskFor(sys.Name, dsar.Locate); located == nil || !found(located) {
 			continue
 		}
 		if opened++; opened > casefile.Batch {
@@ -169,7 +169,7 @@ func (p *planner) openAct(t *casefile.Task, sys registry.System) error {
 	case located != nil && located.Outcome == dsar.NothingHeld:
 		t.Collections = located.Collections
 		t.Done(dsar.NothingHeld, f.Now())
-	case located != nil && located.Status == casefile.TaskDone && located.Outcome != dsar.Found:
+	case located != nil && located.Status == casefile.TaskDone && !found(located):
 		// A person left the system out while it was searched: what was not found must not be acted on.
 		t.Because, t.Decision = located.Because, located.Decision
 		t.Done(located.Outcome, f.Now())
@@ -187,6 +187,12 @@ func (p *planner) openAct(t *casefile.Task, sys registry.System) error {
 		return fmt.Errorf("planning system: %w", err)
 	}
 	return nil
+}
+
+// found reports whether there may be something to act on. What could not be read while searching, unless a person has left the
+// system out, is looked at again by the act: a copy has the rest and names it, a dry run asks a person.
+func found(located *casefile.Task) bool {
+	return located.Outcome == dsar.Found || located.Outcome == dsar.NotDone && located.Decision == nil
 }
 
 // fromDryRun takes over what the dry run of a system says.

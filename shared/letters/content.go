@@ -172,15 +172,16 @@ func (b *builder) list(systems []System) {
 
 func (b *builder) responseReady() {
 	f := b.facts
-	found, open := 0, false
+	asked, found, open := map[string]bool{}, 0, false // a system may have a line for what was found and one for what is missing
 	for _, s := range f.Systems {
+		asked[s.Title] = true
 		if s.Outcome == dsar.Found {
 			found++
 		}
 		open = open || !s.Outcome.Complete()
 	}
 	b.paragraph(b.own("intro", "Right", b.right()))
-	b.paragraph(b.count("response_ready.found", len(f.Systems), "Found", b.printer.Sprintf("%d", found)))
+	b.paragraph(b.count("response_ready.found", len(asked), "Found", b.printer.Sprintf("%d", found)))
 	b.list(f.Systems)
 	if open {
 		b.paragraph(b.own("open"))

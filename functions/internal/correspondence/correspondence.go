@@ -127,9 +127,10 @@ func systems(ctx context.Context, reg *registry.Store, f *casefile.File) []lette
 	return out
 }
 
-// lines says what became of the records of a system: one line for its outcome, before it what was done until a change was stopped,
-// after it what was kept.
+// lines says what became of the records of a system: one line for its outcome, before it what was found or done of a system that is
+// not through, after it what was kept.
 func lines(s letters.System, t *casefile.Task) []letters.System {
+	through := []dsar.Outcome{dsar.Found, dsar.Erased, dsar.Corrected, dsar.Restricted}
 	before, kept := s, s
 	before.Records, kept.Records, kept.Outcome = 0, 0, dsar.Retained
 	for _, c := range t.Collections {
@@ -138,7 +139,7 @@ func lines(s letters.System, t *casefile.Task) []letters.System {
 			s.Records += int(c.Records)
 		case c.Outcome == dsar.Retained:
 			kept.Records += int(c.Records)
-		case t.Outcome == dsar.NotDone && slices.Contains([]dsar.Outcome{dsar.Erased, dsar.Corrected, dsar.Restricted}, c.Outcome):
+		case t.Outcome == dsar.NotDone && slices.Contains(through, c.Outcome) && (c.Outcome == dsar.Found) == (t.Action == dsar.ReadOut):
 			before.Outcome = c.Outcome
 			before.Records += int(c.Records)
 		}

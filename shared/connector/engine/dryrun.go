@@ -80,6 +80,9 @@ func (t *task) dryRun(ctx context.Context) (Turn, error) {
 	if err := t.unconcerned(s); err != nil {
 		return Turn{}, err
 	}
+	if Overall(t.st.Collections) == dsar.NotDone {
+		return t.incomplete()
+	}
 	if turn, err = t.finished(ref); err != nil {
 		return Turn{}, err
 	}
@@ -102,6 +105,21 @@ func (t *task) retainedOf(ref PlanRef) {
 		}
 	}
 	t.st.Collections = slices.DeleteFunc(t.st.Collections, func(c connector.CollectionResult) bool { return c.Outcome == dsar.Found && c.Records == 0 })
+}
+
+// incomplete asks a person about a system of which a part could not be read. Its plan would not be whole: what hangs on the rest
+// might never be found again, so nothing is changed before the data map or the system was put right, or the system is left out.
+func (t *task) incomplete() (Turn, error) {
+	var parts []string
+	for _, c := range t.st.Collections {
+		if c.Outcome == dsar.NotDone && !slices.Contains(parts, c.Collection) {
+			parts = append(parts, c.Collection)
+		}
+	}
+	t.reset(t.st.Collections...)
+	turn, err := t.failed(fault.New(fault.Misconfigured, "the system could not be read in full"))
+	turn.Reason = "These collections could not be read: " + strings.Join(parts, ", ") + ". Nothing is changed in the system before they can."
+	return turn, err
 }
 
 // unconcerned takes out the collections that a correction is not about. A system that is left with none is unsupported: the plan
