@@ -1,27 +1,22 @@
 package main
 
 import (
-	"bytes"
 	"cmp"
-	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
-	"regexp"
-	"strings"
+	"slices"
 	"time"
 
-	"github.com/jhillyerd/enmime/v2"
 	"github.com/spf13/cobra"
 
 	"github.com/habeas-dsar/habeas/infra/local"
 	"github.com/habeas-dsar/habeas/infra/local/demo"
-	"github.com/habeas-dsar/habeas/shared/evidence"
+	"github.com/habeas-dsar/habeas/shared/dsar"
 	"github.com/habeas-dsar/habeas/shared/fault"
 )
 
@@ -31,27 +26,41 @@ func newDemo() *cobra.Command {
 	return c
 }
 
-// tour drives one access request through a running demonstration as its data subject would.
+// tour drives requests through a running demonstration as everybody who takes part: the person, two members of the privacy
+// team, the owner of a system that no machine reaches, and the recipients. It knows nothing but what the APIs say, and ends
+// with an error as soon as something is not as it should be.
 type tour struct {
-	requestOptions
-	out    string
-	access bool
+	remote
+	out, email                  string
+	access, correction, erasure bool
 
-	cmd    *cobra.Command
-	client *client
-	began  time.Time
-	seen   int // mails that were there before
+	cmd               *cobra.Command
+	client            *client
+	handler, approver string // tokens
+	approverID        string
+	began             time.Time
+	visits            []visited
+	held              *holding // what the last access found
+}
+
+// visited is one request of the tour, as --json prints it.
+type visited struct {
+	Right     dsar.Right `json:"right"`
+	Reference string     `json:"reference"`
+	Status    string     `json:"status"`
+	Folder    string     `json:"folder"`
 }
 
 func newTour() *cobra.Command {
 	var t tour
 	c := &cobra.Command{
-		Use: "tour", Short: "Drive a request through the demo and keep package, letters and evidence", Args: cobra.NoArgs,
-		Example: "  habeas serve --demo &\n  habeas demo tour --access --out ./tour",
+		Use: "tour", Short: "Drive requests through the demo and keep packages, letters and evidence", Args: cobra.NoArgs,
+		Example: "  habeas serve --demo &\n  habeas demo tour --out ./tour\n  habeas demo tour --access --tenant lumen --out ./tour",
+		Long: "Asks for a copy of somebody's data, has it corrected, and has it erased: as the person, as two members of the privacy\n" +
+			"team, as the owner of the paper archive and as the recipients. Before and after every change it asks for a copy, so that\n" +
+			"what changed is seen from outside. Ends with an error when anything is not as it should be. With --access, --correction\n" +
+			"or --erasure it does only that.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if !t.access {
-				return usage("say which tour: --access")
-			}
 			t.cmd = cmd
 			return t.run()
 		},
@@ -59,14 +68,21 @@ func newTour() *cobra.Command {
 	t.flags(c)
 	f := c.Flags()
 	f.BoolVar(&t.access, "access", false, "ask for a copy of one's data")
-	f.StringVar(&t.email, "email", demo.TypicalEmail, "whose data to ask for")
-	f.StringVar(&t.out, "out", "./habeas-tour", "folder for package, letters and evidence; must not exist")
+	f.BoolVar(&t.correction, "correction", false, "have a name corrected")
+	f.BoolVar(&t.erasure, "erasure", false, "have everything erased")
+	f.StringVar(&t.email, "email", demo.TypicalEmail, "whose data it is about")
+	f.StringVar(&t.out, "out", "./habeas-tour", "folder for packages, letters and evidence; must not exist")
 	return c
 }
 
 // say prints one step with the time since the tour began.
 func (t *tour) say(format string, args ...any) {
 	progress(t.cmd, "%6.2f s  %s", time.Since(t.began).Seconds(), fmt.Sprintf(format, args...))
+}
+
+// differs is a step that did not end as it should.
+func differs(format string, args ...any) error {
+	return fault.New(fault.Conflict, "the tour ends here: "+fmt.Sprintf(format, args...))
 }
 
 func (t *tour) run() (err error) {
@@ -77,186 +93,163 @@ func (t *tour) run() (err error) {
 	if t.client, err = t.connect(t.cmd); err != nil {
 		return err
 	}
-	t.client.tenant = cmp.Or(t.client.tenant, local.DemoTenant)
-	before, err := t.mails()
-	if err != nil {
-		return fmt.Errorf("reading the mailbox (does the server run with --demo?): %w", err)
-	}
-	t.seen = len(before)
-	session, err := t.ask()
-	if err != nil {
+	t.client.tenant = cmp.Or(t.client.tenant, local.TourTenant)
+	if err := t.signInStaff(); err != nil {
 		return err
 	}
 	if err := os.MkdirAll(t.out, 0o700); err != nil {
 		return fault.Wrap(fault.Misconfigured, err, "making the folder")
 	}
-	if err := t.answer(session); err != nil {
-		return err
-	}
-	if err := t.letters(); err != nil {
-		return err
-	}
-	if err := t.proof(session); err != nil {
-		return err
-	}
-	t.say("everything is in %s", t.out)
-	return show(t.cmd, map[string]string{"reference": t.reference, "folder": t.out}, func(w io.Writer) { _, _ = fmt.Fprintln(w, t.out) })
-}
-
-// ask submits the request and proves the address with the mailed code.
-func (t *tour) ask() (session string, err error) {
-	ctx := t.cmd.Context()
-	raw, err := t.client.call(ctx, http.MethodPost, t.portal("/requests"), nil, "", map[string]string{"right": "access", "email": t.email, "country": "DE"})
-	if err != nil {
-		return "", err
-	}
-	s, err := decode[status](raw)
-	if err != nil {
-		return "", err
-	}
-	t.reference = s.Reference
-	t.say("asked for a copy of the data; the request has the reference %s", t.reference)
-	if t.code, err = t.mailedCode(ctx); err != nil {
-		return "", err
-	}
-	t.say("a mail with a code has arrived")
-	if session, err = t.signIn(t.cmd, t.client); err != nil {
-		return "", err
-	}
-	t.say("entered the code: the address is proved")
-	return session, nil
-}
-
-func (t *tour) portal(below string) string {
-	return "/t/" + url.PathEscape(t.client.tenant) + "/api/v1" + below
-}
-
-// answer follows the request until it is answered and saves the package.
-func (t *tour) answer(session string) error {
-	t.wait = 2 * time.Minute
-	_, s, err := t.await(t.cmd, t.client, session)
-	if err != nil {
-		return err
-	}
-	for _, e := range s.Explanation {
-		t.say("by when: %s", e.Text)
-	}
-	for _, sys := range s.Systems {
-		t.say("%s: %s, %d records", cmp.Or(sys.Title, sys.Name), cmp.Or(sys.Outcome, sys.Progress), sys.Records)
-	}
-	t.say("the request is %s", strings.ReplaceAll(s.Status, "_", " "))
-	if s.Package == nil || !s.Package.Ready {
-		return nil
-	}
-	t.download = filepath.Join(t.out, "package")
-	files, err := t.fetch(t.cmd.Context(), t.client, session, s)
-	if err != nil {
-		return err
-	}
-	for _, f := range files {
-		t.say("downloaded %s; the link worked once", f)
-	}
-	return nil
-}
-
-// letters saves every mail of the request.
-func (t *tour) letters() error {
-	dir := filepath.Join(t.out, "letters")
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fault.Wrap(fault.Misconfigured, err, "making the folder")
-	}
-	list, err := t.mails()
-	if err != nil {
-		return err
-	}
-	n := 0
-	for _, m := range list[min(t.seen, len(list)):] {
-		if !strings.Contains(m.Subject, t.reference) {
+	all := !t.access && !t.correction && !t.erasure
+	for _, part := range []struct {
+		wanted bool
+		do     func() error
+	}{{all || t.access, t.showAccess}, {all || t.correction, t.showCorrection}, {all || t.erasure, t.showErasure}} {
+		if !part.wanted {
 			continue
 		}
-		raw, err := t.mail(t.cmd.Context(), m.ID)
-		if err != nil {
+		if err := part.do(); err != nil {
 			return err
 		}
-		n++
-		if _, _, err := save(filepath.Join(dir, fmt.Sprintf("%02d.eml", n)), bytes.NewReader(raw)); err != nil {
-			return err
+	}
+	t.say("everything is in %s", t.out)
+	result := map[string]any{"folder": t.out, "requests": t.visits}
+	return show(t.cmd, result, func(w io.Writer) { _, _ = fmt.Fprintln(w, t.out) })
+}
+
+// signInStaff takes the tokens of two members of the privacy team from the demonstration.
+func (t *tour) signInStaff() error {
+	raw, err := t.client.call(t.cmd.Context(), http.MethodGet, "/dev/accounts", nil, "", nil)
+	if fault.Has(err, fault.NotFound) {
+		return fault.New(fault.NotFound, "the server is no demonstration: start it with habeas serve --demo")
+	}
+	if err != nil {
+		return fmt.Errorf("looking for the demonstration: %w", err)
+	}
+	line, err := decode[local.FirstLine](raw)
+	if err != nil {
+		return err
+	}
+	token := func(name string) string {
+		if i := slices.IndexFunc(line.Tokens, func(x local.Token) bool { return x.Name == name }); i >= 0 {
+			return line.Tokens[i].Token
 		}
-		t.say("letter %d: %s", n, m.Subject)
+		return ""
+	}
+	if t.handler, t.approver = token("handler"), token("approver"); t.handler == "" || t.approver == "" {
+		return differs("the demonstration has no accounts of a handler and an approver")
+	}
+	if i := slices.IndexFunc(line.Accounts, func(a local.Account) bool { return a.Email == "approver@staff.test" }); i >= 0 {
+		t.approverID = line.Accounts[i].ID
 	}
 	return nil
 }
 
-// proof saves the evidence and verifies it as an auditor would.
-func (t *tour) proof(session string) error {
-	body, err := t.client.open(t.cmd.Context(), http.MethodGet, t.client.address(t.path(t.client, "/evidence"), nil), session, nil)
+// staff calls the staff API in the name of a token.
+func (t *tour) staff(token, method, path string, query url.Values, in any) (json.RawMessage, error) {
+	c := *t.client
+	c.token = token
+	return c.api(t.cmd.Context(), method, path, query, in)
+}
+
+// begin makes the folder of the next request.
+func (t *tour) begin(right dsar.Right, title string) (*visit, error) {
+	v := &visit{tour: t, right: right, dir: filepath.Join(t.out, fmt.Sprintf("%d-%s", len(t.visits)+1, right))}
+	v.requestOptions.remote, v.requestOptions.email = t.remote, t.email
+	for _, d := range []string{v.dir, filepath.Join(v.dir, "letters")} {
+		if err := os.MkdirAll(d, 0o700); err != nil {
+			return nil, fault.Wrap(fault.Misconfigured, err, "making the folder")
+		}
+	}
+	t.say("%s", title)
+	return v, nil
+}
+
+// showAccess asks for a copy.
+func (t *tour) showAccess() error { return t.look("-- A copy of the data") }
+
+// look asks for a copy and remembers what it holds.
+func (t *tour) look(title string) error {
+	v, err := t.begin(dsar.Access, title)
 	if err != nil {
 		return err
 	}
-	name := filepath.Join(t.out, "evidence.zip")
-	_, _, err = save(name, body)
-	if err = errors.Join(err, body.Close()); err != nil {
+	if err := v.ask(nil); err != nil {
 		return err
 	}
-	report, err := verifyBundle(name, evidence.VerifyOptions{})
+	s, err := v.follow()
 	if err != nil {
 		return err
 	}
-	if !report.OK() {
-		return fault.New(fault.Internal, "the evidence does not verify")
+	if t.held, err = v.fetchPackage(s); err != nil {
+		return err
 	}
-	t.say("the evidence is complete and unchanged: %s", name)
+	return v.finish(s)
+}
+
+// showCorrection has a name corrected and looks whether it is.
+func (t *tour) showCorrection() error {
+	if err := t.lookFirst("-- What is there before the correction"); err != nil {
+		return err
+	}
+	before := t.held
+	name, err := before.anotherName()
+	if err != nil {
+		return err
+	}
+	v, err := t.begin(dsar.Correction, "-- The correction of a name, to "+name)
+	if err != nil {
+		return err
+	}
+	if err := v.ask(map[string]any{"corrections": []map[string]string{{"field": "name", "value": name}}}); err != nil {
+		return err
+	}
+	if err := v.change(func(p planned) error {
+		if p.records("set") == 0 {
+			return differs("the plan corrects nothing")
+		}
+		return nil
+	}); err != nil {
+		return err
+	}
+	if err := t.look("-- What is there after the correction"); err != nil {
+		return err
+	}
+	return t.held.corrected(before, v.plan, name)
+}
+
+// showErasure has everything erased and looks whether it is.
+func (t *tour) showErasure() error {
+	if err := t.lookFirst("-- What is there before the erasure"); err != nil {
+		return err
+	}
+	before := t.held
+	if before.total() == 0 {
+		return differs("nothing is held about %s; take somebody else with --email, or start a demonstration on an empty --data", t.email)
+	}
+	v, err := t.begin(dsar.Erasure, "-- The erasure of everything")
+	if err != nil {
+		return err
+	}
+	if err := v.ask(nil); err != nil {
+		return err
+	}
+	if err := v.change(before.planCovers); err != nil {
+		return err
+	}
+	if err := t.look("-- What is there after the erasure"); err != nil {
+		return err
+	}
+	if n := t.held.total(); n != 0 {
+		return differs("%d records are still found after the erasure", n)
+	}
+	t.say("before the erasure %d records were found, afterwards none", before.total())
 	return nil
 }
 
-type keptMail struct {
-	ID, To, Subject string
-	Date            time.Time
-}
-
-func (t *tour) mails() ([]keptMail, error) {
-	raw, err := t.client.call(t.cmd.Context(), http.MethodGet, "/dev/mail", nil, "", nil)
-	if err != nil {
-		return nil, err
+func (t *tour) lookFirst(title string) error {
+	if t.held != nil {
+		return nil
 	}
-	list, err := decode[struct{ Messages []keptMail }](raw)
-	return list.Messages, err
-}
-
-func (t *tour) mail(ctx context.Context, id string) (json.RawMessage, error) {
-	return t.client.call(ctx, http.MethodGet, "/dev/mail/"+id, nil, "", nil)
-}
-
-var mailedCodeLine = regexp.MustCompile(`(?m)^\s*(\d{4}) ?(\d{4})\s*$`)
-
-// mailedCode waits for the mail of the request and reads its code.
-func (t *tour) mailedCode(ctx context.Context) (string, error) {
-	for until := time.Now().Add(30 * time.Second); time.Now().Before(until); {
-		list, err := t.mails()
-		if err != nil {
-			return "", err
-		}
-		for _, m := range list[min(t.seen, len(list)):] {
-			if !strings.Contains(m.Subject, t.reference) {
-				continue
-			}
-			raw, err := t.mail(ctx, m.ID)
-			if err != nil {
-				return "", err
-			}
-			e, err := enmime.ReadEnvelope(bytes.NewReader(raw))
-			if err != nil {
-				return "", fault.Wrap(fault.Internal, err, "reading a mail")
-			}
-			if c := mailedCodeLine.FindStringSubmatch(e.Text); c != nil {
-				return c[1] + c[2], nil
-			}
-		}
-		select {
-		case <-time.After(100 * time.Millisecond):
-		case <-ctx.Done():
-			return "", fault.Wrap(fault.Unavailable, ctx.Err(), "waiting for the mail")
-		}
-	}
-	return "", fault.New(fault.Unavailable, "no mail with a code has arrived within 30 seconds")
+	return t.look(title)
 }

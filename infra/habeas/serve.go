@@ -34,16 +34,6 @@ type serveOptions struct {
 	lag                                     time.Duration
 }
 
-// firstLine is what serve prints first on stdout. It is the one place where secrets are printed.
-type firstLine struct {
-	Portal   string          `json:"portal"`
-	Console  string          `json:"console"`
-	API      string          `json:"api"`
-	Metrics  string          `json:"metrics"`
-	Accounts []local.Account `json:"accounts,omitempty"`
-	Tokens   []local.Token   `json:"tokens,omitempty"`
-}
-
 func newServe() *cobra.Command {
 	var o serveOptions
 	c := &cobra.Command{
@@ -157,37 +147,29 @@ func (o serveOptions) config(log *slog.Logger) (local.Config, error) {
 }
 
 // prepare makes tenants and accounts where they are missing and says where everything is.
-func prepare(ctx context.Context, app *local.App, cfg local.Config, stderr io.Writer) (firstLine, error) {
-	line := firstLine{Console: cfg.BaseURL + "/console/", API: cfg.BaseURL + "/api/v1", Metrics: cfg.BaseURL + "/metrics"}
-	var first string
+func prepare(ctx context.Context, app *local.App, cfg local.Config, stderr io.Writer) (local.FirstLine, error) {
 	if cfg.Demo {
 		progress := func(s string) { _, _ = fmt.Fprintln(stderr, s) } // progress is lost with its reader
 		if err := app.SetUpDemo(ctx, progress); err != nil {
-			return line, err
+			return local.FirstLine{}, err
 		}
-		var err error
-		if line.Accounts, line.Tokens, err = app.DemoAccounts(ctx); err != nil {
-			return line, err
-		}
-		first = local.DemoTenant
-	} else {
-		made, err := app.FirstTenant(ctx)
+		return app.DemoLine(ctx)
+	}
+	made, err := app.FirstTenant(ctx)
+	if err != nil {
+		return local.FirstLine{}, err
+	}
+	first, err := app.FirstName(ctx)
+	if err != nil {
+		return local.FirstLine{}, err
+	}
+	line := app.FirstLine(first)
+	if made {
+		acc, token, err := (local.Accounts{Registry: app.Registry, Sessions: app.Sessions, Now: app.Now}).Add(ctx, "", "admin@habeas.localhost", []registry.Role{registry.Admin}, "first")
 		if err != nil {
 			return line, err
 		}
-		if made {
-			acc, token, err := (local.Accounts{Registry: app.Registry, Sessions: app.Sessions, Now: app.Now}).Add(ctx, "", "admin@habeas.localhost", []registry.Role{registry.Admin}, "first")
-			if err != nil {
-				return line, err
-			}
-			line.Accounts, line.Tokens = []local.Account{acc}, []local.Token{*token}
-		}
-		if t, err := app.FirstName(ctx); err == nil {
-			first = t
-		} else {
-			return line, err
-		}
+		line.Accounts, line.Tokens = []local.Account{acc}, []local.Token{*token}
 	}
-	line.Portal = cfg.BaseURL + "/t/" + first + "/"
 	return line, nil
 }

@@ -35,6 +35,22 @@ type Token struct {
 	Roles []registry.Role `json:"roles"`
 }
 
+// FirstLine says where everything is. It is what serve prints first, and what GET /dev/accounts answers in a demonstration: the
+// places where secrets are handed over.
+type FirstLine struct {
+	Portal   string    `json:"portal"`
+	Console  string    `json:"console"`
+	API      string    `json:"api"`
+	Metrics  string    `json:"metrics"`
+	Accounts []Account `json:"accounts,omitempty"`
+	Tokens   []Token   `json:"tokens,omitempty"`
+}
+
+// FirstLine returns the line for an installation whose first tenant has the name.
+func (a *App) FirstLine(tenant string) FirstLine {
+	return FirstLine{Portal: a.BaseURL + "/t/" + tenant + "/", Console: a.BaseURL + "/console/", API: a.BaseURL + "/api/v1", Metrics: a.BaseURL + "/metrics"}
+}
+
 // Accounts adds staff. It is shared by serve and by the staff command.
 type Accounts struct {
 	Registry *registry.Store
@@ -71,8 +87,18 @@ type demoAccounts struct {
 	Tokens   []Token   `json:"tokens"`
 }
 
-// DemoAccounts makes the accounts of a demonstration, once, and returns them at every start.
-func (a *App) DemoAccounts(ctx context.Context) ([]Account, []Token, error) {
+// DemoLine makes the accounts of a demonstration, once, and returns the line that names them at every start.
+func (a *App) DemoLine(ctx context.Context) (FirstLine, error) {
+	line := a.FirstLine(DemoTenant)
+	var err error
+	line.Accounts, line.Tokens, err = a.demoAccounts(ctx)
+	if err == nil {
+		a.line = line
+	}
+	return line, err
+}
+
+func (a *App) demoAccounts(ctx context.Context) ([]Account, []Token, error) {
 	path := filepath.Join(a.Dir, "demo-accounts.json")
 	var d demoAccounts
 	raw, err := os.ReadFile(path)

@@ -59,6 +59,7 @@ type App struct {
 	dispatcher *Dispatcher
 	outbox     *fileoutbox.Outbox
 	outside    *demo.Outside // of a demonstration
+	line       FirstLine     // of a demonstration
 	metrics    *metrics
 	moving     sync.Mutex
 	sealing    sync.Mutex // two at once would only make each other repeat

@@ -27,6 +27,9 @@ const advanceLimit = 2 * time.Minute
 func (a *App) development(mux *http.ServeMux) {
 	mux.HandleFunc("GET /dev/clock", a.getClock)
 	mux.HandleFunc("POST /dev/clock", a.postClock)
+	if a.Demo {
+		mux.HandleFunc("GET /dev/accounts", a.getAccounts)
+	}
 	mux.HandleFunc("GET /dev/mail", a.listMail)
 	mux.HandleFunc("GET /dev/mail/{id}", a.getMail)
 	functions.Development(mux, functions.DevelopmentPages{
@@ -50,6 +53,9 @@ func answer(w http.ResponseWriter, v any, err error) {
 	w.Header().Set("Cache-Control", "no-store")
 	_ = json.NewEncoder(w).Encode(v) // the connection may be gone
 }
+
+// getAccounts says again what serve has printed first. The accounts are those of a demonstration, where nothing is anybody's.
+func (a *App) getAccounts(w http.ResponseWriter, _ *http.Request) { answer(w, a.line, nil) }
 
 type instant struct {
 	Now time.Time `json:"now"`

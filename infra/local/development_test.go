@@ -74,7 +74,7 @@ func send(t *testing.T, srv *httptest.Server, method, path, mime, body string) (
 
 func TestRoutesOfDevelopmentAreAbsentOtherwise(t *testing.T) {
 	_, srv := bare(t, false)
-	for _, path := range []string{"/", "/dev/clock", "/dev/mail", "/dev/mail/x", "/dev/mailbox", "/dev/mailbox/x"} {
+	for _, path := range []string{"/", "/dev/accounts", "/dev/clock", "/dev/mail", "/dev/mail/x", "/dev/mailbox", "/dev/mailbox/x"} {
 		if status, _ := send(t, srv, "GET", path, "", ""); status != http.StatusNotFound {
 			t.Errorf("GET %s: %d", path, status)
 		}
@@ -91,6 +91,9 @@ func TestRoutesOfDevelopmentAreAbsentOtherwise(t *testing.T) {
 
 func TestMovingTheClock(t *testing.T) {
 	app, srv := bare(t, true)
+	if status, _ := send(t, srv, "GET", "/dev/accounts", "", ""); status != http.StatusNotFound {
+		t.Errorf("accounts without a demonstration: %d", status)
+	}
 	for body, want := range map[string]int{
 		`{}`: 400, ``: 400, `{"advance":"P1D","set":"2027-01-31T09:00:00Z"}`: 400, `{"advance":"tomorrow"}`: 400, `{"advance":"-P1D"}`: 400, `{"advance":1}`: 400,
 		`{"set":"2027-01-31"}`: 400, `{"set":"1999-01-01T00:00:00Z"}`: 400, `{"later":"P1D"}`: 400, `{"advance":"P99999Y"}`: 400, `{"set":"`: 400,
