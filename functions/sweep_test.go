@@ -43,7 +43,7 @@ func TestTheSweeperLooksAtWhatIsDueOnly(t *testing.T) {
 	counted.reads = 0
 	r.sweep(0)
 	idle := counted.reads
-	if idle > casefile.DueShards {
+	if idle > casefile.DueShards+1 { // the shards, and holds that were released
 		t.Errorf("%d reads to find nothing", idle)
 	}
 	if n := r.sweep(time.Hour); n != 40 {
