@@ -21,6 +21,7 @@ type Guide struct {
 	Accounts []GuideAccount
 	People   []GuidePerson
 	Tenants  map[string]string    // what each shows, by name
+	Commands []string             // to be copied into a terminal
 	Archive  string               // address of somebody who is asked by mail
 	CRM      string               // base address of the CRM's API
 	Notices  func() []GuideNotice // what a company was told by webhook, the newest first; nil = there is none
@@ -79,7 +80,13 @@ func (d DevelopmentPages) home(w http.ResponseWriter, r *http.Request) error {
 	}
 	m := pages.DemoHome{Frame: d.frame(r), ConsoleURL: "/console/"}
 	for _, t := range tenants {
-		m.Portals = append(m.Portals, pages.TenantLink{Name: t.Title, URL: "/t/" + url.PathEscape(t.Name) + "/"})
+		m.Portals = append(m.Portals, pages.DemoTenant{Name: t.Title, URL: "/t/" + url.PathEscape(t.Name) + "/", Note: d.Guide.Tenants[t.Name]})
+	}
+	m.Commands, m.Archive, m.CRM = d.Guide.Commands, d.Guide.Archive, d.Guide.CRM
+	if d.Guide.Notices != nil {
+		for _, n := range d.Guide.Notices() {
+			m.Notices = append(m.Notices, pages.DemoNotice{At: n.At, Reference: n.Reference, Controller: n.Controller, What: n.What, People: n.People, Confirmed: n.Confirmed})
+		}
 	}
 	for _, a := range d.Guide.Accounts {
 		m.Accounts = append(m.Accounts, pages.DemoAccount(a))

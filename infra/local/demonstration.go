@@ -214,6 +214,8 @@ func (a *App) guide() {
 		ClubTenant: "an approved erasure waits two days, and a link in the mailbox calls it off",
 		TourTenant: "everything: a database, a CRM behind an API, a paper archive whose owner is asked by mail, one recipient told by letter and one by webhook",
 	}
+	tour := "go run ./infra/habeas demo tour --server " + a.BaseURL
+	a.Guide.Commands = []string{tour + " --out ./tour", tour + " --access --tenant " + DemoTenant + " --out ./tour-of-one-database"}
 	a.Guide.Archive, a.Guide.CRM = DemoArchive, a.outside.CRMAddress()
 	a.Guide.Notices = func() []functions.GuideNotice {
 		var out []functions.GuideNotice

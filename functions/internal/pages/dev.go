@@ -8,11 +8,25 @@ import (
 // DemoHome is the first page of a demonstration: where everything is, and what to try first.
 type DemoHome struct {
 	Frame
-	Portals    []TenantLink
+	Portals    []DemoTenant
 	ConsoleURL string
 	Accounts   []DemoAccount
 	People     []DemoPerson // invented people whose data can be asked for
+	Commands   []string     // to be copied into a terminal
+	Archive    string       // address of somebody who looks after paper; empty = nobody
+	CRM        string       // base address of an API with data; empty = there is none
+	Notices    []DemoNotice // what a recipient was told by webhook, the newest first; shown when there is a CRM
 	Clock      Form         // posts advance (PT1H, P1D, P7D, P30D); without an action the clock cannot be moved here
+}
+
+// DemoTenant is a portal, and what there is to see.
+type DemoTenant struct{ Name, URL, Note string }
+
+// DemoNotice is a change that a recipient was told of, as the recipient keeps it.
+type DemoNotice struct {
+	At                                  time.Time
+	Reference, Controller, What, People string
+	Confirmed                           bool
 }
 
 // DemoAccount is a console account of the demonstration.

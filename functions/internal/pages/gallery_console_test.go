@@ -232,10 +232,15 @@ func devPages() map[string]page {
 			f := demoFrame()
 			f.TenantName, f.HomeURL = "", ""
 			return r.DemoHome(w, DemoHome{
-				Frame: f, Portals: []TenantLink{{"Harbour Lane Shop", "/t/default/"}}, ConsoleURL: "/console/", Clock: Form{Action: "/dev/clock"},
+				Frame: f, Portals: []DemoTenant{{"Harbour Lane Shop", "/t/default/", "one database, answered by machine"}}, ConsoleURL: "/console/", Clock: Form{Action: "/dev/clock"},
 				Accounts: []DemoAccount{{"admin@shop.example.com", "correct-horse-battery", "admin"}, {"jo@shop.example.com", "correct-horse-battery", "handler, approver"}},
-				People:   []DemoPerson{{"Ada Marlow", "ada.marlow@example.com", "1,841 records over all tables"}, {"Ben Marlow", "ben.marlow@example.com", "shares an address with Ada"}},
+				Commands: []string{"habeas demo tour --out ./tour"}, Archive: "archive@shop.example.com", CRM: "http://127.0.0.1:41234/api/v1",
+				Notices: []DemoNotice{{At: at(12, 10, 14, 0), Reference: "7K3QX-9M2DA", Controller: "Harbour Lane", What: "shop: erased", People: "ada.marlow@example.com", Confirmed: true}, {At: at(12, 9, 14, 0), Reference: "8K3QX-9M2DB", What: "shop: corrected", People: "ben.marlow@example.com"}},
+				People:  []DemoPerson{{"Ada Marlow", "ada.marlow@example.com", "1,841 records over all tables"}, {"Ben Marlow", "ben.marlow@example.com", "shares an address with Ada"}},
 			})
+		},
+		"demo-home-quiet": func(r *Renderer, w io.Writer) error {
+			return r.DemoHome(w, DemoHome{Frame: demoFrame(), Portals: []DemoTenant{{"Harbour Lane Shop", "/t/default/", ""}}, CRM: "http://127.0.0.1:41234/api/v1", Archive: "archive@shop.example.com"})
 		},
 		"dev-mailbox": func(r *Renderer, w io.Writer) error {
 			return r.DevMailbox(w, DevMailbox{Frame: demoFrame(), Mails: []MailRow{{"/dev/mailbox/1", "ada.marlow@example.com", "Your code for request 7K3QX-9M2DA", at(12, 10, 14, 1)}, {"/dev/mailbox/2", "ada.marlow@example.com", "We have your request (7K3QX-9M2DA)", at(12, 10, 14, 0)}}})
