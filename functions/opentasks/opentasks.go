@@ -57,7 +57,7 @@ func (s *Step) locate(f *casefile.File, systems []registry.System, o *tasks.Open
 		if ans, err := o.Open(f, systems, isLocate); err != nil || len(ans.Items) > 0 || ans.Next != step.Proceed {
 			return ans, err
 		}
-		if more, err := f.SettleTasks(); err != nil || more {
+		if more, err := tasks.SettleFirst(f); err != nil || more {
 			return step.Repeat(), err
 		}
 		if last, err := round(f, systems); err != nil || last {
@@ -214,7 +214,8 @@ func byHand(t *casefile.Task) string {
 	return "This part is carried out by hand: do it in the system, then record what became of it."
 }
 
-// verify opens a verification for every change that a machine made and nobody checked yet.
+// verify opens a verification for every change that a machine made and nobody checked yet; more says that others are left, or that
+// the commit has no room for what comes next.
 func verify(f *casefile.File) (more bool, err error) {
 	opened := 0
 	for _, act := range f.Acts() {
@@ -231,5 +232,5 @@ func verify(f *casefile.File) (more bool, err error) {
 			return false, err
 		}
 	}
-	return false, nil
+	return opened > tasks.Room, nil
 }

@@ -101,7 +101,7 @@ func (p *planner) draft(registered []registry.System, o *tasks.Opener) (step.Ans
 	if ans, err := o.Open(p.f, registered, mine); err != nil || ans.Next != step.Proceed {
 		return ans, err
 	}
-	if more, err := p.f.SettleTasks(); err != nil || more {
+	if more, err := tasks.SettleFirst(p.f); err != nil || more {
 		return step.Repeat(), err
 	}
 	if more, err := p.openActs(); err != nil || more {

@@ -77,6 +77,22 @@ func countLost(f *casefile.File, t *casefile.Task) error {
 	return nil
 }
 
+// Room is how many tasks a commit may settle or open when the same commit goes on to open a whole casefile.Batch of others.
+const Room = casefile.Batch / 8
+
+// SettleFirst carries what ended into the case's chain in a step that goes on to open tasks; more says that others are left, or
+// that the commit has no room for what comes next.
+func SettleFirst(f *casefile.File) (more bool, err error) {
+	ended := 0
+	for _, t := range f.Tasks {
+		if t.Status == casefile.TaskDone && t.Chained != t.Head.Seq {
+			ended++
+		}
+	}
+	more, err = f.SettleTasks()
+	return more || ended > Room, err
+}
+
 // Settle carries what ended into the case's chain, and then answers next.
 func Settle(f *casefile.File, next string) (step.Answer, error) {
 	if more, err := f.SettleTasks(); err != nil || more {
