@@ -29,7 +29,7 @@ type Config struct {
 	TurnRecords int           // or after so many records; default 500,000
 	TurnBytes   int64         // or after so many bytes of records; default 256 MiB
 	PartBytes   int           // records held back before a part is sealed and stored; default 2 MiB
-	SpoolBytes  int           // memory of a spool before it writes runs; default 8 MiB
+	SpoolBytes  int           // memory of a spool before it writes runs; default 24 MiB
 	GrowthLimit int           // per cent of the approved records that may come on top; default 5, see Instruction
 }
 

@@ -34,7 +34,7 @@ func New(cfg Config) (*Engine, error) {
 	setDefault(&cfg.TurnRecords, 500_000)
 	setDefault(&cfg.TurnBytes, 256<<20)
 	setDefault(&cfg.PartBytes, 2<<20)
-	setDefault(&cfg.SpoolBytes, 8<<20)
+	setDefault(&cfg.SpoolBytes, 24<<20)
 	setDefault(&cfg.GrowthLimit, 5)
 	return &Engine{cfg: cfg, limiters: map[string]*rate.Limiter{}}, nil
 }
