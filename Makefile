@@ -14,8 +14,8 @@ MODULES := $(filter-out test/tools,$(patsubst %/go.mod,%,$(wildcard test/*/go.mo
 FOLDERS := connectors events functions infra shared test
 
 .PHONY: run
-run: ## start the demo on LISTEN with its data in DATA
-	go run ./infra/habeas serve --demo --data "$(DATA)" --listen "$(LISTEN)"
+run: ## start the demo on LISTEN with its data in DATA, without limits on how often one may ask
+	HABEAS_RATE_LIMITS=off go run ./infra/habeas serve --demo --data "$(DATA)" --listen "$(LISTEN)"
 
 .PHONY: test
 test: ## vet and test; needs only Go

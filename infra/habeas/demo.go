@@ -55,7 +55,7 @@ func newTour() *cobra.Command {
 	var t tour
 	c := &cobra.Command{
 		Use: "tour", Short: "Drive requests through the demo and keep packages, letters and evidence", Args: cobra.NoArgs,
-		Example: "  habeas serve --demo &\n  habeas demo tour --out ./tour\n  habeas demo tour --access --tenant lumen --out ./tour",
+		Example: "  HABEAS_RATE_LIMITS=off habeas serve --demo &\n  habeas demo tour --out ./tour\n  habeas demo tour --access --tenant lumen --out ./tour",
 		Long: "Asks for a copy of somebody's data, has it corrected, and has it erased: as the person, as two members of the privacy\n" +
 			"team, as the owner of the paper archive and as the recipients. Before and after every change it asks for a copy, so that\n" +
 			"what changed is seen from outside. Ends with an error when anything is not as it should be. With --access, --correction\n" +

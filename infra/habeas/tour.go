@@ -40,7 +40,7 @@ type visit struct {
 	asked   map[string]bool // tasks whose owner has answered
 }
 
-// await calls done until it is true. what says in the error what did not happen.
+// until calls done until it is true. what says in the error what did not happen.
 func (v *visit) until(what string, done func() (bool, error)) error {
 	ctx := v.cmd.Context()
 	for end := time.Now().Add(tourWait); ; {
@@ -71,6 +71,9 @@ func (v *visit) ask(more map[string]any) error {
 		body[name] = value
 	}
 	raw, err := v.client.call(ctx, http.MethodPost, v.portal("/requests"), nil, "", body)
+	if fault.Has(err, fault.Throttled) {
+		return differs("the person has asked too often; start the demonstration with HABEAS_RATE_LIMITS=off, as make run does")
+	}
 	if err != nil {
 		return err
 	}

@@ -210,9 +210,9 @@ func (a *App) guide() {
 		a.Guide.People = append(a.Guide.People, functions.GuidePerson(p))
 	}
 	a.Guide.Tenants = map[string]string{
-		DemoTenant: "one database, answered by machine within a second; a change waits for an approver",
-		ClubTenant: "an approved erasure waits two days, and a link in the mailbox calls it off",
-		TourTenant: "everything: a database, a CRM behind an API, a paper archive whose owner is asked by mail, one recipient told by letter and one by webhook",
+		DemoTenant: "One database, answered by machine within a second; a change waits for an approver",
+		ClubTenant: "An approved erasure waits two days, and a link in the mailbox calls it off",
+		TourTenant: "Everything: a database, a CRM behind an API, a paper archive whose owner is asked by mail, one recipient told by letter and one by webhook",
 	}
 	tour := "go run ./infra/habeas demo tour --server " + a.BaseURL
 	a.Guide.Commands = []string{tour + " --out ./tour", tour + " --access --tenant " + DemoTenant + " --out ./tour-of-one-database"}
