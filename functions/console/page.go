@@ -22,8 +22,8 @@ func (h *Handler) pageRoutes() []Route {
 		return Route{Pattern: pattern, Open: true, serve: h.serveOpen(f)}
 	}
 	const v = " /console/"
-	const one, task, system, hold = v + "cases/{id}", v + "tasks/{id}/{task}", v + "systems/{name}", v + "holds/{id}"
-	return []Route{
+	const one, task, system = v + "cases/{id}", v + "tasks/{id}/{task}", v + "systems/{name}"
+	return append(changeRoutes(h, page), []Route{
 		open("GET"+v+"sign-in", h.askSignIn), open("POST"+v+"sign-in", h.takeSignIn), open("POST"+v+"sign-out", h.signOut),
 		page("GET"+v+"{$}", registry.ReadCases, h.now),
 		page("GET"+v+"cases", registry.ReadCases, h.pageCases),
@@ -32,24 +32,6 @@ func (h *Handler) pageRoutes() []Route {
 		page("GET"+one+"/response", registry.DecideCases, h.askResponse),
 		page("POST"+one+"/response", registry.DecideCases, h.takeResponse),
 		page("GET"+one+"/package/{volume}", registry.DecideCases, h.readPackage),
-		page("GET"+one+"/plan", registry.ReadCases, h.pagePlan),
-		page("POST"+one+"/plan", registry.DecideCases, h.takePlan),
-		page("POST"+one+"/plan/edit", registry.HandleCases, h.takeEdit),
-		page("GET"+one+"/plan/samples", registry.RevealData, h.askSamples),
-		page("POST"+one+"/plan/samples", registry.RevealData, h.takeSamples),
-		page("GET"+one+"/pause", registry.HandleCases, h.askPause),
-		page("POST"+one+"/pause", registry.HandleCases, h.takePause),
-		page("GET"+one+"/resume", registry.HandleCases, h.askResume),
-		page("POST"+one+"/resume", registry.HandleCases, h.takeResume),
-		page("GET"+one+"/proceed-without", registry.HandleCases, h.askProceed),
-		page("POST"+one+"/proceed-without", registry.HandleCases, h.takeProceed),
-		page("GET"+v+"holds", registry.ReadCases, h.pageHolds),
-		page("GET"+v+"place-hold", registry.PlaceHolds, h.askHold),
-		page("POST"+v+"place-hold", registry.PlaceHolds, h.takeHold),
-		page("GET"+hold, registry.ReadCases, h.pageHold),
-		page("POST"+hold, registry.RevealData, h.revealHold),
-		page("GET"+hold+"/release", registry.PlaceHolds, h.askRelease),
-		page("POST"+hold+"/release", registry.PlaceHolds, h.takeRelease),
 		page("GET"+one+"/extend", registry.HandleCases, h.askExtend),
 		page("POST"+one+"/extend", registry.HandleCases, h.takeExtend),
 		page("GET"+one+"/withdraw", registry.HandleCases, h.askWithdraw),
@@ -75,6 +57,32 @@ func (h *Handler) pageRoutes() []Route {
 		open(strings.TrimSpace(v), func(http.ResponseWriter, *http.Request) error {
 			return fault.New(fault.NotFound, "there is no such page")
 		}),
+	}...)
+}
+
+// changeRoutes are the pages about changes of data: plans, pauses and holds.
+func changeRoutes(h *Handler, page func(pattern string, p registry.Permission, f handler) Route) []Route {
+	const v = " /console/"
+	const one, hold = v + "cases/{id}", v + "holds/{id}"
+	return []Route{
+		page("GET"+one+"/plan", registry.ReadCases, h.pagePlan),
+		page("POST"+one+"/plan", registry.DecideCases, h.takePlan),
+		page("POST"+one+"/plan/edit", registry.HandleCases, h.takeEdit),
+		page("GET"+one+"/plan/samples", registry.RevealData, h.askSamples),
+		page("POST"+one+"/plan/samples", registry.RevealData, h.takeSamples),
+		page("GET"+one+"/pause", registry.HandleCases, h.askPause),
+		page("POST"+one+"/pause", registry.HandleCases, h.takePause),
+		page("GET"+one+"/resume", registry.HandleCases, h.askResume),
+		page("POST"+one+"/resume", registry.HandleCases, h.takeResume),
+		page("GET"+one+"/proceed-without", registry.HandleCases, h.askProceed),
+		page("POST"+one+"/proceed-without", registry.HandleCases, h.takeProceed),
+		page("GET"+v+"holds", registry.ReadCases, h.pageHolds),
+		page("GET"+v+"place-hold", registry.PlaceHolds, h.askHold),
+		page("POST"+v+"place-hold", registry.PlaceHolds, h.takeHold),
+		page("GET"+hold, registry.ReadCases, h.pageHold),
+		page("POST"+hold, registry.RevealData, h.revealHold),
+		page("GET"+hold+"/release", registry.PlaceHolds, h.askRelease),
+		page("POST"+hold+"/release", registry.PlaceHolds, h.takeRelease),
 	}
 }
 

@@ -24,49 +24,64 @@ func place(s string) exemption {
 	return exemption{System: system, Collection: collection}
 }
 
+// editFlags are what the command changes about a plan.
+type editFlags struct {
+	citation, reviewBy           string
+	exempt, include, corrections []string
+	growth                       int
+}
+
+// edits are the flags as the API takes them.
+func (e *editFlags) edits() (map[string]any, error) {
+	edits := map[string]any{}
+	if len(e.exempt) > 0 {
+		if e.citation == "" {
+			return nil, usage("--exempt wants the law it rests on: --citation")
+		}
+		list := []exemption{}
+		for _, s := range e.exempt {
+			x := place(s)
+			x.Citation, x.ReviewBy = e.citation, e.reviewBy
+			list = append(list, x)
+		}
+		edits["exempt"] = list
+	}
+	if len(e.include) > 0 {
+		list := []exemption{}
+		for _, s := range e.include {
+			list = append(list, place(s))
+		}
+		edits["include"] = list
+	}
+	if len(e.corrections) > 0 {
+		list := []map[string]string{}
+		for _, s := range e.corrections {
+			name, value, ok := strings.Cut(s, "=")
+			if !ok || name == "" {
+				return nil, usage("--correct wants FIELD=VALUE, or SYSTEM/FIELD=VALUE")
+			}
+			one := map[string]string{"field": name, "value": value}
+			if system, field, ok := strings.Cut(name, "/"); ok {
+				one["system"], one["field"] = system, field
+			}
+			list = append(list, one)
+		}
+		edits["corrections"] = list
+	}
+	if e.growth != 0 {
+		edits["growthLimit"] = e.growth
+	}
+	return edits, nil
+}
+
 // newCaseEdit changes a plan that waits and sends it back to its dry run.
 func newCaseEdit(r *remote) *cobra.Command {
-	var hash, reason, citation, reviewBy string
-	var exempt, include, corrections []string
-	var growth int
+	var hash, reason string
+	var e editFlags
 	c := onCase(r, "edit CASE", "Change the plan that waits; it is checked again, and somebody else approves it", func(cmd *cobra.Command, c *client, id string, _ []string) error {
-		edits := map[string]any{}
-		if len(exempt) > 0 {
-			if citation == "" {
-				return usage("--exempt wants the law it rests on: --citation")
-			}
-			list := []exemption{}
-			for _, s := range exempt {
-				x := place(s)
-				x.Citation, x.ReviewBy = citation, reviewBy
-				list = append(list, x)
-			}
-			edits["exempt"] = list
-		}
-		if len(include) > 0 {
-			list := []exemption{}
-			for _, s := range include {
-				list = append(list, place(s))
-			}
-			edits["include"] = list
-		}
-		if len(corrections) > 0 {
-			list := []map[string]string{}
-			for _, s := range corrections {
-				name, value, ok := strings.Cut(s, "=")
-				if !ok || name == "" {
-					return usage("--correct wants FIELD=VALUE, or SYSTEM/FIELD=VALUE")
-				}
-				one := map[string]string{"field": name, "value": value}
-				if system, field, ok := strings.Cut(name, "/"); ok {
-					one["system"], one["field"] = system, field
-				}
-				list = append(list, one)
-			}
-			edits["corrections"] = list
-		}
-		if growth != 0 {
-			edits["growthLimit"] = growth
+		edits, err := e.edits()
+		if err != nil {
+			return err
 		}
 		if len(edits) == 0 || strings.TrimSpace(reason) == "" {
 			return usage("say what changes (--exempt, --include, --correct, --growth-limit) and why (--reason)")
@@ -89,12 +104,12 @@ func newCaseEdit(r *remote) *cobra.Command {
 	f := c.Flags()
 	f.StringVar(&hash, "hash", "", "hash of the plan that you looked at (default: what waits now)")
 	f.StringVar(&reason, "reason", "", "why the plan changes")
-	f.StringArrayVar(&exempt, "exempt", nil, "SYSTEM or SYSTEM/COLLECTION that stays as it is; may be repeated")
-	f.StringVar(&citation, "citation", "", "with --exempt: the law that it rests on")
-	f.StringVar(&reviewBy, "review-by", "", "with --exempt: when it is to be reviewed, such as 2027-01-31")
-	f.StringArrayVar(&include, "include", nil, "SYSTEM or SYSTEM/COLLECTION whose exemption in this case is taken back; may be repeated")
-	f.StringArrayVar(&corrections, "correct", nil, "FIELD=VALUE or SYSTEM/FIELD=VALUE; all of them replace those of the request")
-	f.IntVar(&growth, "growth-limit", 0, "per cent that may come on top before the plan is made anew")
+	f.StringArrayVar(&e.exempt, "exempt", nil, "SYSTEM or SYSTEM/COLLECTION that stays as it is; may be repeated")
+	f.StringVar(&e.citation, "citation", "", "with --exempt: the law that it rests on")
+	f.StringVar(&e.reviewBy, "review-by", "", "with --exempt: when it is to be reviewed, such as 2027-01-31")
+	f.StringArrayVar(&e.include, "include", nil, "SYSTEM or SYSTEM/COLLECTION whose exemption in this case is taken back; may be repeated")
+	f.StringArrayVar(&e.corrections, "correct", nil, "FIELD=VALUE or SYSTEM/FIELD=VALUE; all of them replace those of the request")
+	f.IntVar(&e.growth, "growth-limit", 0, "per cent that may come on top before the plan is made anew")
 	return c
 }
 
