@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/habeas-dsar/habeas/test/testkit"
 )
@@ -324,4 +325,44 @@ func TestACopyLeavesBeforeTheErasure(t *testing.T) {
 	}
 	r.Refresh()
 	r.WantEvidence()
+}
+
+// Where the controller gives time to change one's mind, an approved erasure waits for it; the link in the letter calls it off without a
+// sign-in, and looking at the page calls off nothing.
+func TestAnErasureCanBeCalledOff(t *testing.T) {
+	s := site(t)
+	s.Run("tenants", "set", "lumen", "--data", s.Dir, "--grace-days", "3")
+	time.Sleep(6 * time.Second) // by when a running server has seen it
+	small(s, "crm")
+	before := s.Dump("crm.db")
+	off, on := s.Ask("lumen", "erasure", wren).Verify(), s.Ask("lumen", "erasure", piers).Verify()
+	off.Approve()
+	on.Approve()
+	s.WantSame("crm.db", before)
+	var link string
+	for _, line := range strings.Split(s.LastMail(wren, off.Reference).Text, "\n") {
+		if strings.Contains(line, "/cancel?k=") {
+			link = strings.TrimSpace(line)
+		}
+	}
+	if link == "" {
+		t.Fatalf("the letter has no link: %q", off.Subjects())
+	}
+	page := s.Browser().Get(link).Want(200)
+	s.Browser().Get(strings.Replace(link, "cancel?k=", "cancel?k=0", 1)).Want(410)
+	s.Settle()
+	off.WantStaffStatus("in_progress") // looking calls off nothing
+	page.Form("cancel").Submit(nil)
+	s.Settle()
+	off.WantStaffStatus("withdrawn")
+	s.Advance("P2D")
+	s.WantSame("crm.db", before)
+	s.Advance("P1DT1H")
+	on.WantStaffStatus("fulfilled")
+	want := map[string]map[string]testkit.Change{"people": {"2": {Gone: true}}, "notes": {"12": {Gone: true}}, "invoices": {"102": {Gone: true}}}
+	if got := s.Dump("crm.db").Since(before); fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("what happened is %v, want %v", got, want)
+	}
+	off.Refresh()
+	off.WantEvidence()
 }
