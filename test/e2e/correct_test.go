@@ -177,7 +177,7 @@ func TestAnObjectionRestricts(t *testing.T) {
 	r.WantEvidence()
 }
 
-// A refused correction keeps what is there and says why.
+// A refused correction keeps what is there and says why; the person may leave a statement that stays with it.
 func TestARefusedCorrectionSaysWhy(t *testing.T) {
 	s := site(t)
 	small(s, "crm")
@@ -194,5 +194,17 @@ func TestARefusedCorrectionSaysWhy(t *testing.T) {
 			t.Errorf("the letter lacks %q:\n%s", want, letter)
 		}
 	}
+	say := func(who *testkit.Request, text string) *testkit.Answer {
+		return s.Call("POST", who.Path("/messages"), who.Session, map[string]any{"text": text, "statement": true})
+	}
+	say(r, " ").WantProblem(400, "invalid")
+	say(r, "My passport is out of date. Ask the registry of Exampleton.").Want(201)
+	s.Settle()
+	stated := slices.ContainsFunc(r.Entries(), func(e testkit.Entry) bool { return e.Kind == "disagreement_stated" })
+	if st := r.WantStatus("refused"); !stated || len(st.Messages) != 1 || !strings.Contains(st.Messages[0].Text, "registry of Exampleton") {
+		t.Errorf("the statement is not kept: %+v", st.Messages)
+	}
+	other := s.Ask("lumen", "access", piers).Verify()
+	say(other, "There is nothing to disagree with.").WantProblem(409, "conflict")
 	r.WantEvidence()
 }

@@ -132,6 +132,34 @@ func TestAnErasureWaitsForAWholePlan(t *testing.T) {
 	r.WantEvidence()
 }
 
+// A system that is taken off the register while a case waits for it does not vanish from the answer.
+func TestASystemThatIsRemovedIsNotForgotten(t *testing.T) {
+	s := site(t)
+	small(s, "crm")
+	small(s, "ledger")
+	before := s.Dump("ledger.db")
+	r := s.Ask("lumen", "erasure", wren).Verify()
+	r.WantPlan()
+	var waiting struct{ Cases []testkit.StaffCase }
+	s.Staff("lumen", "admin", "DELETE", "/systems/ledger", nil).Want(200).JSON(&waiting)
+	if len(waiting.Cases) != 1 || waiting.Cases[0].Reference != r.Reference {
+		t.Errorf("removing names the cases %+v", waiting.Cases)
+	}
+	r.Approve()
+	s.WantSame("ledger.db", before)
+	r.WantStaffStatus("awaiting_person")
+	if got := outcomes(r.Status()); got["crm"] != "erased" || got["ledger"] != "" {
+		t.Errorf("the person sees %v", got)
+	}
+	task := r.Task("ledger", "erase")
+	s.Staff("lumen", "handler", "POST", "/tasks/"+task.ID+"/outcome", map[string]string{"outcome": "not_done", "reason": "The ledger was sold."}).Want(200)
+	s.Settle()
+	if got := outcomes(r.WantStatus("partly_fulfilled")); got["ledger"] != "not_done" {
+		t.Errorf("the person sees %v", got)
+	}
+	r.WantEvidence()
+}
+
 // A constraint of the database refuses: that system says so, nothing in it is half done, the others are done, and no word of a row is
 // in a log, an error or the evidence.
 func TestAConstraintRefusesWithoutHalfAChange(t *testing.T) {
