@@ -14,15 +14,15 @@ import (
 	"github.com/habeas-dsar/habeas/shared/registry"
 )
 
-// The tenants of a demonstration.
+// The tenants of a demonstration. The first by name is whom commands and calls act for that name none.
 const (
 	DemoTenant = "lumen"     // the first: one database, answered by machine alone
 	ClubTenant = "riverside" // an approved erasure waits two days here
-	TourTenant = "ashbourne" // everything: a database, an API, a paper archive, a recipient by mail and one by webhook
+	TourTenant = "oakhurst"  // everything: a database, an API, a paper archive, a recipient by mail and one by webhook
 )
 
 // DemoArchive is who looks after the paper archive of TourTenant.
-const DemoArchive = "archive@ashbourne.test"
+const DemoArchive = "archive@oakhurst.test"
 
 // demoTenants are the controllers of the demonstration, the shop first.
 func demoTenants() []registry.Tenant {
@@ -41,8 +41,8 @@ func demoTenants() []registry.Tenant {
 			Policy: registry.Policy{GraceDays: 2},
 		},
 		{
-			Name: TourTenant, Title: "Ashbourne Stationers", Controller: "Ashbourne Stationers Ltd, 3 Example Row, Dublin, Ireland",
-			Contact: "privacy@ashbourne.test", From: "Ashbourne privacy <privacy@ashbourne.test>", Zone: "Europe/Dublin", Locale: "en",
+			Name: TourTenant, Title: "Oakhurst Stationers", Controller: "Oakhurst Stationers Ltd, 3 Example Row, Dublin, Ireland",
+			Contact: "privacy@oakhurst.test", From: "Oakhurst privacy <privacy@oakhurst.test>", Zone: "Europe/Dublin", Locale: "en",
 			Facts: registry.Facts{
 				AutomatedDecisions: "We make no decision about you by machine alone that has a legal or similarly significant effect.",
 				Transfers:          "Our mail provider in the United States receives your address under standard contractual clauses (GDPR Art. 46(2)(c)).",
@@ -78,12 +78,12 @@ func demoSystems(dir, crm string) []registry.System {
 			Facts: registry.SystemFacts{Purposes: []string{"running the club"}},
 		},
 		{
-			Tenant: TourTenant, Name: "shop", Title: "Web shop", Kind: "sqlite", Owner: "shop-team@ashbourne.test", Autopilot: true,
-			Recipients: []string{"parcelline", "kite-mail"}, Settings: settings("path", demo.AshbourneDatabase), Dataset: demo.ShopDataset,
+			Tenant: TourTenant, Name: "shop", Title: "Web shop", Kind: "sqlite", Owner: "shop-team@oakhurst.test", Autopilot: true,
+			Recipients: []string{"parcelline", "kite-mail"}, Settings: settings("path", demo.OakhurstDatabase), Dataset: demo.ShopDataset,
 			Facts: registry.SystemFacts{Purposes: []string{"selling and delivering stationery"}, Source: "you", Retention: "orders 10 years (tax law), everything else 3 years after the last order"},
 		},
 		{
-			Tenant: TourTenant, Name: "crm", Title: "Customer service", Kind: "rest", Owner: "service@ashbourne.test", Autopilot: true,
+			Tenant: TourTenant, Name: "crm", Title: "Customer service", Kind: "rest", Owner: "service@oakhurst.test", Autopilot: true,
 			Recipients: []string{"kite-mail"}, Settings: settings("file", demo.CRMConnector, "baseUrl", crm, "allowPrivate", true), Dataset: demo.CRMDataset,
 			Secrets: map[string]string{"token": "file:" + filepath.Join(dir, demo.CRMToken)},
 			Facts:   registry.SystemFacts{Purposes: []string{"answering questions"}, Source: "you", Retention: "3 years"},

@@ -27,7 +27,7 @@ const everyNth = 7
 // inventContacts makes up the CRM of the third tenant: some customers of its shop, under their numbers there, with what they
 // asked and what was noted about it.
 func inventContacts(ctx context.Context, dir, path string) error {
-	db, err := sql.Open("sqlite", filepath.Join(dir, AshbourneDatabase))
+	db, err := sql.Open("sqlite", filepath.Join(dir, OakhurstDatabase))
 	if err != nil {
 		return fmt.Errorf("opening the shop: %w", err)
 	}

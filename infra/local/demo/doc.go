@@ -15,9 +15,9 @@ const (
 	ClubDatabase = "club.db"
 	ClubDataset  = "club.yml"
 
-	AshbourneDatabase = "ashbourne.db" // its data map is that of the shop
-	CRMDataset        = "crm.yml"
-	CRMConnector      = "crm.connector.yml"
+	OakhurstDatabase = "oakhurst.db" // its data map is that of the shop
+	CRMDataset       = "crm.yml"
+	CRMConnector     = "crm.connector.yml"
 )
 
 // Person is somebody in the demo data who shows one behaviour.

@@ -75,7 +75,7 @@ func TestTheCRMKnowsCustomersOfTheShop(t *testing.T) {
 	if err := json.Unmarshal([]byte(body), &list); err != nil || len(list.Results) < 50 {
 		t.Fatalf("%d contacts, %v", len(list.Results), err)
 	}
-	db := open(t, filepath.Join(dir, demo.AshbourneDatabase))
+	db := open(t, filepath.Join(dir, demo.OakhurstDatabase))
 	typical := 0
 	for _, c := range list.Results {
 		if number(t, db, "SELECT count(*) FROM customers WHERE id = ? AND email = ? AND name = ? AND coalesce(phone, '') = ?", c.Customer, c.Email, c.Name, c.Phone) != 1 {
@@ -156,7 +156,7 @@ func notice(t *testing.T, dir, callback string, at time.Time) (http.Header, []by
 		t.Fatal(err)
 	}
 	body, err := json.Marshal(map[string]any{"type": "recipient.notice", "data": map[string]any{
-		"revision": 3, "controller": "Ashbourne", "reference": "7K3QX-9M2DA", "callback": callback,
+		"revision": 3, "controller": "Oakhurst", "reference": "7K3QX-9M2DA", "callback": callback,
 		"identifiers": []map[string]string{{"kind": "email", "value": demo.TypicalEmail}}, "changes": []map[string]string{{"system": "shop", "what": "erased"}},
 	}})
 	if err != nil {

@@ -53,7 +53,7 @@ func Seed(ctx context.Context, dir string, progress func(string)) error {
 	for _, db := range []database{
 		{ShopDatabase, "the book shop: 5,000 customers", shopSchema, shopIndexes, 0, fillShop(customerCount)},
 		{ClubDatabase, "the rowing club: 240 members", clubSchema, clubIndexes, 0, fillClub},
-		{AshbourneDatabase, "the stationer: 400 customers, some of them in a CRM too", shopSchema, shopIndexes, 1, fillShop(ashbourneCount)},
+		{OakhurstDatabase, "the stationer: 400 customers, some of them in a CRM too", shopSchema, shopIndexes, 1, fillShop(oakhurstCount)},
 	} {
 		err := place(filepath.Join(dir, db.name), func(temporary string) error {
 			progress("Making up " + db.doing)

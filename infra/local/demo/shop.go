@@ -7,10 +7,10 @@ import (
 
 // Sizes of the shop.
 const (
-	customerCount  = 5000
-	ashbourneCount = 400 // customers of the third tenant
-	employeeCount  = 24
-	skuPerKind     = 15
+	customerCount = 5000
+	oakhurstCount = 400 // customers of the third tenant
+	employeeCount = 24
+	skuPerKind    = 15
 )
 
 // product is something the shop sells; price in cents.
