@@ -66,7 +66,7 @@ type StaffCase struct {
 		Extended bool
 	}
 	OperatorFault *struct{ Fault, Phase string }
-	Undelivered   []struct{ Kind string }
+	Undelivered   []struct{ Kind, State, Why string }
 }
 
 // ToldRecipient is a recipient as the privacy team sees it.
@@ -330,6 +330,11 @@ type Change struct {
 	Columns []string // whose value is another, in order
 }
 
+func present(r Row, column string) bool {
+	_, ok := r[column]
+	return ok
+}
+
 // Since returns what is different from an earlier dump: per table the rows by key. Tables without a difference are absent.
 func (d Dump) Since(before Dump) map[string]map[string]Change {
 	out := map[string]map[string]Change{}
@@ -346,9 +351,11 @@ func (d Dump) Since(before Dump) map[string]map[string]Change {
 				note(table, k, Change{Gone: true})
 				continue
 			}
+			all := maps.Clone(old)
+			maps.Copy(all, now) // a column that is null is absent
 			var columns []string
-			for _, c := range Keys(old) {
-				if old[c] != now[c] {
+			for _, c := range Keys(all) {
+				if a, had := old[c]; had != present(now, c) || a != now[c] {
 					columns = append(columns, c)
 				}
 			}
