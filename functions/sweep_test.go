@@ -153,6 +153,28 @@ func TestTasksThatWaitAreDecidedBeforeTheDeadline(t *testing.T) {
 	r.next("RunTask", c, step.TaskPerson, with("taskId", shop.ID))
 }
 
+// A change that waits for its plan to be approved does not wait for its system: nobody is asked what to do without it, and it is
+// carried out whenever the plan is approved.
+func TestAChangeWithoutAnApprovedPlanIsNotLate(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.register("shop")
+	c := r.create()
+	r.verify(c)
+	r.next("OpenTasks", c, step.Tasks, with("phase", "locate"))
+	r.drain()
+	r.change(c, func(f *casefile.File) error {
+		t := f.TaskFor("shop", dsar.Locate)
+		t.Action, t.Status, f.Case.Phase = dsar.Erase, casefile.TaskOpen, dsar.PhaseReviewPlan
+		return nil
+	})
+	r.now = r.one(c).Due.At.Add(-time.Hour)
+	r.sweep(0)
+	if n := r.count(c, "person_asked"); n != 0 || r.one(c).Answered {
+		t.Errorf("asked %d times although nothing is late", n)
+	}
+}
+
 func TestALostExecutionIsReplacedThreeTimesAndThenAPersonIsAsked(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

@@ -148,6 +148,9 @@ func demand(f *casefile.File) (asked int, err error) {
 		if t.Status != casefile.TaskWaiting && t.Status != casefile.TaskOpen {
 			continue
 		}
+		if t.Changes() && (c.Phase == dsar.PhasePlan || c.Phase == dsar.PhaseReviewPlan) {
+			continue // it waits for the plan, not for its system
+		}
 		if asked == casefile.Batch {
 			break
 		}
