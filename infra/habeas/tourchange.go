@@ -178,13 +178,13 @@ var revisionField = regexp.MustCompile(`name="revision" value="(\d+)"`)
 
 // tellRecipients waits until every recipient was told, confirms what came by letter, and waits until all have confirmed.
 func (v *visit) tellRecipients() error {
-	confirmed := map[string]bool{}
-	return v.until("that every recipient was told and has confirmed", func() (bool, error) {
+	confirmed, open := map[string]bool{}, []string{}
+	err := v.until("that every recipient was told and has confirmed", func() (bool, error) {
 		c, err := v.look()
 		if err != nil {
 			return false, err
 		}
-		done := true
+		open = open[:0]
 		for _, r := range c.Recipients {
 			switch {
 			case r.Notice != nil && r.Notice.Status == "acknowledged":
@@ -200,10 +200,18 @@ func (v *visit) tellRecipients() error {
 				confirmed[r.Name] = true
 				v.say("%s was told by letter and has confirmed on the page behind its link", r.Title)
 			}
-			done = false
+			how := "not told"
+			if r.Notice != nil {
+				how = r.Notice.Status
+			}
+			open = append(open, r.Title+": "+how)
 		}
-		return done, nil
+		return len(open) == 0, nil
 	})
+	if err != nil && len(open) > 0 {
+		v.say("still open: %s", strings.Join(open, ", "))
+	}
+	return err
 }
 
 // confirmLetter presses the button on the page behind the link of a recipient's letter.
