@@ -35,6 +35,7 @@ func (s *Step) Handle(ctx context.Context, in step.Input) (step.Answer, error) {
 		}
 		c.Answered, c.Prior = true, nil
 		c.Answers++
+		f.FollowUp()
 		if err := tasks.Release(ctx, s.Cases, f); err != nil {
 			return step.Answer{}, err
 		}
@@ -53,7 +54,7 @@ func (s *Step) Handle(ctx context.Context, in step.Input) (step.Answer, error) {
 			return step.Answer{}, err
 		}
 		return step.To(step.Proceed), s.Letters.Send(ctx, f, kind, func(l correspondence.Facts) {
-			l.Reasons = kept
+			l.Reasons, l.GoesOn = kept, len(c.Supplement) > 0
 			if c.Package != nil {
 				l.Link = redact.NewText(l.PortalURL) // asks for a fresh code: a forwarded link opens nothing
 				l.Until, l.Volumes = l.Day(c.Package.ExpiresAt), len(c.Package.Volumes)

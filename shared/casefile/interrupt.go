@@ -51,12 +51,13 @@ func (f *File) ProceedWithout(actor, system string, reason redact.Text) error {
 		return fault.InvalidField("/reason", "say why; the person reads it in the answer")
 	}
 	d := f.decide("proceed_without", actor, "", reason)
-	settled := 0
+	settled, waits := 0, false
 	for _, t := range f.Tasks {
 		if t.System != system || t.Status == TaskDone {
 			continue
 		}
 		settled++
+		waits = waits || t.Status == TaskWaiting
 		if err := f.leaveOut(t, d); err != nil {
 			return err
 		}
@@ -66,8 +67,30 @@ func (f *File) ProceedWithout(actor, system string, reason redact.Text) error {
 	}
 	f.calm()
 	f.Signal()
-	return f.Entry("proceeded_without", actor, d.facts(map[string]any{"system": system, "tasks": settled}))
+	if err := f.Entry("proceeded_without", actor, d.facts(map[string]any{"system": system, "tasks": settled})); err != nil || !waits || c.Paused != nil {
+		return err
+	}
+	return f.TakeOver(actor, "proceed without") // nothing wakes an execution out of a pause between two tries
 }
+
+// FollowUp remembers the systems that an answer leaves open though nobody decided to leave them out: they are tried again, and a
+// supplement follows. After MaxAnswers nothing more is promised.
+func (f *File) FollowUp() {
+	c := &f.Case
+	if c.Answers > MaxAnswers {
+		c.Supplement = nil
+		return
+	}
+	for _, t := range f.Acts() {
+		known := func(s Supplement) bool { return s.System == t.System }
+		if t.Outcome == dsar.NotDone && t.Decision == nil && !slices.ContainsFunc(c.Supplement, known) {
+			c.Supplement = append(c.Supplement, Supplement{System: t.System, Since: f.now})
+		}
+	}
+}
+
+// MaxAnswers is how many answers a case gives at most by itself: a system that is back and fails again is not promised for ever.
+const MaxAnswers = 4
 
 // leaveOut settles an open task as not done; an owner or a machine that answers later finds it closed.
 func (f *File) leaveOut(t *Task, d *Decision) error {

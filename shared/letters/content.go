@@ -185,6 +185,7 @@ func (b *builder) responseReady() {
 	b.list(f.Systems)
 	if open {
 		b.paragraph(b.own("open"))
+		b.paragraph(b.say(b.goesOn()))
 	}
 	b.heading(b.own("get"))
 	b.download()
@@ -229,12 +230,21 @@ func (b *builder) done() {
 	b.list(f.Systems)
 	if slices.ContainsFunc(f.Systems, func(s System) bool { return !s.Outcome.Complete() }) {
 		b.paragraph(b.own("open"))
+		b.paragraph(b.say(b.goesOn()))
 	}
 	if len(f.Reasons) > 0 {
 		b.heading(b.own("why"))
 		b.reasons()
 	}
 	b.request("request")
+}
+
+// goesOn names the sentence about what is still open: it promises only what is going to happen.
+func (b *builder) goesOn() string {
+	if b.facts.GoesOn {
+		return "open.goes_on"
+	}
+	return "open.ends"
 }
 
 // reasons lists them, the law after the words.

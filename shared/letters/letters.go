@@ -98,6 +98,7 @@ type Facts struct {
 	ExtensionReason string         // code out of the pack's extension.reasons
 	Reasons         []Reason
 	Systems         []System
+	GoesOn          bool        // what Systems leave open is tried again, and another answer follows
 	Volumes         int         // files of the download; 0 and 1 are one
 	Other           string      // reference of the other request
 	Message         redact.Text // written by staff; empty lines separate paragraphs

@@ -286,14 +286,14 @@ func (p *Pool) Check(ctx context.Context, tenant, name string) (connector.Health
 	return health, err
 }
 
-// Ready reports whether a system responds now.
+// Ready reports whether a system responds now and is as its data map says.
 func (p *Pool) Ready(ctx context.Context, tenant, name string) bool {
 	sys, err := p.registry.System(ctx, tenant, name)
 	if err != nil {
 		return false
 	}
 	_, health, err := p.probe(ctx, sys)
-	return err == nil && health.Reachable
+	return err == nil && health.Reachable && len(health.Problems) == 0
 }
 
 // Probe opens and checks a system as Apply would, and stores nothing: it returns the system as it would be registered, or the
