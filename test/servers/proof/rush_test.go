@@ -65,8 +65,11 @@ func (r *rush) end(limit time.Duration) {
 	select {
 	case <-r.finished:
 	case <-time.After(limit):
-		r.t.Errorf("%s after the trouble requests are still not answered", limit)
-		<-r.finished
+		raw, err := r.s.Try("GET", "/api/v1/cases?limit=200&tenant="+tenant, r.team.tokens["second"], nil)
+		if err != nil {
+			r.t.Fatalf("%s after the trouble requests are still not answered: %v", limit, err)
+		}
+		r.t.Fatalf("%s after the trouble requests are still not answered: %s", limit, raw.Body)
 	}
 	close(r.stop)
 	r.office.Wait()
