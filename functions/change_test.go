@@ -481,7 +481,7 @@ func TestProceedWithoutASystemAndSupplement(t *testing.T) {
 	}
 	r.sweep(7 * time.Hour)
 	r.drain()
-	if !r.one(c).Status.Valid() || r.one(c).Status != dsar.InProgress || (func() bool { one := r.one(c); return one.Download() == nil }()) {
+	if !r.one(c).Status.Valid() || r.one(c).Status != dsar.InProgress || func() bool { one := r.one(c); return one.Download() == nil }() {
 		t.Fatalf("the case is %s after the system came back", r.one(c).Status)
 	}
 	r.stops(c, "Closed")

@@ -42,7 +42,7 @@ func (s *System) MixedCase(ctx context.Context, c *connector.Collection, path st
 	if t.folding[strings.ToLower(col.live.name)] {
 		return true, nil
 	}
-	now := time.Now() //nolint:forbidigo // how long ago the column was read, whatever the clock of the installation says
+	now := time.Now() // how long ago the column was read, whatever the clock of the installation says
 	key := c.Name + "\x00" + path
 	s.cases.mu.Lock()
 	p, ok := s.cases.known[key]

@@ -32,17 +32,17 @@ func TestRestoredSystemIsComparedAndRepaired(t *testing.T) {
 	approverID, _, approver := r.staff(home, registry.Approver)
 	const path = "/api/v1/systems/shop/"
 	p := r.call(admin, http.MethodPost, path+"restore-check", `{"cursor":"more"}`)
-	if p.StatusCode != 200 || !strings.Contains(p.body, `"left":3`) || !strings.Contains(p.body, `"next":"more"`) {
+	if p.StatusCode != http.StatusOK || !strings.Contains(p.body, `"left":3`) || !strings.Contains(p.body, `"next":"more"`) {
 		t.Fatalf("check: %d %s", p.StatusCode, p.body)
 	}
-	if p := r.call(admin, http.MethodPost, path+"restore-apply", `{}`); p.StatusCode != 403 {
+	if p := r.call(admin, http.MethodPost, path+"restore-apply", `{}`); p.StatusCode != http.StatusForbidden {
 		t.Fatalf("somebody who decides no case repeats erasures: %d", p.StatusCode)
 	}
 	p = r.call(approver, http.MethodPost, path+"restore-apply", `{}`)
-	if p.StatusCode != 200 || !strings.Contains(p.body, `"left":0`) || !strings.Contains(p.body, `"replayed":3`) {
+	if p.StatusCode != http.StatusOK || !strings.Contains(p.body, `"left":0`) || !strings.Contains(p.body, `"replayed":3`) {
 		t.Fatalf("apply: %d %s", p.StatusCode, p.body)
 	}
-	if p := r.call(admin, http.MethodPost, "/api/v1/systems/elsewhere/restore-check", `{}`); p.StatusCode != 404 {
+	if p := r.call(admin, http.MethodPost, "/api/v1/systems/elsewhere/restore-check", `{}`); p.StatusCode != http.StatusNotFound {
 		t.Fatalf("an unknown system: %d", p.StatusCode)
 	}
 	_, _, auditor := r.staff(home, registry.Auditor)

@@ -320,8 +320,9 @@ func taskKind(why string, a dsar.Action) pages.TaskKind {
 			return pages.TaskRestrict
 		case dsar.Erase, dsar.Correct:
 			return pages.TaskByHand
+		default:
+			return pages.TaskSearch
 		}
-		return pages.TaskSearch
 	case "verify":
 		return pages.TaskVerify
 	case "conflict":

@@ -47,7 +47,8 @@ func (r *rig) planned(tenant string) casefile.Case {
 	c := r.verified(r.open(tenant, func(o *casefile.Opening) { o.Right = dsar.Erasure }))
 	r.edit(c, func(f *casefile.File) {
 		ref := engine.PlanRef{Name: "x", Parts: 1, Hash: "ab", Counts: []engine.PlanCount{
-			{Collection: "customers", Action: connector.ActMask, Records: 1}, {Collection: "orders", Action: connector.ActDelete, Records: 40},
+			{Collection: "customers", Action: connector.ActMask, Records: 1},
+			{Collection: "orders", Action: connector.ActDelete, Records: 40},
 			{Collection: "invoices", Action: connector.ActKeep, Records: 1, Because: "exemption", Reason: "Invoices are kept ten years."},
 		}}
 		f.Case.Planning = 2

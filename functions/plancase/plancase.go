@@ -94,8 +94,8 @@ func (p *planner) draft(registered []registry.System, o *tasks.Opener) (step.Ans
 		c.Planning++
 		c.PlanDecision = nil
 	}
-	if more, err := p.openDryRuns(); err != nil || more {
-		return step.Repeat(), err
+	if p.openDryRuns() {
+		return step.Repeat(), nil
 	}
 	mine := func(t *casefile.Task) bool { return t.Action == dsar.DryRun && t.Planning == c.Planning }
 	if ans, err := o.Open(p.f, registered, mine); err != nil || ans.Next != step.Proceed {
@@ -111,9 +111,9 @@ func (p *planner) draft(registered []registry.System, o *tasks.Opener) (step.Ans
 }
 
 // openDryRuns opens a dry run for every system that a machine is going to change.
-func (p *planner) openDryRuns() (more bool, err error) {
+func (p *planner) openDryRuns() (more bool) {
 	if !plan.Changes(p.f.Case.Right) {
-		return false, nil
+		return false
 	}
 	opened := 0
 	for _, sys := range p.systems {
@@ -124,12 +124,12 @@ func (p *planner) openDryRuns() (more bool, err error) {
 			continue
 		}
 		if opened++; opened > casefile.Batch {
-			return true, nil
+			return true
 		}
 		t := p.f.AddTask(sys.Name, dsar.DryRun)
 		t.Planning = p.f.Case.Planning
 	}
-	return false, nil
+	return false
 }
 
 // byMachine reports whether the system serves the right of the case without a person.

@@ -68,6 +68,18 @@ func (h *Handler) showRequest(w http.ResponseWriter, r *http.Request, f *casefil
 	if len(errs) > 0 {
 		m.StatementText = r.PostFormValue("statement")
 	}
+	told(&m, v, zone)
+	if c.Open() && !c.Answered && !c.Stopping() {
+		m.WithdrawURL = at + "/withdraw"
+	}
+	if p, _, err := h.packageOf(r.Context(), f); err == nil {
+		m.Package = &pages.Package{Ready: true, URL: at + "/download", Records: int(p.Records), ExpiresAt: p.ExpiresAt.In(zone), Volumes: volumes(p)}
+	}
+	return h.Pages.PortalRequest(w, m)
+}
+
+// told adds what was said: why the date is what it is, to whom word went, the conversation.
+func told(m *pages.PortalRequest, v statusView, zone *time.Location) {
 	for _, s := range v.Explanation {
 		m.Steps = append(m.Steps, pages.Step{Text: s.Text, Citation: s.Citation})
 	}
@@ -81,13 +93,6 @@ func (h *Handler) showRequest(w http.ResponseWriter, r *http.Request, f *casefil
 		}
 		m.Messages = append(m.Messages, pages.Message{From: from, At: msg.At.In(zone), Text: msg.Text, Statement: msg.Statement})
 	}
-	if c.Open() && !c.Answered && !c.Stopping() {
-		m.WithdrawURL = at + "/withdraw"
-	}
-	if p, _, err := h.packageOf(r.Context(), f); err == nil {
-		m.Package = &pages.Package{Ready: true, URL: at + "/download", Records: int(p.Records), ExpiresAt: p.ExpiresAt.In(zone), Volumes: volumes(p)}
-	}
-	return h.Pages.PortalRequest(w, m)
 }
 
 func inZone(t time.Time, zone *time.Location) time.Time {

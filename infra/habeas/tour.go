@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"path/filepath"
@@ -67,9 +68,7 @@ func (v *visit) portal(below string) string {
 func (v *visit) ask(more map[string]any) error {
 	ctx := v.cmd.Context()
 	body := map[string]any{"right": v.right, "email": v.requestOptions.email, "country": "IE"}
-	for name, value := range more {
-		body[name] = value
-	}
+	maps.Copy(body, more)
 	raw, err := v.client.call(ctx, http.MethodPost, v.portal("/requests"), nil, "", body)
 	if fault.Has(err, fault.Throttled) {
 		return differs("the person has asked too often; start the demonstration with HABEAS_RATE_LIMITS=off, as make run does")

@@ -92,12 +92,14 @@ const marriedTo = "-Rossi"
 // anotherName is what the person is called after the correction.
 func (h *holding) anotherName() (string, error) {
 	for _, at := range slices.Sorted(maps.Keys(h.names)) {
-		for _, name := range h.names[at] {
-			if before, ok := strings.CutSuffix(name, marriedTo); ok {
-				return before, nil
-			}
-			return name + marriedTo, nil
+		if len(h.names[at]) == 0 {
+			continue
 		}
+		name := h.names[at][0]
+		if before, ok := strings.CutSuffix(name, marriedTo); ok {
+			return before, nil
+		}
+		return name + marriedTo, nil
 	}
 	return "", differs("no system holds a name that could be corrected")
 }

@@ -172,12 +172,11 @@ func (a *App) rememberedCRM(ctx context.Context) (string, error) {
 		return "", err
 	}
 	var set struct{ BaseURL string }
-	if json.Unmarshal(s.Settings, &set) != nil {
-		return "", nil // somebody made another system of it
-	}
-	u, err := url.Parse(set.BaseURL)
-	if err != nil {
-		return "", nil
+	u := &url.URL{}
+	if json.Unmarshal(s.Settings, &set) == nil { // otherwise somebody made another system of it
+		if parsed, perr := url.Parse(set.BaseURL); perr == nil {
+			u = parsed
+		}
 	}
 	return u.Host, nil
 }

@@ -204,7 +204,8 @@ func TestDeclaredOrderOfErasure(t *testing.T) {
 	key := func(name string) *DataField { return field(name, func(f *DataField) { f.PrimaryKey = true }) }
 	address := &Collection{Name: "address", Fields: []*DataField{key("id")}}
 	customer := &Collection{Name: "customer", EraseAfter: []string{"shop.address", "crm.account"}, Line: 9, Fields: []*DataField{
-		key("id"), {Name: "mail", Path: "mail", Identity: subject.Email},
+		key("id"),
+		{Name: "mail", Path: "mail", Identity: subject.Email},
 		{Name: "home", Path: "home", References: []Reference{{Dataset: "shop", Collection: "address", Field: "id", Direction: DirectionTo}}},
 	}}
 	d := &Dataset{Key: "shop", Collections: []*Collection{customer, address}}

@@ -340,7 +340,7 @@ func TestAnErasureCanBeCalledOff(t *testing.T) {
 	on.Approve()
 	s.WantSame("crm.db", before)
 	var link string
-	for _, line := range strings.Split(s.LastMail(wren, off.Reference).Text, "\n") {
+	for line := range strings.SplitSeq(s.LastMail(wren, off.Reference).Text, "\n") {
 		if strings.Contains(line, "/cancel?k=") {
 			link = strings.TrimSpace(line)
 		}

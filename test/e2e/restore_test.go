@@ -74,7 +74,7 @@ func dump(s *testkit.Site) map[string][]string {
 	db := s.Open("shop.db")
 	defer db.Close()
 	out := map[string][]string{}
-	for _, name := range strings.Fields(query(s, db, "SELECT group_concat(name, ' ') FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")[0]) {
+	for name := range strings.FieldsSeq(query(s, db, "SELECT group_concat(name, ' ') FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")[0]) {
 		out[name] = query(s, db, "SELECT * FROM "+name+" ORDER BY 1, 2")
 	}
 	return out

@@ -27,12 +27,13 @@ const lineTail = 6 // values behind the identifying four
 // appendLine appends the whole line.
 func appendLine(dst []byte, c *connector.Change) []byte {
 	return connector.AppendKey(lineID(dst, c), []connector.Value{
-		connector.Bytes(appendFields(nil, c.Fields)), connector.Bytes(appendFields(nil, c.Via)),
-		c.HoldKey, connector.Text(string(c.Because)), connector.Text(c.Reason), connector.Bytes(appendFields(nil, c.Before)),
+		connector.Bytes(encodeFields(c.Fields)), connector.Bytes(encodeFields(c.Via)),
+		c.HoldKey, connector.Text(string(c.Because)), connector.Text(c.Reason), connector.Bytes(encodeFields(c.Before)),
 	})
 }
 
-func appendFields(dst []byte, fields []connector.Field) []byte {
+func encodeFields(fields []connector.Field) []byte {
+	var dst []byte
 	for _, f := range fields {
 		dst = connector.AppendKey(dst, []connector.Value{connector.Text(f.Name), f.Value})
 	}

@@ -106,7 +106,7 @@ func (d *setDigests) add(c *connector.Change) {
 	id := recordID(nil, c)
 	for i, fields := range [][]connector.Field{c.Before, c.Fields} {
 		addLine(pair[i], id)
-		addLine(pair[i], appendFields(nil, fields))
+		addLine(pair[i], encodeFields(fields))
 	}
 }
 
