@@ -230,6 +230,7 @@ func (t *turn) await(ctx context.Context, token string) error {
 			return err
 		}
 		ready = n.Status == casefile.NoticeClaimed && m.State != mail.Claimed
+		f.WatchMail(m)
 	}
 	f.AwaitNotice(n, token)
 	if ready {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/habeas-dsar/habeas/functions/internal/step"
 	"github.com/habeas-dsar/habeas/shared/casefile"
+	"github.com/habeas-dsar/habeas/shared/dsar"
 	"github.com/habeas-dsar/habeas/shared/workflow"
 )
 
@@ -93,8 +94,8 @@ func Answer(f *casefile.File, w *casefile.Wait) (answer any, ready bool) {
 		switch {
 		case c.PlanDecision != nil && c.PlanDecision.Decision == casefile.Edit, len(c.Replan) > 0:
 			return step.To(step.Edited), true
-		case c.PlanApproved() && c.GraceDays > 0 && c.GraceUntil.IsZero():
-			return step.To(step.Again), true // the step begins the grace and waits on
+		case c.PlanApproved() && !c.Unblocked(f.Now()) && (c.Status == dsar.AwaitingReview || c.GraceDays > 0 && c.GraceUntil.IsZero()):
+			return step.To(step.Again), true // the step begins the grace, shows that nobody has to decide any more, and waits on
 		}
 		return step.To(step.Proceed), c.Unblocked(f.Now())
 	case "ReviewResponse":

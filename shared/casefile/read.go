@@ -216,6 +216,13 @@ func (s *Store) Letters(ctx context.Context, tenant, id string, limit int) ([]Ma
 	return ms, ls, nil
 }
 
+// WatchMail makes the commit fail when the mail was settled since it was read: whoever leaves a token for what becomes of it must
+// not miss that.
+func (f *File) WatchMail(m Mail) {
+	key := table.Key{Table: table.Cases, PK: pkCase(f.Case.Tenant, f.Case.ID), SK: fmt.Sprintf("%s%06d", skMail, m.N)}
+	f.With(table.Write{Op: table.Check, Item: table.Item{Key: key}, If: m.version})
+}
+
 // MailWrite is the write that stores a mail's new state under the version it was read at.
 func (s *Store) MailWrite(tenant, id string, m Mail) (table.Write, error) {
 	body, err := json.Marshal(m)

@@ -113,7 +113,7 @@ func (h *postgresTarget) seed(tb testing.TB, w connectortest.World) {
 		if _, err := conn.CopyFrom(ctx, pgx.Identifier{c.Name}, names, pgx.CopyFromRows(rows)); err != nil {
 			tb.Fatalf("filling %s: %v", c.Name, err)
 		}
-		do("ANALYZE " + quoted(c.Name))
+		do("ANALYZE " + quoted(c.Name)) //nolint:misspell // SQL
 	}
 }
 
@@ -135,7 +135,7 @@ func createTable(c *connector.Collection) string {
 	return "CREATE TABLE " + quoted(c.Name) + " (" + strings.Join(columns, ", ") + ", PRIMARY KEY (" + strings.Join(key, ", ") + "))"
 }
 
-func quoted(name string) string { return pgx.Identifier{name}.Sanitize() }
+func quoted(name string) string { return pgx.Identifier{name}.Sanitize() } //nolint:misspell // its name
 
 // dump reads past the connector and past the proxy.
 func (h *postgresTarget) dump(tb testing.TB) []*connector.Record {

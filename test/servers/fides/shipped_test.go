@@ -1,6 +1,7 @@
 package fides
 
 import (
+	"errors"
 	"archive/zip"
 	"io"
 	"maps"
@@ -112,7 +113,7 @@ func checkGraph(t *testing.T, name string, l datamap.Loaded) {
 			t.Errorf("error %v, want %q", err, refused[name])
 		}
 	case keyless[name] != nil:
-		invalid, ok := err.(*connector.InvalidDataset)
+		invalid, ok := errors.AsType[*connector.InvalidDataset](err)
 		if !ok {
 			t.Fatalf("error %v, want the collections without a key", err)
 		}
