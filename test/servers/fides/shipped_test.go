@@ -1,8 +1,8 @@
 package fides
 
 import (
-	"errors"
 	"archive/zip"
+	"errors"
 	"io"
 	"maps"
 	"path"
