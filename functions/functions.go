@@ -76,6 +76,7 @@ type Ports struct {
 	Secret     func(reference string) (redact.Text, error)
 	Now        func() time.Time
 	Sleep      func(ctx context.Context, d time.Duration) error
+	Pace       func() time.Time // the clock by which Sleep waits; nil = Now
 	// Shredding is told of the key of a case or of an entry of the erasure ledger before it is destroyed, so that a backup of
 	// the installation, restored later, does not bring it back. It is durable when it returns. nil = nobody keeps count.
 	Shredding  func(ctx context.Context, t keys.Tombstone) error
@@ -146,7 +147,7 @@ func New(p Ports) (*Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	turner, err := engine.New(engine.Config{Blobs: p.Blobs, Now: p.Now, Sleep: p.Sleep})
+	turner, err := engine.New(engine.Config{Blobs: p.Blobs, Now: p.Now, Sleep: p.Sleep, Pace: p.Pace})
 	if err != nil {
 		return nil, err
 	}

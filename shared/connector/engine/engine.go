@@ -24,7 +24,9 @@ type Config struct {
 	Blobs blobs.Store
 	Now   func() time.Time
 	// Sleep waits d or until ctx ends, whose error it then returns.
-	Sleep       func(ctx context.Context, d time.Duration) error
+	Sleep func(ctx context.Context, d time.Duration) error
+	// Pace is the clock by which Sleep waits; rate limits go by it, because Now may be a clock that is moved by hand. nil = Now.
+	Pace        func() time.Time
 	TurnTime    time.Duration // a turn asks connectors to stop after it; default 30 s
 	TurnRecords int           // or after so many records; default 500,000
 	TurnBytes   int64         // or after so many bytes of records; default 256 MiB

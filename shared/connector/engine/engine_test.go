@@ -209,6 +209,34 @@ func TestRateLimitHoldsAcrossTasks(t *testing.T) {
 	}
 }
 
+// A clock that is moved by hand stands still while rate limits are waited for by another: they go by that one.
+func TestRateLimitsGoByTheClockThatSleepWaitsBy(t *testing.T) {
+	stands, runs := time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC), time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	var slept time.Duration
+	k, err := engine.New(engine.Config{
+		Blobs: enginetest.NewStore(), Now: func() time.Time { return stands }, Pace: func() time.Time { return runs },
+		Sleep: func(_ context.Context, d time.Duration) error {
+			slept, runs = slept+d, runs.Add(d)
+			return nil
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := scripted{desc: connector.Descriptor{Limits: connector.Limits{PerSecond: 10}}, access: func(ctx context.Context, call connector.Call) (connector.Progress, error) {
+		for range 200 {
+			if err := call.Request(ctx, func(context.Context) error { return nil }); err != nil {
+				return connector.Progress{}, err
+			}
+		}
+		return connector.Progress{Finished: true}, nil
+	}}
+	turn, err := k.Turn(t.Context(), instruction(t, &enginetest.Kit{Keys: enginetest.NewKeys(t)}, c))
+	if err != nil || slept < 19*time.Second || slept > 20*time.Second {
+		t.Errorf("200 requests at 10 a second slept %v, want about 19.7 s: %s, %v", slept, turn.Status, err)
+	}
+}
+
 func TestOurOwnFailuresAreErrors(t *testing.T) {
 	k := enginetest.New(t, nil)
 	broken := true

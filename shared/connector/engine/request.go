@@ -56,7 +56,7 @@ func (t *task) throttle(ctx context.Context) error {
 	if t.limits.PerSecond <= 0 {
 		return nil
 	}
-	now := t.e.cfg.Now()
+	now := t.e.cfg.Pace()
 	d := t.e.limiter(t.ins.Tenant+"/"+t.ins.System, t.limits.PerSecond).ReserveN(now, 1).DelayFrom(now)
 	if d <= 0 {
 		return nil

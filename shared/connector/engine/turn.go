@@ -30,6 +30,9 @@ func New(cfg Config) (*Engine, error) {
 	if cfg.Blobs == nil || cfg.Now == nil || cfg.Sleep == nil {
 		return nil, fault.New(fault.Misconfigured, "the connector engine needs an object store, a clock and a way to sleep")
 	}
+	if cfg.Pace == nil {
+		cfg.Pace = cfg.Now
+	}
 	setDefault(&cfg.TurnTime, 30*time.Second)
 	setDefault(&cfg.TurnRecords, 500_000)
 	setDefault(&cfg.TurnBytes, 256<<20)
