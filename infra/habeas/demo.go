@@ -22,7 +22,7 @@ import (
 
 func newDemo() *cobra.Command {
 	c := &cobra.Command{Use: "demo", Short: "Things to do with a server that runs with --demo"}
-	c.AddCommand(newTour())
+	c.AddCommand(newTour(), newReset())
 	return c
 }
 

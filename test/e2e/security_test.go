@@ -26,7 +26,8 @@ func TestEveryCallByEverybody(t *testing.T) {
 	staff(s).autopilot("shop", false)
 	waiting := s.Ask("lumen", "access", testkit.NoOrders).Verify()
 	waiting.WantStatus("awaiting_review")
-	asked := s.Ask("lumen", "erasure", testkit.NoOrders).Verify()
+	asked := s.Ask("lumen", "opt_out", testkit.NoOrders).Verify() // people carry it out
+	asked.WantStatus("awaiting_person")
 	id, task := staff(s).find(waiting.Reference).ID, ""
 	for _, x := range staff(s).tasks() {
 		task = x.ID
@@ -44,13 +45,23 @@ func TestEveryCallByEverybody(t *testing.T) {
 		{"GET", one + "/timeline", auditing},
 		{"GET", one + "/evidence", auditing},
 		{"GET", one + "/plan", readers},
-		{"POST", one + "/plan/decision", approvers},
+		{"POST", one + "/plan/decision", handlers}, // who may edit; approving is for approvers
+		{"POST", one + "/plan/samples", handlers},
+		{"POST", one + "/pause", handlers},
+		{"POST", one + "/resume", handlers},
+		{"POST", one + "/proceed-without", handlers},
 		{"POST", one + "/response/decision", approvers},
 		{"POST", one + "/extension", handlers},
 		{"POST", one + "/withdrawal", handlers},
 		{"POST", one + "/messages", handlers},
 		{"POST", one + "/notes", handlers},
 		{"POST", one + "/operator", handlers},
+		{"GET", "/holds", readers},
+		{"POST", "/holds", approvers},
+		{"DELETE", "/holds/none", approvers},
+		{"GET", "/notices", readers},
+		{"POST", "/systems/none/restore-check", admins},
+		{"POST", "/systems/none/restore-apply", approvers},
 		{"GET", "/tasks", readers},
 		{"POST", "/tasks/" + task + "/outcome", handlers},
 		{"GET", "/systems", readers},
