@@ -51,13 +51,9 @@ var refused = map[string]string{
 	"postgres_example_custom_request_field_dataset.yml": "no field has an identity",
 }
 
-// How addresses are compared is said of every map that leaves it open.
-const byMail = `"identity" finds an address as the person wrote it and in lower case`
-
 // What Fides has in these maps and Habeas does not do. Everything else has its effect.
 var noted = map[string][]string{
-	"mongo_example_test_dataset.yml":                    {`"data_categories" has no effect below fides_meta`, byMail},
-	"postgres_example_test_dataset.yml":                 {byMail},
+	"mongo_example_test_dataset.yml":                    {`"data_categories" has no effect below fides_meta`},
 	"postgres_example_custom_request_field_dataset.yml": {`"custom_request_field" is not searched by`},
 }
 
