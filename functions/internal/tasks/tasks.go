@@ -16,8 +16,9 @@ import (
 	"github.com/habeas-dsar/habeas/shared/registry"
 )
 
-// MaxLost is how many parts of a task may end without settling it before a person is asked.
-const MaxLost = 3
+// MaxLost is how many parts of a task may end without settling it before a person is asked. A process that is killed again and
+// again loses one each time, and nobody can put that right by deciding.
+const MaxLost = 6
 
 // Opener opens tasks over the commits of one call of a step; make a new one for every call.
 type Opener struct {
@@ -70,7 +71,7 @@ func countLost(f *casefile.File, t *casefile.Task) error {
 	if t.Lost++; t.Lost < MaxLost {
 		return nil
 	}
-	t.Ask("lost", "This task ended three times without a result.", f.Now(), casefile.AnswersForFailure)
+	t.Ask("lost", "This task ended several times without a result.", f.Now(), casefile.AnswersForFailure)
 	if err := f.TaskEntry(t, "person_asked", evidence.System, map[string]any{"why": "lost"}); err != nil {
 		return fmt.Errorf("asking a person: %w", err)
 	}
