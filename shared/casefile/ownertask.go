@@ -372,7 +372,7 @@ func (f *File) OwnerAnswers(t *Task, r Reply) error {
 	t.Parts, t.Collections, t.State, t.Receipt = nil, nil, nil, hex.EncodeToString(sum[:])
 	outcome := dsar.NothingHeld
 	if r.Answer == OwnerDone {
-		outcome = doneBy(t.Action)
+		outcome = t.Action.Done()
 	}
 	t.Done(outcome, f.now)
 	facts["outcome"], facts["receipt"] = outcome, t.Receipt
@@ -393,20 +393,6 @@ func (a *OwnerAnswer) facts(t *Task) map[string]any {
 		facts["note"] = hex.EncodeToString(sum[:])
 	}
 	return facts
-}
-
-// doneBy is the outcome of an action that a person carried out.
-func doneBy(a dsar.Action) dsar.Outcome {
-	switch a {
-	case dsar.Correct:
-		return dsar.Corrected
-	case dsar.Erase:
-		return dsar.Erased
-	case dsar.Restrict:
-		return dsar.Restricted
-	default:
-		return dsar.Found
-	}
 }
 
 // OwnerNote opens the words of the owner's answer; empty when there are none.
@@ -431,7 +417,7 @@ func (t *Task) Attachments() []Upload {
 
 // ByHand is how many records an owner says were changed; 0 when none of them did.
 func (t *Task) ByHand() int64 {
-	if t.Owner == nil || t.Owner.Answer == nil || t.Status != TaskDone || t.Outcome != doneBy(t.Action) {
+	if t.Owner == nil || t.Owner.Answer == nil || t.Status != TaskDone || t.Outcome != t.Action.Done() {
 		return 0
 	}
 	return t.Owner.Answer.Records

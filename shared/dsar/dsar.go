@@ -98,6 +98,20 @@ func Actions() []Action {
 	return []Action{Locate, DryRun, ReadOut, Correct, Erase, Restrict, VerifyAfter}
 }
 
+// Done is the outcome of an action that was carried out.
+func (a Action) Done() Outcome {
+	switch a {
+	case Correct:
+		return Corrected
+	case Erase:
+		return Erased
+	case Restrict:
+		return Restricted
+	default:
+		return Found
+	}
+}
+
 // Phase is where a case stands in the workflow; the value is the resumeAt of case.asl.json.
 type Phase string
 
