@@ -255,9 +255,9 @@ func (w *work) record(ctx context.Context, turn engine.Turn) error {
 		if err := w.finish(ctx, turn); err != nil {
 			return err
 		}
-		facts["outcome"], facts["receipt"], facts["collections"] = turn.Outcome, turn.Receipt, some(t.Collections)
+		facts["outcome"], facts["receipt"], facts["collections"] = turn.Outcome, turn.Receipt, collectionFacts(t.Collections)
 		if turn.Plan.Name != "" {
-			facts["list"], facts["changes"] = turn.Plan.Hash, some(turn.Plan.Counts)
+			facts["list"], facts["changes"] = turn.Plan.Hash, changeFacts(turn.Plan.Counts)
 		}
 	case engine.Waiting:
 		kind = "task_waits"
@@ -289,8 +289,26 @@ func (w *work) record(ctx context.Context, turn engine.Turn) error {
 	return w.planSooner()
 }
 
-// some is what fits into the facts of an entry; the receipt and the hash of the list cover everything.
-func some[T any](list []T) []T { return list[:min(len(list), 40)] }
+// maxFacts is how many collections the facts of an entry list; the receipt and the hash of the list cover all of them.
+const maxFacts = 40
+
+// collectionFacts is what the evidence says of collections: no words, because the ground of an exemption is somebody's own.
+func collectionFacts(list []casefile.Collection) []casefile.Collection {
+	out := slices.Clone(list[:min(len(list), maxFacts)])
+	for i := range out {
+		out[i].Note = ""
+	}
+	return out
+}
+
+// changeFacts is the same for what a plan changes.
+func changeFacts(list []engine.PlanCount) []engine.PlanCount {
+	out := slices.Clone(list[:min(len(list), maxFacts)])
+	for i := range out {
+		out[i].Reason = ""
+	}
+	return out
+}
 
 // finish settles the task.
 func (w *work) finish(ctx context.Context, turn engine.Turn) error {
@@ -473,7 +491,7 @@ func (s *Step) decided(ctx context.Context, f *casefile.File, t *casefile.Task) 
 		t.Status, t.Asked, t.Decision, t.State, t.Waits, t.Lost, t.Outcome = casefile.TaskOpen, nil, nil, nil, 0, 0, ""
 		out.Status = step.TaskMore
 	case "done":
-		t.Done(doneOutcome(t.Action), f.Now())
+		t.Done(t.Action.Done(), f.Now())
 	case "replan":
 		// The act behind it is planned anew; what a verification says of it no longer counts.
 		act := t
@@ -498,15 +516,3 @@ func (s *Step) decided(ctx context.Context, f *casefile.File, t *casefile.Task) 
 	return out, s.Cases.Commit(ctx, f)
 }
 
-func doneOutcome(a dsar.Action) dsar.Outcome {
-	switch a {
-	case dsar.Correct:
-		return dsar.Corrected
-	case dsar.Erase:
-		return dsar.Erased
-	case dsar.Restrict:
-		return dsar.Restricted
-	default:
-		return dsar.Found
-	}
-}

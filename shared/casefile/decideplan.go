@@ -124,8 +124,17 @@ func (f *File) EditPlan(actor, hash string, e PlanEdit, reason redact.Text) erro
 	c.Plan.PreparedBy = actor
 	f.Signal()
 	return f.Entry("plan_edited", actor, c.PlanDecision.facts(map[string]any{
-		"hash": hash, "exempted": e.Exempt, "included": e.Include, "corrections": len(e.Corrections), "growthLimit": c.GrowthLimit,
+		"hash": hash, "exempted": places(e.Exempt), "included": places(e.Include), "corrections": len(e.Corrections), "growthLimit": c.GrowthLimit,
 	}))
+}
+
+// places names what exemptions are about. What somebody wrote as their ground stays out of the evidence.
+func places(list []Exemption) []string {
+	out := make([]string, 0, len(list))
+	for _, x := range list {
+		out = append(out, x.System+"/"+x.Collection)
+	}
+	return out
 }
 
 func (f *File) edit(e PlanEdit) error {
