@@ -101,11 +101,17 @@ func (r *rush) retry() (n int) {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	var list struct{ Tasks []struct{ ID string } }
+	var list struct {
+		Tasks []struct {
+			ID, System, Action, Right string
+			Asked                     struct{ Why, Text string }
+		}
+	}
 	if err := json.Unmarshal(a.Body, &list); err != nil {
 		r.t.Fatal(err)
 	}
 	for _, task := range list.Tasks {
+		r.t.Logf("%s of %s for %s asks: %s, %s", task.Action, task.System, task.Right, task.Asked.Why, task.Asked.Text)
 		if _, err := r.s.Try("POST", "/api/v1/tasks/"+task.ID+"/outcome?tenant="+tenant, token, map[string]string{"outcome": "retry"}); err == nil {
 			n++
 		}
