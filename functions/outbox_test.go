@@ -92,6 +92,24 @@ func TestRowsAreCarriedOutAgainWithoutASecondEffect(t *testing.T) {
 	}
 }
 
+func TestAnEventThatTheBusDidNotTakeIsToldLater(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	c := r.create()
+	row := r.rowOf(c, casefile.OutEvent)
+	for _, class := range []fault.Class{fault.Throttled, fault.Misconfigured} {
+		r.publish = fault.New(class, "the bus does not take it")
+		if err := r.set.Outbox(t.Context(), row); !fault.Has(err, class) || !r.pends(row) || len(r.events) != 0 {
+			t.Errorf("while the bus takes nothing: %v", err)
+		}
+	}
+	r.publish = nil
+	r.ok(r.set.Outbox(t.Context(), row))
+	if r.pends(row) || len(r.events) != 1 || r.events[0].CaseID != c.ID {
+		t.Errorf("told %+v", r.events)
+	}
+}
+
 func TestATakeOverStopsTheOlderExecution(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

@@ -69,6 +69,7 @@ type rig struct {
 	mu      sync.Mutex
 	pending []casefile.OutboxRow
 	events  []events.Event
+	publish error // what the bus answers
 }
 
 func newRig(t testing.TB, edit ...func(*functions.Ports)) *rig {
@@ -92,8 +93,13 @@ func newRig(t testing.TB, edit ...func(*functions.Ports)) *rig {
 		Table: r.access, Keeper: keeper, Blobs: objects, Mail: r.mail, Workflow: r.engine, Connectors: []connector.Factory{memory.Factory(r.system)},
 		Secret: func(string) (redact.Text, error) { return redact.Text{}, nil }, Now: now,
 		Sleep: func(context.Context, time.Duration) error { return nil }, Poke: r.poke,
-		Publish: func(_ context.Context, e events.Event) { r.events = append(r.events, e) },
-		Log:     slog.New(slog.DiscardHandler), BaseURL: "https://privacy.example.com", MailDomain: "privacy.example.com", TempDir: dir,
+		Publish: func(_ context.Context, e events.Event) error {
+			if r.publish == nil {
+				r.events = append(r.events, e)
+			}
+			return r.publish
+		},
+		Log: slog.New(slog.DiscardHandler), BaseURL: "https://privacy.example.com", MailDomain: "privacy.example.com", TempDir: dir,
 		Rules: verification.DefaultRules(),
 	}
 	for _, e := range edit {

@@ -113,7 +113,7 @@ func newRig(t testing.TB, edit ...func(*functions.Ports)) *rig {
 	p := functions.Ports{
 		Table: r.table, Keeper: k, Blobs: r.blobs, Mail: box, Workflow: still{}, Connectors: []connector.Factory{person.Factory(), recipientmail.Factory()},
 		Secret: func(string) (redact.Text, error) { return redact.Text{}, nil }, Now: now, Sleep: func(context.Context, time.Duration) error { return nil },
-		Poke: r.poke, Publish: func(context.Context, events.Event) {}, Log: slog.New(slog.NewTextHandler(&r.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Poke: r.poke, Publish: func(context.Context, events.Event) error { return nil }, Log: slog.New(slog.NewTextHandler(&r.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		BaseURL: base, MailDomain: "privacy.example.com", TempDir: r.dir, Rules: verification.DefaultRules(),
 	}
 	for _, e := range edit {

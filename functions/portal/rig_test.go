@@ -69,7 +69,7 @@ func newRig(t testing.TB, edit ...func(*functions.Ports)) *rig {
 	box, err := fileoutbox.Open(filepath.Join(dir, "outbox"))
 	r.ok(err)
 	p := functions.Ports{
-		Table: r.table, Keeper: keeper, Blobs: r.blobs, Mail: box, Now: now, Sleep: func(context.Context, time.Duration) error { return nil }, Poke: func([]casefile.OutboxRow) {}, Publish: func(context.Context, events.Event) {},
+		Table: r.table, Keeper: keeper, Blobs: r.blobs, Mail: box, Now: now, Sleep: func(context.Context, time.Duration) error { return nil }, Poke: func([]casefile.OutboxRow) {}, Publish: func(context.Context, events.Event) error { return nil },
 		Log: slog.New(slog.DiscardHandler), BaseURL: base, MailDomain: "privacy.example.com", TempDir: dir, Rules: verification.DefaultRules(),
 	}
 	for _, e := range edit {

@@ -27,7 +27,7 @@ type Step struct {
 	Copies   mail.Eraser // nil = mail leaves no copies that we could have erased
 	Signal   func(ctx context.Context, tenant, caseID string) error
 	Wake     func(ctx context.Context, tenant, caseID, noticeID string) error
-	Publish  func(ctx context.Context, e events.Event) // idempotent by id
+	Publish  func(ctx context.Context, e events.Event) error // idempotent by id
 }
 
 // start is the input of an execution; see the rules of the payload in infra/workflow/README.md.
@@ -88,11 +88,14 @@ func (s *Step) publish(ctx context.Context, r casefile.OutboxRow) error {
 	if err != nil {
 		return err
 	}
-	s.Publish(ctx, events.Event{
+	err = s.Publish(ctx, events.Event{
 		ID: fmt.Sprintf("%s/%d", r.CaseID, r.N), Type: r.Event, SchemaVersion: events.SchemaVersion, Tenant: r.Tenant, CaseID: r.CaseID,
 		Reference: c.Reference, Right: string(c.Right), Status: string(c.Status), Law: c.Law.Version,
 		ReceivedAt: c.ReceivedAt, DueAt: c.Due.At, ClosedAt: c.ClosedAt, At: r.At,
 	})
+	if err != nil {
+		return fmt.Errorf("publishing an event: %w", err)
+	}
 	return nil
 }
 

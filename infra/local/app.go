@@ -135,7 +135,7 @@ func Open(ctx context.Context, c Config) (app *App, err error) {
 	gone := &shredded{path: shreddedIn(c.Dir)}
 	a.Set, err = functions.New(functions.Ports{
 		Table: a.table, Keeper: keeper, Blobs: objects, Mail: sender, SendGridEvents: c.SendGridEvents, Workflow: a.engine, Connectors: catalog.Factories(), Secret: Secret,
-		Now: a.clock.Now, Sleep: sleep, Pace: time.Now, Poke: a.dispatcher.Poke, Shredding: gone.note, Publish: func(_ context.Context, e events.Event) { a.metrics.event(e) },
+		Now: a.clock.Now, Sleep: sleep, Pace: time.Now, Poke: a.dispatcher.Poke, Shredding: gone.note, Publish: func(_ context.Context, e events.Event) error { a.metrics.event(e); return nil },
 		Log: c.Log, BaseURL: c.BaseURL, MailDomain: c.MailDomain, TempDir: c.Dir, Limits: limits,
 		Rules: verification.DefaultRules(), Demo: c.Demo, Manual: c.Clock != nil,
 	})
