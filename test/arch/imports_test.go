@@ -13,7 +13,11 @@ var (
 	drivers = []string{
 		"shared/table/sqlitetable", "shared/blobs/dirblobs", "shared/blobs/sealedtemp", "shared/keys/filekeys",
 		"shared/mail/fileoutbox", "shared/mail/smtpmail", "shared/mail/sendgridmail", "shared/workflow/local",
+		"shared/awsfault",
 	}
+
+	// What drivers share: the table of the failures of AWS, and the names of what an installation there is made of.
+	driverSupport = []string{"shared/awsfault", "infra/inventory"}
 
 	// Suites are imported by tests and by other suites only.
 	suites = []string{
@@ -34,7 +38,7 @@ var (
 	impure = []string{"database/sql", "net/http", "net/rpc", "net/smtp", "os/exec", "os/signal", "plugin", "syscall", "testing", "unsafe"}
 
 	// Wiring is where drivers, handlers and connectors meet.
-	wiring = []string{"infra/local", "infra/habeas", "functions/internal/lambdaboot"}
+	wiring = []string{"infra/local", "infra/habeas", "infra/cloud", "functions/internal/lambdaboot", "functions/internal/parts"}
 )
 
 // isDomain reports whether the package is one that architecture calls domain: no clock, no environment, no machine.
@@ -95,6 +99,11 @@ func TestRulesBite(t *testing.T) {
 		{"shared/casefile", module + "/shared/table/tabletest"},
 		{"shared/table/sqlitetable", module + "/functions/internal/step"},
 		{"shared/table/sqlitetable", module + "/shared/blobs/dirblobs"},
+		{"shared/casefile", module + "/shared/awsfault"},
+		{"shared/casefile", module + "/infra/inventory"},
+		{"functions/triage", module + "/shared/awsfault"},
+		{"shared/fault", "github.com/aws/smithy-go"},
+		{"shared/awsfault", module + "/shared/table/sqlitetable"},
 		{"connectors/sql", module + "/connectors/rest"},
 		{"connectors/sql", module + "/shared/table"},
 		{"connectors/sql", module + "/shared/casefile"},
@@ -127,6 +136,9 @@ func TestRulesBite(t *testing.T) {
 		{"functions/triage", module + "/functions/internal/step"},
 		{"functions/triage/lambda", module + "/functions/triage"},
 		{"infra/local", module + "/shared/table/sqlitetable"},
+		{"shared/awsfault", "github.com/aws/smithy-go"},
+		{"shared/mail/smtpmail", module + "/shared/awsfault"},
+		{"shared/table/sqlitetable", module + "/infra/inventory"},
 		{"infra/habeas", module + "/connectors/catalog"},
 	}
 	for _, g := range good {
@@ -147,6 +159,8 @@ func forbidden(from, imported string) string {
 		return "nothing imports infra/cdk"
 	case in(to, suites...) && !in(from, suites...):
 		return "suites and test support are for tests"
+	case in(to, driverSupport...) && in(from, drivers...):
+		return ""
 	case in(to, drivers...) && !isWiring(from) && !in(from, suites...) && parent(from) != to && from != to:
 		return "drivers are imported by wiring only"
 	case in(from, suites...):
