@@ -13,6 +13,7 @@ var (
 	drivers = []string{
 		"shared/table/sqlitetable", "shared/blobs/dirblobs", "shared/blobs/sealedtemp", "shared/keys/filekeys",
 		"shared/mail/fileoutbox", "shared/mail/smtpmail", "shared/mail/sendgridmail", "shared/workflow/local",
+		"shared/workflow/stepfunctions",
 		"shared/awsfault",
 	}
 

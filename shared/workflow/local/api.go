@@ -39,10 +39,10 @@ func (e *Engine) start(ctx context.Context, machine, name string, input json.Raw
 	if !known {
 		return started{}, nil, fault.New(fault.NotFound, "no such state machine")
 	}
-	if !validName(name) {
-		return started{}, nil, fault.InvalidField("/name", "an execution name has 1 to 80 characters of A-Z a-z 0-9 - _")
+	if err := workflow.CheckName(name); err != nil {
+		return started{}, nil, err
 	}
-	canonical, err := canonicalInput(input)
+	canonical, err := workflow.Canonical(input)
 	if err != nil {
 		return started{}, nil, err
 	}
@@ -157,37 +157,6 @@ func (e *Engine) isClosing() bool {
 	}
 }
 
-func validName(name string) bool {
-	if name == "" || len(name) > workflow.MaxNameLength {
-		return false
-	}
-	for _, r := range name {
-		if r != '-' && r != '_' && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z') {
-			return false
-		}
-	}
-	return true
-}
-
-// canonicalInput checks a payload from outside and gives equal payloads one text.
-func canonicalInput(input json.RawMessage) ([]byte, error) {
-	if len(input) == 0 {
-		return []byte("{}"), nil
-	}
-	if len(input) > workflow.MaxPayloadBytes {
-		return nil, fault.InvalidField("/input", "the payload exceeds 256 KiB")
-	}
-	v, err := asl.Decode(input)
-	if err != nil {
-		return nil, fault.InvalidField("/input", "the payload is not JSON")
-	}
-	out, err := asl.Encode(v)
-	if err != nil || len(out) > workflow.MaxPayloadBytes {
-		return nil, fault.InvalidField("/input", "the payload exceeds 256 KiB")
-	}
-	return out, nil
-}
-
 // Describe implements workflow.Engine.
 func (e *Engine) Describe(ctx context.Context, machine, name string) (workflow.Execution, error) {
 	_, row, err := e.find(ctx, machine, name)
@@ -226,7 +195,7 @@ func (e *Engine) Stop(ctx context.Context, machine, name, errorName, cause strin
 		return err
 	}
 	commit, err := e.update(ctx, id, func(x *execution) error {
-		x.stop(truncate(errorName, maxError), truncate(cause, maxCause))
+		x.stop(workflow.Cut(errorName, workflow.MaxErrorLength), workflow.Cut(cause, workflow.MaxCauseLength))
 		return nil
 	})
 	if err != nil {
@@ -238,7 +207,7 @@ func (e *Engine) Stop(ctx context.Context, machine, name, errorName, cause strin
 // Succeed implements workflow.Engine. It returns when the answer is durable. An output that is not JSON or exceeds the limit
 // is fault.Invalid and leaves the token open.
 func (e *Engine) Succeed(ctx context.Context, token string, output json.RawMessage) error {
-	canonical, err := canonicalInput(output)
+	canonical, err := workflow.Canonical(output)
 	if err != nil {
 		return err
 	}
@@ -247,7 +216,7 @@ func (e *Engine) Succeed(ctx context.Context, token string, output json.RawMessa
 
 // Fail implements workflow.Engine. Longer names and causes than the service takes (256 and 32,768 bytes) are cut.
 func (e *Engine) Fail(ctx context.Context, token, errorName, cause string) error {
-	f := &asl.Failure{Name: truncate(errorName, maxError), Cause: truncate(cause, maxCause)}
+	f := &asl.Failure{Name: workflow.Cut(errorName, workflow.MaxErrorLength), Cause: workflow.Cut(cause, workflow.MaxCauseLength)}
 	return e.answer(ctx, token, func(x *execution, t *thread) {
 		t.cancel = nil // the function that passed the token on may still be busy; it is not disturbed
 		x.taskFailed(t, f)

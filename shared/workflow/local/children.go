@@ -199,9 +199,9 @@ func description(r executionRow, values bool) []byte {
 // childCause fits the description of a failed child into a cause.
 func childCause(r executionRow) string {
 	cause := description(r, false)
-	if len(cause) > maxCause {
+	if len(cause) > workflow.MaxCauseLength {
 		r.input = nil
-		r.cause = truncate(r.cause, maxCause/4)
+		r.cause = workflow.Cut(r.cause, workflow.MaxCauseLength/4)
 		cause = description(r, false)
 	}
 	return string(cause)

@@ -16,12 +16,6 @@ import (
 // errorUnknown is what the service reports when a function ends without an answer.
 const errorUnknown = "Lambda.Unknown"
 
-// maxCause is the length of a cause in bytes (API reference, SendTaskFailure).
-const (
-	maxCause = 32_768
-	maxError = 256
-)
-
 // parameters are the evaluated Parameters of a task.
 type parameters struct {
 	FunctionName    string
@@ -151,7 +145,7 @@ func (e *Engine) call(ctx context.Context, function string, input json.RawMessag
 	if err != nil {
 		class := string(fault.ClassOf(err))
 		cause, _ := asl.Encode(map[string]any{"errorMessage": err.Error(), "errorType": class}) // strings always encode
-		return nil, &asl.Failure{Name: class, Cause: truncate(string(cause), maxCause)}
+		return nil, &asl.Failure{Name: class, Cause: workflow.Cut(string(cause), workflow.MaxCauseLength)}
 	}
 	if len(bytes.TrimSpace(out)) == 0 {
 		return json.RawMessage("null"), nil
@@ -161,13 +155,6 @@ func (e *Engine) call(ctx context.Context, function string, input json.RawMessag
 		return nil, &asl.Failure{Name: errorUnknown, Cause: "The function's answer is not JSON"}
 	}
 	return compact.Bytes(), nil
-}
-
-func truncate(s string, n int) string {
-	if len(s) <= n {
-		return s
-	}
-	return strings.ToValidUTF8(s[:n], "")
 }
 
 // invoked records the answer of a function.
