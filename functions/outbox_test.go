@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/habeas-dsar/habeas/functions/internal/signal"
 	"github.com/habeas-dsar/habeas/functions/internal/step"
-	"github.com/habeas-dsar/habeas/functions/signalworkflow"
 	"github.com/habeas-dsar/habeas/shared/casefile"
 	"github.com/habeas-dsar/habeas/shared/dsar"
 	"github.com/habeas-dsar/habeas/shared/evidence"
@@ -320,7 +320,7 @@ func TestAnswersToWaitingStates(t *testing.T) {
 		}, nil, false},
 		{"no state of ours", casefile.Wait{State: "Elsewhere", Generation: 1}, nothing, nil, false},
 	} {
-		got, ready := signalworkflow.Answer(file(tc.edit), &tc.wait)
+		got, ready := signal.Answer(file(tc.edit), &tc.wait)
 		if ready != tc.ready {
 			t.Errorf("%s: ready %t", tc.name, ready)
 		}

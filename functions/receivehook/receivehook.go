@@ -8,6 +8,7 @@ import (
 	"net/http"
 
 	"github.com/habeas-dsar/habeas/functions/internal/web"
+	"github.com/habeas-dsar/habeas/functions/internal/webhook"
 	"github.com/habeas-dsar/habeas/shared/casefile"
 	"github.com/habeas-dsar/habeas/shared/fault"
 	"github.com/habeas-dsar/habeas/shared/session"
@@ -28,7 +29,7 @@ type Handler struct {
 
 // Register adds the routes to a mux.
 func (h *Handler) Register(mux *http.ServeMux) {
-	mux.HandleFunc("POST "+systemPath, h.serve(h.system))
+	mux.HandleFunc("POST "+webhook.SystemPath, h.serve(h.system))
 	if h.SendGrid != nil {
 		mux.HandleFunc("POST /hooks/sendgrid", h.serve(h.sendGrid))
 	}

@@ -515,4 +515,3 @@ func (s *Step) decided(ctx context.Context, f *casefile.File, t *casefile.Task) 
 	}
 	return out, s.Cases.Commit(ctx, f)
 }
-

@@ -128,11 +128,11 @@ func answers(n ast.Node, names map[string]string) []string {
 	return out
 }
 
-// signals returns what signalworkflow answers to the tokens of each state.
+// signals returns what functions/internal/signal answers to the tokens of each state.
 func signals(t *testing.T, names map[string]string) map[string][]string {
 	t.Helper()
 	out := map[string][]string{}
-	for _, f := range parse(t, "signalworkflow") {
+	for _, f := range parse(t, "internal/signal") {
 		ast.Inspect(f, func(n ast.Node) bool {
 			c, ok := n.(*ast.CaseClause)
 			if !ok {
@@ -150,7 +150,7 @@ func signals(t *testing.T, names map[string]string) map[string][]string {
 		})
 	}
 	if len(out) != 6 {
-		t.Fatalf("signalworkflow knows %d waiting states: %v", len(out), out)
+		t.Fatalf("signal knows %d waiting states: %v", len(out), out)
 	}
 	return out
 }

@@ -229,7 +229,7 @@ func (f *File) say(from string, text redact.Text, statement bool) error {
 // never twice, however fast two of them follow each other.
 func (f *File) nextEntry() int { return int(f.Case.Head.Seq) + 1 }
 
-// Signal makes signalworkflow look at every waiting token of the case after the commit.
+// Signal makes functions/internal/signal look at every waiting token of the case after the commit.
 func (f *File) Signal() {
 	if !f.signal {
 		f.signal = true

@@ -1,6 +1,6 @@
-// Package signalworkflow turns decisions recorded in a case into continued executions. It is the only caller of the engine's
-// Succeed and Fail (AWS: the only function that may call states:SendTask*).
-package signalworkflow
+// Package signal turns decisions recorded in a case into continued executions. It is the only caller of the engine's
+// Succeed and Fail, and only those who carry out outbox rows hold it (AWS: the only functions that may call states:SendTask*).
+package signal
 
 import (
 	"context"
@@ -15,17 +15,17 @@ import (
 	"github.com/habeas-dsar/habeas/shared/workflow"
 )
 
-// Step is the handler.
-type Step struct {
+// Waker answers tokens.
+type Waker struct {
 	Cases  *casefile.Store
 	Engine workflow.Engine
 }
 
-// Handle looks at every token that waits in the case and answers those whose decision is there. Repeating it is safe: a
+// Signal looks at every token that waits in the case and answers those whose decision is there. Repeating it is safe: a
 // token that was answered before, timed out or belongs to a stopped execution is put away.
-func (s *Step) Handle(ctx context.Context, tenant, caseID string) error {
+func (w *Waker) Signal(ctx context.Context, tenant, caseID string) error {
 	for more := true; more; {
-		if err := s.some(ctx, tenant, caseID, &more); err != nil {
+		if err := w.some(ctx, tenant, caseID, &more); err != nil {
 			return err
 		}
 	}
@@ -33,12 +33,12 @@ func (s *Step) Handle(ctx context.Context, tenant, caseID string) error {
 }
 
 // some answers as many tokens as fit into a commit; more says that there are others.
-func (s *Step) some(ctx context.Context, tenant, caseID string, more *bool) error {
-	return step.Change(ctx, s.Cases, tenant, caseID, func(ctx context.Context, f *casefile.File) error {
+func (w *Waker) some(ctx context.Context, tenant, caseID string, more *bool) error {
+	return step.Change(ctx, w.Cases, tenant, caseID, func(ctx context.Context, f *casefile.File) error {
 		*more = false
 		answered := 0
-		for _, w := range slices.Clone(f.Waits) {
-			answer, ready := Answer(f, w)
+		for _, wait := range slices.Clone(f.Waits) {
+			answer, ready := Answer(f, wait)
 			if !ready {
 				continue
 			}
@@ -46,7 +46,7 @@ func (s *Step) some(ctx context.Context, tenant, caseID string, more *bool) erro
 				*more = true
 				break
 			}
-			token, err := f.Token(w)
+			token, err := f.Token(wait)
 			if err != nil {
 				return fmt.Errorf("opening task token: %w", err)
 			}
@@ -54,12 +54,12 @@ func (s *Step) some(ctx context.Context, tenant, caseID string, more *bool) erro
 			if err != nil {
 				return fmt.Errorf("encoding the answer to a token: %w", err)
 			}
-			err = s.Engine.Succeed(ctx, string(token.Reveal()), raw)
+			err = w.Engine.Succeed(ctx, string(token.Reveal()), raw)
 			if err != nil && !errors.Is(err, workflow.ErrTaskTimedOut) && !errors.Is(err, workflow.ErrTaskNotFound) {
 				return fmt.Errorf("answering task token: %w", err)
 			}
-			f.Answered(w)
-			if w.State == "NeedsOperator" {
+			f.Answered(wait)
+			if wait.State == "NeedsOperator" {
 				f.OperatorDone()
 			}
 		}

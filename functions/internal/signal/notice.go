@@ -1,4 +1,4 @@
-package signalworkflow
+package signal
 
 import (
 	"context"
@@ -14,8 +14,8 @@ import (
 
 // Wake makes the execution of a notice look at its record again, if it waits. Repeating it is safe, as is waking one that has
 // nothing to do yet.
-func (s *Step) Wake(ctx context.Context, tenant, caseID, noticeID string) error {
-	err := step.Change(ctx, s.Cases, tenant, caseID, func(ctx context.Context, f *casefile.File) error {
+func (w *Waker) Wake(ctx context.Context, tenant, caseID, noticeID string) error {
+	err := step.Change(ctx, w.Cases, tenant, caseID, func(ctx context.Context, f *casefile.File) error {
 		n, err := f.Notice(ctx, noticeID)
 		if err != nil {
 			return err
@@ -28,7 +28,7 @@ func (s *Step) Wake(ctx context.Context, tenant, caseID, noticeID string) error 
 		if err != nil {
 			return fmt.Errorf("encoding the answer to a token: %w", err)
 		}
-		err = s.Engine.Succeed(ctx, string(token.Reveal()), raw)
+		err = w.Engine.Succeed(ctx, string(token.Reveal()), raw)
 		if err != nil && !errors.Is(err, workflow.ErrTaskTimedOut) && !errors.Is(err, workflow.ErrTaskNotFound) {
 			return fmt.Errorf("waking a notice: %w", err)
 		}

@@ -1,0 +1,18 @@
+package assembleresponse
+
+import (
+	"github.com/habeas-dsar/habeas/functions/internal/parts"
+)
+
+// New puts the handler together.
+func New(a *parts.Parts) (*Step, error) {
+	packs, err := a.Packs()
+	if err != nil {
+		return nil, err
+	}
+	assembler, err := a.Assembler()
+	if err != nil {
+		return nil, err
+	}
+	return &Step{Cases: a.Cases, Registry: a.Registry, Packs: packs, DataMaps: a.Systems, Blobs: a.Blobs, Assembler: assembler}, nil
+}

@@ -1,0 +1,190 @@
+// Package parts builds what handlers are made of, once and only when somebody asks: an engine in one process builds them all, a
+// Lambda what its one handler needs. Each handler's New takes its parts from here, so that both put it together alike.
+package parts
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/habeas-dsar/habeas/events"
+	"github.com/habeas-dsar/habeas/functions/internal/correspondence"
+	"github.com/habeas-dsar/habeas/functions/internal/identity"
+	"github.com/habeas-dsar/habeas/functions/internal/owners"
+	"github.com/habeas-dsar/habeas/functions/internal/pages"
+	"github.com/habeas-dsar/habeas/functions/internal/restores"
+	"github.com/habeas-dsar/habeas/functions/internal/systems"
+	"github.com/habeas-dsar/habeas/shared/blobs"
+	"github.com/habeas-dsar/habeas/shared/blobs/sealedtemp"
+	"github.com/habeas-dsar/habeas/shared/casefile"
+	"github.com/habeas-dsar/habeas/shared/connector"
+	"github.com/habeas-dsar/habeas/shared/connector/engine"
+	"github.com/habeas-dsar/habeas/shared/disclosure"
+	"github.com/habeas-dsar/habeas/shared/erasureledger"
+	"github.com/habeas-dsar/habeas/shared/hold"
+	"github.com/habeas-dsar/habeas/shared/keys"
+	"github.com/habeas-dsar/habeas/shared/letters"
+	"github.com/habeas-dsar/habeas/shared/mail"
+	"github.com/habeas-dsar/habeas/shared/policy"
+	"github.com/habeas-dsar/habeas/shared/redact"
+	"github.com/habeas-dsar/habeas/shared/registry"
+	"github.com/habeas-dsar/habeas/shared/session"
+	"github.com/habeas-dsar/habeas/shared/table"
+	"github.com/habeas-dsar/habeas/shared/verification"
+	"github.com/habeas-dsar/habeas/shared/workflow"
+)
+
+// Ports are what an engine brings. A handler needs some of them: the whole product all, but for
+// those that say otherwise.
+type Ports struct {
+	Table      table.Store
+	Keeper     keys.Keeper
+	Blobs      blobs.Store
+	Mail       mail.Sender
+	Workflow   workflow.Engine
+	Connectors []connector.Factory
+	Worker     func(kind string) string // function that runs tasks of a kind of system; nil = RunTask runs all
+	Secret     func(reference string) (redact.Text, error)
+	Now        func() time.Time
+	Sleep      func(ctx context.Context, d time.Duration) error
+	Pace       func() time.Time // the clock by which Sleep waits; nil = Now
+	// Shredding is told of the key of a case or of an entry of the erasure ledger before it is destroyed, so that a backup of
+	// the installation, restored later, does not bring it back. It is durable when it returns. nil = nobody keeps count.
+	Shredding func(ctx context.Context, t keys.Tombstone) error
+	Poke      func([]casefile.OutboxRow) // told of every committed outbox row; must not block
+	// Publish takes an event that the bus has when it returns; idempotent by id. After an error the event is published again later.
+	Publish    func(ctx context.Context, e events.Event) error
+	Log        *slog.Logger
+	BaseURL    string // absolute, without a slash at the end
+	MailDomain string // right side of Message-IDs
+	TempDir    string // for sealed temporary files; "" = the system's
+	Limits     verification.Limits
+	Rules      verification.Rules
+	Demo       bool
+	Manual     bool // the clock is set by hand
+
+	MailCopies     bool             // mail leaves copies with a provider that can be asked to erase them; known of Mail where there is one
+	SendGridEvents *ecdsa.PublicKey // verifies the reports of SendGrid; nil = nobody reports
+}
+
+// Parts is ports and what is built of them. The stores cost nothing to make and are always there; the rest is made by the first
+// call and shared.
+type Parts struct {
+	Ports
+
+	Cases    *casefile.Store
+	Registry *registry.Store
+	Sessions *session.Store
+	Vault    *keys.Vault
+	Holds    *hold.Store
+	Systems  *systems.Pool
+
+	packs     func() (*policy.Set, error)
+	pages     func() (*pages.Renderer, error)
+	letters   func() (*correspondence.Writer, error)
+	assembler func() (*disclosure.Assembler, error)
+	turner    func() (*engine.Engine, error)
+	erasures  func() (*erasureledger.Ledger, error)
+}
+
+// New returns the parts of an installation.
+func New(p Ports) *Parts {
+	if _, copies := p.Mail.(mail.Eraser); copies {
+		p.MailCopies = true
+	}
+	if p.Worker == nil {
+		p.Worker = func(string) string { return Worker }
+	}
+	vault := keys.NewVault(p.Table, p.Keeper)
+	a := &Parts{
+		// Copies of the registry age by the machine's time: a clock set by hand must not keep them for ever.
+		Ports: p, Cases: casefile.NewStore(p.Table, vault, p.Now, p.MailDomain, p.Poke), Registry: registry.NewStore(p.Table, time.Now),
+		Sessions: session.NewStore(p.Table, p.Now), Vault: vault, Holds: hold.NewStore(p.Table, vault, p.Now),
+	}
+	a.Systems = systems.NewPool(a.Registry, p.Connectors, p.Secret, p.Now)
+	a.packs, a.pages = sync.OnceValues(policy.Load), sync.OnceValues(pages.New)
+	a.letters, a.assembler = sync.OnceValues(a.newLetters), sync.OnceValues(a.newAssembler)
+	a.turner, a.erasures = sync.OnceValues(a.newTurner), sync.OnceValues(a.newErasures)
+	return a
+}
+
+// Worker is the name of the function that runs tasks where one runs them all.
+const Worker = "RunTask"
+
+// Packs returns the laws.
+func (a *Parts) Packs() (*policy.Set, error) { return a.packs() }
+
+// Pages returns what renders pages.
+func (a *Parts) Pages() (*pages.Renderer, error) { return a.pages() }
+
+// Letters returns what writes to people.
+func (a *Parts) Letters() (*correspondence.Writer, error) { return a.letters() }
+
+func (a *Parts) newLetters() (*correspondence.Writer, error) {
+	packs, err := a.Packs()
+	if err != nil {
+		return nil, err
+	}
+	catalogue, err := letters.New()
+	if err != nil {
+		return nil, err
+	}
+	return &correspondence.Writer{Registry: a.Registry, Packs: packs, Catalogue: catalogue, BaseURL: a.BaseURL}, nil
+}
+
+// Desk returns what proves who asks.
+func (a *Parts) Desk() (*identity.Desk, error) {
+	w, err := a.Letters()
+	if err != nil {
+		return nil, err
+	}
+	return &identity.Desk{Cases: a.Cases, Letters: w, Rules: a.Rules}, nil
+}
+
+// Owners returns what asks the owners of systems.
+func (a *Parts) Owners() (*owners.Desk, error) {
+	w, err := a.Letters()
+	if err != nil {
+		return nil, err
+	}
+	return &owners.Desk{Registry: a.Registry, Sessions: a.Sessions, Letters: w}, nil
+}
+
+// Assembler returns what makes packages.
+func (a *Parts) Assembler() (*disclosure.Assembler, error) { return a.assembler() }
+
+func (a *Parts) newAssembler() (*disclosure.Assembler, error) {
+	temp := func(context.Context) (disclosure.Temp, error) { return sealedtemp.New(a.TempDir) }
+	return disclosure.New(disclosure.Options{Temp: temp})
+}
+
+// Turner returns what carries out turns of tasks.
+func (a *Parts) Turner() (*engine.Engine, error) { return a.turner() }
+
+func (a *Parts) newTurner() (*engine.Engine, error) {
+	return engine.New(engine.Config{Blobs: a.Blobs, Now: a.Now, Sleep: a.Sleep, Pace: a.Pace})
+}
+
+// Erasures returns the erasure ledger.
+func (a *Parts) Erasures() (*erasureledger.Ledger, error) { return a.erasures() }
+
+func (a *Parts) newErasures() (*erasureledger.Ledger, error) {
+	turner, err := a.Turner()
+	if err != nil {
+		return nil, err
+	}
+	return erasureledger.New(erasureledger.Config{
+		Table: a.Table, Vault: a.Vault, Blobs: a.Blobs, Engine: turner, Now: a.Now, Shredding: a.Shredding,
+	})
+}
+
+// Restores returns what compares restored systems with the erasure ledger.
+func (a *Parts) Restores() (*restores.Desk, error) {
+	e, err := a.Erasures()
+	if err != nil {
+		return nil, err
+	}
+	return &restores.Desk{Ledger: e, Systems: a.Systems, Holds: a.Holds}, nil
+}

@@ -1,0 +1,14 @@
+package opentasks
+
+import (
+	"github.com/habeas-dsar/habeas/functions/internal/parts"
+)
+
+// New puts the handler together.
+func New(a *parts.Parts) (*Step, error) {
+	desk, err := a.Owners()
+	if err != nil {
+		return nil, err
+	}
+	return &Step{Cases: a.Cases, Registry: a.Registry, Worker: a.Worker, AskOwner: desk.Ask}, nil
+}

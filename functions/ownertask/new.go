@@ -1,0 +1,21 @@
+package ownertask
+
+import (
+	"github.com/habeas-dsar/habeas/functions/internal/parts"
+)
+
+// New puts the handler together.
+func New(a *parts.Parts) (*Handler, error) {
+	desk, err := a.Owners()
+	if err != nil {
+		return nil, err
+	}
+	renderer, err := a.Pages()
+	if err != nil {
+		return nil, err
+	}
+	return &Handler{
+		Cases: a.Cases, Registry: a.Registry, Sessions: a.Sessions, Owners: desk, Blobs: a.Blobs, Pages: renderer, Log: a.Log,
+		Limits: DefaultLimits(), Demo: a.Demo, Manual: a.Manual,
+	}, nil
+}

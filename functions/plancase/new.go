@@ -1,0 +1,10 @@
+package plancase
+
+import (
+	"github.com/habeas-dsar/habeas/functions/internal/parts"
+)
+
+// New puts the handler together.
+func New(a *parts.Parts) (*Step, error) {
+	return &Step{Cases: a.Cases, Registry: a.Registry, Worker: a.Worker}, nil
+}
