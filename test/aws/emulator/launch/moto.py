@@ -1,0 +1,61 @@
+"""Starts moto's interpreter of state machines as a server.
+
+MOTO_PORT is the port. LAMBDA_ENDPOINT is where Lambda tasks are invoked, because moto itself would need Docker to run one.
+"""
+
+import os
+
+from moto.core.config import default_user_config
+
+default_user_config["stepfunctions"] = {"execute_state_machine": True}
+default_user_config["lambda"] = {"use_docker": False}
+
+import boto3  # noqa: E402
+from botocore.config import Config  # noqa: E402
+from moto.server import main  # noqa: E402
+from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_sfn import StateTaskServiceSfn  # noqa: E402
+from moto.stepfunctions.parser.asl.utils import boto_client  # noqa: E402
+
+_moto_client = boto_client.boto_client_for
+
+
+def client_for(region, service, state_credentials=None):
+    """Lambda is elsewhere; everything else is moto."""
+    if service != "lambda":
+        return _moto_client(region=region, service=service, state_credentials=state_credentials)
+    once = Config(parameter_validation=False, retries={"total_max_attempts": 1}, read_timeout=900)
+    return boto3.client(
+        "lambda",
+        region_name=region,
+        endpoint_url=os.environ["LAMBDA_ENDPOINT"],
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+        config=once,
+    )
+
+
+boto_client.boto_client_for = client_for
+
+
+# The API writes stateMachineArn and a state StateMachineArn. moto 5.2.5 translates neither way, so nested executions fail.
+_normalise_parameters = StateTaskServiceSfn._normalise_parameters
+
+
+def recase(fields, change):
+    for name in list(fields):
+        fields[change(name[0]) + name[1:]] = fields.pop(name)
+
+
+def normalise_parameters(self, parameters, boto_service_name=None, service_action_name=None):
+    _normalise_parameters(self, parameters, boto_service_name, service_action_name)
+    recase(parameters, str.lower)
+
+
+def normalise_response(self, response, boto_service_name=None, service_action_name=None):
+    recase(response, str.upper)
+
+
+StateTaskServiceSfn._normalise_parameters = normalise_parameters
+StateTaskServiceSfn._normalise_response = normalise_response
+
+main(["-H", "127.0.0.1", "-p", os.environ["MOTO_PORT"]])
