@@ -209,6 +209,10 @@ type Staff struct {
 	Password string    `json:"password,omitempty"` // argon2id, PHC string
 	Disabled bool      `json:"disabled,omitempty"`
 	AddedAt  time.Time `json:"addedAt"`
+	// Subject is SubjectHash of the account at an issuer that the record is tied to; empty: none yet.
+	Subject string `json:"subject,omitempty"`
+	// BreakGlass leaves the password in force where staff sign in at an issuer only. Of administrators.
+	BreakGlass bool `json:"breakGlass,omitempty"`
 
 	Version int64 `json:"-"`
 }

@@ -29,6 +29,7 @@ const (
 	Download Kind = "download" // link to a package; single use
 	Owner    Kind = "owner"    // link to the task of a system's owner; whoever has it may answer
 	Notice   Kind = "notice"   // link to a notice to a recipient; confirming it uses it up
+	SignIn   Kind = "sign_in"  // a sign-in of staff that has left for an issuer; coming back uses it up
 )
 
 // Lifetimes. Those of a data subject's session are verification.Rules.
@@ -47,8 +48,10 @@ type Grant struct {
 	TaskID    string    `json:"taskId,omitempty"` // of an owner's link; id of the notice of a recipient's link
 	Holder    int       `json:"holder,omitempty"` // of an owner's link: whose it is, counted from 1; it ends when the task is passed on
 	StaffID   string    `json:"staffId,omitempty"`
-	Name      string    `json:"name,omitempty"` // of an API token
-	At        time.Time `json:"at"`             // when it was granted
+	Name      string    `json:"name,omitempty"`      // of an API token
+	Browser   string    `json:"browser,omitempty"`   // of a sign-in on its way: SHA-256 of what the browser keeps that began it
+	Elsewhere bool      `json:"elsewhere,omitempty"` // of a session of staff: began at an issuer
+	At        time.Time `json:"at"`                  // when it was granted
 	ExpiresAt time.Time `json:"expiresAt,omitzero"`
 	Left      []int     `json:"left,omitempty"` // volumes a download link may still fetch
 

@@ -58,7 +58,7 @@ func (r *rig) grant(g session.Grant) string {
 }
 
 func kinds() []session.Kind {
-	return []session.Kind{session.Subject, session.Staff, session.API, session.Download, session.Owner}
+	return []session.Kind{session.Subject, session.Staff, session.API, session.Download, session.Owner, session.SignIn}
 }
 
 func TestAGrantIsFoundByItsTokenAndKindAlone(t *testing.T) {
