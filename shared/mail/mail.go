@@ -1,6 +1,6 @@
 // Package mail is the contract for sending mail. Nothing is sent before the record says so: a caller first commits the
 // message as claimed, then calls Send, then records sent or unknown. Drivers: fileoutbox (development), smtpmail,
-// sendgridmail. All pass mailtest.
+// sendgridmail, sesmail. All pass mailtest.
 package mail
 
 import (
