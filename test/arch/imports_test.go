@@ -15,6 +15,7 @@ var (
 		"shared/mail/fileoutbox", "shared/mail/smtpmail", "shared/mail/sendgridmail", "shared/mail/sesmail", "shared/workflow/local",
 		"shared/workflow/stepfunctions",
 		"shared/awsfault",
+		"shared/signin/oidcsignin",
 	}
 
 	// What drivers share: the table of the failures of AWS, and the names of what an installation there is made of.
@@ -23,7 +24,7 @@ var (
 	// Suites are imported by tests and by other suites only.
 	suites = []string{
 		"shared/table/tabletest", "shared/blobs/blobstest", "shared/keys/keystest", "shared/mail/mailtest",
-		"shared/workflow/workflowtest", "shared/connector/enginetest", "connectors/connectortest", "test",
+		"shared/workflow/workflowtest", "shared/signin/signintest", "shared/connector/enginetest", "connectors/connectortest", "test",
 	}
 
 	// Leaves know nothing of the product but the words of its domain.
