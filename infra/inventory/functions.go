@@ -33,6 +33,7 @@ const (
 	Bus      Need = "bus"      // put events
 	Secrets  Need = "secrets"  // read the secrets and parameters below the stage's path
 	Systems  Need = "systems"  // open systems by connectors, besides Secrets
+	Workers  Need = "workers"  // call the functions that have Systems
 )
 
 // Function is one Lambda.
@@ -43,8 +44,9 @@ type Function struct {
 	Trigger  Trigger
 	MemoryMB int
 	Seconds  int      // time-out
+	DiskMB   int      // temporary storage; 0 = the 512 MB that every function has
 	Reserved int      // reserved concurrency; 0 = none
-	Minutes  int      // Clock: how often
+	Minutes  int      // Clock: how often; a Stream function with Minutes is called by the schedule too, to find rows that were left
 	Routes   []string // HTTP: paths of the HTTP API; "$default" takes the rest
 	Needs    []Need   // besides Records and Keys
 }
@@ -74,6 +76,10 @@ func Functions() []Function {
 		f.MemoryMB, f.Seconds = memory, seconds
 		return f
 	}
+	disk := func(f Function, size int) Function {
+		f.DiskMB = size
+		return f
+	}
 	web := func(name, folder, does string, reserved int, routes []string, needs ...Need) Function {
 		return Function{
 			Name: name, Main: "functions/" + folder + "/lambda", Does: does, Trigger: HTTP, MemoryMB: 512, Seconds: 29, Reserved: reserved,
@@ -93,7 +99,7 @@ func Functions() []Function {
 		step("OpenTasks", "opentasks", "opens the tasks of a case"),
 		step("PlanCase", "plancase", "plans what changes where"),
 		step("ReviewPlan", "reviewplan", "waits until the plan is decided"),
-		sized(step("AssembleResponse", "assembleresponse", "makes the package for the person", Objects), 1024, 900),
+		disk(sized(step("AssembleResponse", "assembleresponse", "makes the package for the person", Objects), 1024, 900), 4096),
 		step("ReviewResponse", "reviewresponse", "waits until the answer is approved"),
 		step("DeliverResponse", "deliverresponse", "answers the person"),
 		step("CloseCase", "closecase", "closes a case"),
@@ -104,14 +110,14 @@ func Functions() []Function {
 		sized(step("RunTask", "runtask", "runs tasks on systems behind an API and on systems that people look after", Objects, Systems, Secrets), 512, 900),
 		sized(step("RunTaskSQL", "runtask/sql", "runs tasks on SQL databases", Objects, Systems, Secrets), 512, 900),
 		web("Portal", "portal", "what the person who asks sees", 50, []string{"$default"}, Objects, HandOver),
-		web("Console", "console", "what the privacy team sees, and the staff API", 20, []string{"/console", "/console/{proxy+}", "/api/{proxy+}"}, Objects, HandOver, Systems, Secrets),
+		web("Console", "console", "what the privacy team sees, and the staff API", 20, []string{"/console", "/console/{proxy+}", "/api/{proxy+}"}, Objects, HandOver, Workers, Secrets),
 		web("OwnerTask", "ownertask", "what the owner of a system sees", 10, []string{"/owner/{proxy+}"}, Objects, HandOver),
 		web("ReceiveHook", "receivehook", "callbacks of systems, recipients and mail providers", 10, []string{"/hooks/{proxy+}", "/t/{tenant}/notices/{token}"}, Secrets),
 		{
 			Name: "PublishEvents", Main: "functions/publishevents/lambda", Does: "carries out what a case has promised: starts, signals, mails, events",
-			Trigger: Stream, MemoryMB: 512, Seconds: 60, Needs: []Need{Engine, Tokens, Mail, Bus, Secrets},
+			Trigger: Stream, MemoryMB: 512, Seconds: 60, Minutes: 1, Needs: []Need{Engine, Tokens, Mail, Bus, Secrets},
 		},
-		clock("SweepDeadlines", "sweepdeadlines", "reminds, escalates and restarts what stands still", 1, Engine, Tokens, Mail, Bus, Secrets),
+		clock("SweepDeadlines", "sweepdeadlines", "reminds, escalates and restarts what stands still", 1, Engine, Workers),
 		clock("SealEvidence", "sealevidence", "seals new evidence and signs checkpoints", 1, Proof),
 		clock("DisposeRecords", "disposerecords", "takes closed cases out of the house", 60, Objects, HandOver, Proof),
 	}
