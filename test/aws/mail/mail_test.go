@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"os"
 	"slices"
@@ -28,13 +29,7 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(emulator.Run(m)) }
 
-// accounts gives every test an account of its own, so that it sees its own mail only.
-var accounts struct {
-	sync.Mutex
-	last int
-}
-
-// office is an account of SES with a verified sender.
+// office is an account of SES of its own, with a verified sender.
 type office struct {
 	t       testing.TB
 	cloud   *emulator.Cloud
@@ -47,10 +42,7 @@ type office struct {
 
 func newOffice(t testing.TB, options ...func(*sesv2.Options)) *office {
 	t.Helper()
-	accounts.Lock()
-	accounts.last++
-	o := &office{t: t, cloud: emulator.Ministack(t), account: fmt.Sprintf("%012d", accounts.last)}
-	accounts.Unlock()
+	o := &office{t: t, cloud: emulator.Ministack(t), account: fmt.Sprintf("%012d", rand.Int64N(1e12))}
 	config := o.cloud.Config(t, o.account)
 	config.HTTPClient = o
 	o.client = sesv2.NewFromConfig(config, options...)
