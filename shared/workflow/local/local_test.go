@@ -78,7 +78,7 @@ func history(e *local.Engine) func(context.Context, string, string) ([]workflow.
 }
 
 func TestConformance(t *testing.T) {
-	workflowtest.Run(t, workflowtest.Harness{Deploy: func(t *testing.T, d workflowtest.Deployment) workflowtest.System {
+	workflowtest.Run(t, workflowtest.Harness{Deploy: func(t testing.TB, d workflowtest.Deployment) workflowtest.System {
 		clock := local.NewManualClock(epoch())
 		e := run(t, local.Options{
 			Path: filepath.Join(t.TempDir(), "workflow.db"), Machines: loadAll(t, d), Invoker: d.Invoker, Clock: clock,

@@ -188,7 +188,7 @@ func refusal(r *http.Request, status int, code string) *http.Response {
 }
 
 // serve returns a driver of the service in front of the engine, and the service.
-func serve(t *testing.T, behind workflow.Engine, transport http.RoundTripper, machines ...string) (*stepfunctions.Engine, *service) {
+func serve(t testing.TB, behind workflow.Engine, transport http.RoundTripper, machines ...string) (*stepfunctions.Engine, *service) {
 	t.Helper()
 	s := &service{engine: behind, sent: map[string][]json.RawMessage{}}
 	server := httptest.NewServer(s)

@@ -27,7 +27,7 @@ const (
 )
 
 // engine runs machines on this machine and stands for those of the service.
-func engine(t *testing.T, d workflowtest.Deployment) (*local.Engine, *local.ManualClock) {
+func engine(t testing.TB, d workflowtest.Deployment) (*local.Engine, *local.ManualClock) {
 	t.Helper()
 	names := map[string]string{}
 	for _, n := range slices.Concat(d.Functions, slices.Collect(maps.Keys(d.Machines))) {
@@ -59,7 +59,7 @@ func engine(t *testing.T, d workflowtest.Deployment) (*local.Engine, *local.Manu
 }
 
 func conformance(t *testing.T, of func(string, int) outcome) {
-	workflowtest.Run(t, workflowtest.Harness{Deploy: func(t *testing.T, d workflowtest.Deployment) workflowtest.System {
+	workflowtest.Run(t, workflowtest.Harness{Deploy: func(t testing.TB, d workflowtest.Deployment) workflowtest.System {
 		behind, clock := engine(t, d)
 		e, _ := serve(t, behind, &trouble{of: of, calls: map[string]int{}}, slices.Collect(maps.Keys(d.Machines))...)
 		return workflowtest.System{

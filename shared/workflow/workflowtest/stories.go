@@ -15,8 +15,8 @@ import (
 )
 
 // stories are the tests that a file cannot tell: they act while an execution runs.
-func stories() map[string]func(*testing.T, Harness) {
-	return map[string]func(*testing.T, Harness){
+func stories() map[string]func(testing.TB, Harness) {
+	return map[string]func(testing.TB, Harness){
 		"start_is_idempotent":        startIsIdempotent,
 		"start_refuses":              startRefuses,
 		"describe_unknown":           describeUnknown,
@@ -61,7 +61,7 @@ func (k *tokens) Invoke(_ context.Context, _ string, payload json.RawMessage) (j
 	return json.RawMessage(`{}`), nil
 }
 
-func (k *tokens) get(t *testing.T, i int) string {
+func (k *tokens) get(t testing.TB, i int) string {
 	t.Helper()
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -71,7 +71,7 @@ func (k *tokens) get(t *testing.T, i int) string {
 	return k.all[i]
 }
 
-func deploy(t *testing.T, h Harness, invoker workflow.Invoker, machines ...string) System {
+func deploy(t testing.TB, h Harness, invoker workflow.Invoker, machines ...string) System {
 	t.Helper()
 	d := Deployment{Machines: map[string]json.RawMessage{}, Functions: []string{"ask", "work"}, Invoker: invoker}
 	for i, m := range machines {
@@ -80,7 +80,7 @@ func deploy(t *testing.T, h Harness, invoker workflow.Invoker, machines ...strin
 	return h.Deploy(t, d)
 }
 
-func start(t *testing.T, s System) {
+func start(t testing.TB, s System) {
 	t.Helper()
 	if _, err := s.Engine.Start(t.Context(), "main", execution, json.RawMessage(`{}`)); err != nil {
 		t.Fatal(err)
@@ -88,7 +88,7 @@ func start(t *testing.T, s System) {
 	pass(t, s, 0)
 }
 
-func pass(t *testing.T, s System, d time.Duration) {
+func pass(t testing.TB, s System, d time.Duration) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
@@ -101,7 +101,7 @@ func pass(t *testing.T, s System, d time.Duration) {
 	}
 }
 
-func wantStatus(t *testing.T, s System, machine, name string, want workflow.Status) workflow.Execution {
+func wantStatus(t testing.TB, s System, machine, name string, want workflow.Status) workflow.Execution {
 	t.Helper()
 	x, err := s.Engine.Describe(t.Context(), machine, name)
 	if err != nil {
@@ -113,7 +113,7 @@ func wantStatus(t *testing.T, s System, machine, name string, want workflow.Stat
 	return x
 }
 
-func wantError(t *testing.T, got, want error) {
+func wantError(t testing.TB, got, want error) {
 	t.Helper()
 	if !errors.Is(got, want) {
 		t.Errorf("got %v, want %v", got, want)
@@ -122,7 +122,7 @@ func wantError(t *testing.T, got, want error) {
 
 // API reference, StartExecution: idempotent for a running execution of the same name and input; otherwise
 // ExecutionAlreadyExists.
-func startIsIdempotent(t *testing.T, h Harness) {
+func startIsIdempotent(t testing.TB, h Harness) {
 	s := deploy(t, h, &tokens{}, waitMachine)
 	first, err := s.Engine.Start(t.Context(), "main", "one", json.RawMessage(`{"a":1, "b":2}`))
 	if err != nil {
@@ -140,7 +140,7 @@ func startIsIdempotent(t *testing.T, h Harness) {
 	wantError(t, err, workflow.ErrExecutionExists)
 }
 
-func startRefuses(t *testing.T, h Harness) {
+func startRefuses(t testing.TB, h Harness) {
 	s := deploy(t, h, &tokens{}, waitMachine)
 	for name, want := range map[string]fault.Class{
 		"": fault.Invalid, "no spaces": fault.Invalid, "Umlaut-ü": fault.Invalid, "a/b": fault.Invalid,
@@ -168,7 +168,7 @@ func startRefuses(t *testing.T, h Harness) {
 	}
 }
 
-func describeUnknown(t *testing.T, h Harness) {
+func describeUnknown(t testing.TB, h Harness) {
 	s := deploy(t, h, &tokens{}, waitMachine)
 	if _, err := s.Engine.Describe(t.Context(), "main", "nobody"); !fault.Has(err, fault.NotFound) {
 		t.Errorf("describing: got %v", err)
@@ -178,7 +178,7 @@ func describeUnknown(t *testing.T, h Harness) {
 	}
 }
 
-func stopAborts(t *testing.T, h Harness) {
+func stopAborts(t testing.TB, h Harness) {
 	s := deploy(t, h, &tokens{}, waitMachine)
 	start(t, s)
 	for range 2 { // stopping a closed execution is fine and changes nothing
@@ -199,7 +199,7 @@ func stopAborts(t *testing.T, h Harness) {
 }
 
 // Developer Guide, "Integrate with a service": a task that is aborted cancels what it started with .sync.
-func stopReachesChildren(t *testing.T, h Harness) {
+func stopReachesChildren(t testing.TB, h Harness) {
 	middle := strings.ReplaceAll(parentMachine, "${child}", "${grandchild}")
 	s := deploy(t, h, &tokens{}, parentMachine, middle, waitMachine)
 	start(t, s)
@@ -213,7 +213,7 @@ func stopReachesChildren(t *testing.T, h Harness) {
 	wantStatus(t, s, "grandchild", "of-of-run-1", workflow.Aborted)
 }
 
-func tokenRepeated(t *testing.T, h Harness) {
+func tokenRepeated(t testing.TB, h Harness) {
 	k := &tokens{}
 	s := deploy(t, h, k, askMachine)
 	start(t, s)
@@ -229,7 +229,7 @@ func tokenRepeated(t *testing.T, h Harness) {
 	}
 }
 
-func tokenLate(t *testing.T, h Harness) {
+func tokenLate(t testing.TB, h Harness) {
 	k := &tokens{}
 	s := deploy(t, h, k, askMachine)
 	start(t, s)
@@ -240,7 +240,7 @@ func tokenLate(t *testing.T, h Harness) {
 	wantError(t, s.Engine.Succeed(t.Context(), k.get(t, 0), json.RawMessage(`{}`)), workflow.ErrTaskTimedOut)
 }
 
-func tokenOfStopped(t *testing.T, h Harness) {
+func tokenOfStopped(t testing.TB, h Harness) {
 	k := &tokens{}
 	s := deploy(t, h, k, askMachine)
 	start(t, s)
@@ -250,7 +250,7 @@ func tokenOfStopped(t *testing.T, h Harness) {
 	wantError(t, s.Engine.Succeed(t.Context(), k.get(t, 0), json.RawMessage(`{}`)), workflow.ErrTaskTimedOut)
 }
 
-func tokenUnknown(t *testing.T, h Harness) {
+func tokenUnknown(t testing.TB, h Harness) {
 	k := &tokens{}
 	s := deploy(t, h, k, askMachine)
 	start(t, s)
@@ -266,7 +266,7 @@ func tokenUnknown(t *testing.T, h Harness) {
 	wantStatus(t, s, "main", execution, workflow.Running)
 }
 
-func tokenNewestCounts(t *testing.T, h Harness) {
+func tokenNewestCounts(t testing.TB, h Harness) {
 	k := &tokens{}
 	s := deploy(t, h, k, askMachine)
 	start(t, s)
@@ -287,7 +287,7 @@ func tokenNewestCounts(t *testing.T, h Harness) {
 	}
 }
 
-func tokenBadOutput(t *testing.T, h Harness) {
+func tokenBadOutput(t testing.TB, h Harness) {
 	k := &tokens{}
 	s := deploy(t, h, k, askMachine)
 	start(t, s)
@@ -337,7 +337,7 @@ func (g *gate) Invoke(ctx context.Context, _ string, _ json.RawMessage) (json.Ra
 	}
 }
 
-func concurrency(t *testing.T, h Harness, declared, items, want int) {
+func concurrency(t testing.TB, h Harness, declared, items, want int) {
 	g := newGate(want)
 	s := deploy(t, h, g, fmt.Sprintf(`{"StartAt":"M","States":{"M":{"Type":"Map","MaxConcurrency":%d,"ItemProcessor":{
 	  "StartAt":"T","States":{"T":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","Parameters":
@@ -359,13 +359,13 @@ func concurrency(t *testing.T, h Harness, declared, items, want int) {
 	}
 }
 
-func mapConcurrency(t *testing.T, h Harness) { concurrency(t, h, 3, 10, 3) }
+func mapConcurrency(t testing.TB, h Harness) { concurrency(t, h, 3, 10, 3) }
 
 // Developer Guide, "Using Map state in Inline mode": at most 40 iterations at once, whatever MaxConcurrency says.
-func mapServiceLimit(t *testing.T, h Harness) { concurrency(t, h, 0, 60, workflow.MaxTurnsInFlight) }
+func mapServiceLimit(t testing.TB, h Harness) { concurrency(t, h, 0, 60, workflow.MaxTurnsInFlight) }
 
 // Developer Guide, "Integrate with a service": an iteration that fails uncaught aborts the others' tasks.
-func mapFailureStopsChildren(t *testing.T, h Harness) {
+func mapFailureStopsChildren(t testing.TB, h Harness) {
 	k := &tokens{}
 	s := deploy(t, h, k, `{"StartAt":"M","States":{"M":{"Type":"Map","ItemProcessor":{"StartAt":"C","States":{
 	  "C":{"Type":"Choice","Choices":[{"Variable":"$","NumericEquals":1,"Next":"A"}],"Default":"B"},
@@ -374,7 +374,7 @@ func mapFailureStopsChildren(t *testing.T, h Harness) {
 	  "B":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke.waitForTaskToken",
 	    "Parameters":{"FunctionName":"${ask}","Payload":{"token.$":"$$.Task.Token"}},"End":true}}},
 	  "Catch":[{"ErrorEquals":["Broken"],"Next":"W"}],"Next":"W"},
-	  "W":{"Type":"Wait","Seconds":1000,"End":true}}}`, waitMachine)
+	  "W":{"Type":"Wait","Seconds":1000000,"End":true}}}`, waitMachine)
 	if _, err := s.Engine.Start(t.Context(), "main", execution, json.RawMessage(`[1,2]`)); err != nil {
 		t.Fatal(err)
 	}
