@@ -3,6 +3,7 @@ package emulator
 import (
 	_ "embed"
 	"path/filepath"
+	"strconv"
 	"testing"
 )
 
@@ -87,6 +88,10 @@ func Versity(tb testing.TB) *Cloud {
 	})
 }
 
+// WaitScale is what waits of state machines and delays of their retries last in moto of what they should: 200,000 seconds in one.
+// Time-outs last as long as they say.
+const WaitScale = 5e-6
+
 // Moto returns the process's moto whose Lambda tasks invoke the functions at lambdaEndpoint, which is a ministack's.
 func Moto(tb testing.TB, lambdaEndpoint string) *Cloud {
 	tb.Helper()
@@ -98,6 +103,7 @@ func Moto(tb testing.TB, lambdaEndpoint string) *Cloud {
 				return []string{
 					"MOTO_PORT=" + port, "LAMBDA_ENDPOINT=" + lambdaEndpoint, "AWS_ACCESS_KEY_ID=" + DefaultAccount,
 					"AWS_SECRET_ACCESS_KEY=" + secretKey, "AWS_DEFAULT_REGION=" + Region,
+					"WAIT_SCALE=" + strconv.FormatFloat(WaitScale, 'g', -1, 64),
 				}
 			},
 			ready: "/moto-api/",

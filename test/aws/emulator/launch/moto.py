@@ -1,9 +1,11 @@
 """Starts moto's interpreter of state machines as a server.
 
 MOTO_PORT is the port. LAMBDA_ENDPOINT is where Lambda tasks are invoked, because moto itself would need Docker to run one.
+WAIT_SCALE is what waits and delays of retries last of what they should.
 """
 
 import os
+import time
 
 from moto.core.config import default_user_config
 
@@ -13,7 +15,9 @@ default_user_config["lambda"] = {"use_docker": False}
 import boto3  # noqa: E402
 from botocore.config import Config  # noqa: E402
 from moto.server import main  # noqa: E402
+from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl  # noqa: E402
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_sfn import StateTaskServiceSfn  # noqa: E402
+from moto.stepfunctions.parser.asl.component.state.wait.wait_function.wait_function import WaitFunction  # noqa: E402
 from moto.stepfunctions.parser.asl.utils import boto_client  # noqa: E402
 
 _moto_client = boto_client.boto_client_for
@@ -57,5 +61,25 @@ def normalise_response(self, response, boto_service_name=None, service_action_na
 
 StateTaskServiceSfn._normalise_parameters = normalise_parameters
 StateTaskServiceSfn._normalise_response = normalise_response
+
+# Days pass in a test.
+WAIT_SCALE = float(os.environ["WAIT_SCALE"])
+
+
+def wait_interval(self, env, wait_seconds):
+    # The event wakes for reasons of others too.
+    end = time.monotonic() + wait_seconds * WAIT_SCALE
+    while env.is_running() and time.monotonic() < end:
+        env.program_state_event.wait(min(0.05, max(0, end - time.monotonic())))
+
+
+class ScaledTime:
+    @staticmethod
+    def sleep(seconds):
+        time.sleep(seconds * WAIT_SCALE)
+
+
+WaitFunction._wait_interval = wait_interval
+retrier_decl.time = ScaledTime
 
 main(["-H", "127.0.0.1", "-p", os.environ["MOTO_PORT"]])
