@@ -20,6 +20,7 @@ import (
 	"github.com/habeas-dsar/habeas/infra/local/demo"
 	definitions "github.com/habeas-dsar/habeas/infra/workflow"
 	"github.com/habeas-dsar/habeas/shared/blobs/dirblobs"
+	"github.com/habeas-dsar/habeas/shared/bus/localbus"
 	"github.com/habeas-dsar/habeas/shared/casefile"
 	"github.com/habeas-dsar/habeas/shared/fault"
 	"github.com/habeas-dsar/habeas/shared/keys/filekeys"
@@ -133,9 +134,10 @@ func Open(ctx context.Context, c Config) (app *App, err error) {
 		limits = verification.Limits{}
 	}
 	gone := &shredded{path: shreddedIn(c.Dir)}
+	told := localbus.New(func(_ context.Context, e events.Event) error { a.metrics.event(e); return nil })
 	a.Set, err = functions.New(functions.Ports{
 		Table: a.table, Keeper: keeper, Blobs: objects, Mail: sender, SendGridEvents: c.SendGridEvents, Workflow: a.engine, Connectors: catalog.Factories(), Secret: Secret,
-		Now: a.clock.Now, Sleep: sleep, Pace: time.Now, Poke: a.dispatcher.Poke, Shredding: gone.note, Publish: func(_ context.Context, e events.Event) error { a.metrics.event(e); return nil },
+		Now: a.clock.Now, Sleep: sleep, Pace: time.Now, Poke: a.dispatcher.Poke, Shredding: gone.note, Publish: func(ctx context.Context, e events.Event) error { return told.Publish(ctx, e) },
 		Log: c.Log, BaseURL: c.BaseURL, MailDomain: c.MailDomain, TempDir: c.Dir, Limits: limits,
 		Rules: verification.DefaultRules(), Demo: c.Demo, Manual: c.Clock != nil,
 	})

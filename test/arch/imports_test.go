@@ -14,6 +14,7 @@ var (
 		"shared/table/sqlitetable", "shared/blobs/dirblobs", "shared/blobs/sealedtemp", "shared/keys/filekeys",
 		"shared/mail/fileoutbox", "shared/mail/smtpmail", "shared/mail/sendgridmail", "shared/mail/sesmail", "shared/workflow/local",
 		"shared/workflow/stepfunctions",
+		"shared/bus/localbus", "shared/bus/eventbridgebus",
 		"shared/awsfault",
 		"shared/signin/oidcsignin",
 	}
@@ -23,7 +24,7 @@ var (
 
 	// Suites are imported by tests and by other suites only.
 	suites = []string{
-		"shared/table/tabletest", "shared/blobs/blobstest", "shared/keys/keystest", "shared/mail/mailtest",
+		"shared/table/tabletest", "shared/blobs/blobstest", "shared/keys/keystest", "shared/mail/mailtest", "shared/bus/bustest",
 		"shared/workflow/workflowtest", "shared/signin/signintest", "shared/connector/enginetest", "connectors/connectortest", "test",
 	}
 
