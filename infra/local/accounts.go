@@ -47,8 +47,10 @@ type FirstLine struct {
 }
 
 // FirstLine returns the line for an installation whose first tenant has the name.
-func (a *App) FirstLine(tenant string) FirstLine {
-	return FirstLine{Portal: a.BaseURL + "/t/" + tenant + "/", Console: a.BaseURL + "/console/", API: a.BaseURL + "/api/v1", Metrics: a.BaseURL + "/metrics"}
+func (a *App) FirstLine(tenant string) FirstLine { return firstLine(a.BaseURL, tenant) }
+
+func firstLine(base, tenant string) FirstLine {
+	return FirstLine{Portal: base + "/t/" + tenant + "/", Console: base + "/console/", API: base + "/api/v1", Metrics: base + "/metrics"}
 }
 
 // Accounts adds staff. It is shared by serve and by the staff command.
@@ -89,30 +91,13 @@ type demoAccounts struct {
 
 // DemoLine makes the accounts of a demonstration, once, and returns the line that names them at every start.
 func (a *App) DemoLine(ctx context.Context) (FirstLine, error) {
-	line := a.FirstLine(DemoTenant)
-	var err error
-	line.Accounts, line.Tokens, err = a.demoAccounts(ctx)
-	if err == nil {
-		a.line = line
+	d := Demonstration{Set: a.Set, Dir: a.Dir, BaseURL: a.BaseURL, Now: a.Now}
+	line, err := d.Line(ctx)
+	if err != nil {
+		return line, err
 	}
-	return line, err
-}
-
-func (a *App) demoAccounts(ctx context.Context) ([]Account, []Token, error) {
-	path := filepath.Join(a.Dir, "demo-accounts.json")
-	var d demoAccounts
-	raw, err := os.ReadFile(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		if d, err = a.makeDemoAccounts(ctx, path); err != nil {
-			return nil, nil, err
-		}
-	case err != nil:
-		return nil, nil, fault.Wrap(fault.Misconfigured, err, "reading the demo accounts")
-	case json.Unmarshal(raw, &d) != nil:
-		return nil, nil, fault.New(fault.Misconfigured, "the file of the demo accounts is not what this version wrote")
-	}
-	for _, acc := range d.Accounts {
+	a.line = line
+	for _, acc := range line.Accounts {
 		var roles strings.Builder
 		for n, r := range acc.Roles {
 			if n > 0 {
@@ -122,10 +107,34 @@ func (a *App) demoAccounts(ctx context.Context) ([]Account, []Token, error) {
 		}
 		a.Guide.Accounts = append(a.Guide.Accounts, functions.GuideAccount{Email: acc.Email, Password: acc.Password, Roles: roles.String()})
 	}
+	return line, nil
+}
+
+// Line makes the accounts of a demonstration, once, and returns the line that names them.
+func (a *Demonstration) Line(ctx context.Context) (line FirstLine, err error) {
+	line = firstLine(a.BaseURL, DemoTenant)
+	line.Accounts, line.Tokens, err = a.accounts(ctx)
+	return line, err
+}
+
+func (a *Demonstration) accounts(ctx context.Context) ([]Account, []Token, error) {
+	path := filepath.Join(a.Dir, "demo-accounts.json")
+	var d demoAccounts
+	raw, err := os.ReadFile(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		if d, err = a.makeAccounts(ctx, path); err != nil {
+			return nil, nil, err
+		}
+	case err != nil:
+		return nil, nil, fault.Wrap(fault.Misconfigured, err, "reading the demo accounts")
+	case json.Unmarshal(raw, &d) != nil:
+		return nil, nil, fault.New(fault.Misconfigured, "the file of the demo accounts is not what this version wrote")
+	}
 	return d.Accounts, d.Tokens, nil
 }
 
-func (a *App) makeDemoAccounts(ctx context.Context, path string) (demoAccounts, error) {
+func (a *Demonstration) makeAccounts(ctx context.Context, path string) (demoAccounts, error) {
 	var d demoAccounts
 	accounts := Accounts{a.Registry, a.Sessions, a.Now}
 	for _, who := range []struct {

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/habeas-dsar/habeas/functions"
 	"github.com/habeas-dsar/habeas/infra/local/demo"
@@ -52,20 +53,20 @@ func demoTenants() []registry.Tenant {
 }
 
 // demoRecipients are told of changes by mail, but for Kite Mail in TourTenant, which has a webhook.
-func demoRecipients(dir, kite string) []registry.Recipient {
+func demoRecipients(kite, secret string) []registry.Recipient {
 	return []registry.Recipient{
 		{Tenant: DemoTenant, Name: "parcelline", Title: "Parcelline Logistics", Country: "DE", Purpose: "delivering orders", Email: "privacy@parcelline.test"},
 		{Tenant: DemoTenant, Name: "postmark-mail", Title: "Kite Mail Inc.", Country: "US", Purpose: "sending mail", Email: "privacy@kitemail.test"},
 		{Tenant: TourTenant, Name: "parcelline", Title: "Parcelline Logistics", Country: "DE", Purpose: "delivering orders", Email: "privacy@parcelline.test"},
 		{
 			Tenant: TourTenant, Name: "kite-mail", Title: "Kite Mail Inc.", Country: "US", Purpose: "sending mail", Webhook: kite,
-			Secret: "file:" + filepath.Join(dir, demo.KiteSecret), AllowPrivate: true,
+			Secret: secret, AllowPrivate: true,
 		},
 	}
 }
 
-// demoSystems returns the systems of the demonstration, with Dataset the name of a file in dir.
-func demoSystems(dir, crm string) []registry.System {
+// demoSystems returns the systems of the demonstration, with Dataset the name of a file.
+func demoSystems(crm, token string) []registry.System {
 	return []registry.System{
 		{
 			Tenant: DemoTenant, Name: "shop", Title: "Web shop", Kind: "sqlite", Owner: "shop-team@lumen.test", Autopilot: true,
@@ -85,7 +86,7 @@ func demoSystems(dir, crm string) []registry.System {
 		{
 			Tenant: TourTenant, Name: "crm", Title: "Customer service", Kind: "rest", Owner: "service@oakhurst.test", Autopilot: true,
 			Recipients: []string{"kite-mail"}, Settings: settings("file", demo.CRMConnector, "baseUrl", crm, "allowPrivate", true), Dataset: demo.CRMDataset,
-			Secrets: map[string]string{"token": "file:" + filepath.Join(dir, demo.CRMToken)},
+			Secrets: map[string]string{"token": token},
 			Facts:   registry.SystemFacts{Purposes: []string{"answering questions"}, Source: "you", Retention: "3 years"},
 		},
 		{
@@ -106,9 +107,32 @@ func settings(pairs ...any) json.RawMessage {
 	return raw
 }
 
-// SetUpDemo seeds the demonstration's databases, starts what stands outside of Habeas in it, and registers tenants, recipients
-// and systems that are missing. What somebody changed in the demonstration stays as it is.
+// Demonstration puts invented controllers, systems and accounts into an installation, whatever engine it runs on.
+type Demonstration struct {
+	*functions.Set
+	Dir     string // where demo-accounts.json and the folder demo lie
+	BaseURL string
+	Now     func() time.Time
+	// Secret returns the reference by which the installation reads a secret that is in a file; nil = "file:" and its path.
+	Secret func(ctx context.Context, path string) (reference string, err error)
+
+	Outside *demo.Outside // set by SetUp
+}
+
+// SetUpDemo sets up the demonstration of an installation that was started as one.
 func (a *App) SetUpDemo(ctx context.Context, progress func(string)) error {
+	d := Demonstration{Set: a.Set, Dir: a.Dir, BaseURL: a.BaseURL, Now: a.clock.Now}
+	err := d.SetUp(ctx, progress)
+	if a.outside = d.Outside; err != nil {
+		return err
+	}
+	a.guide()
+	return nil
+}
+
+// SetUp seeds the demonstration's databases, starts what stands outside of Habeas in it, and registers tenants, recipients and
+// systems that are missing. What somebody changed in the demonstration stays as it is.
+func (a *Demonstration) SetUp(ctx context.Context, progress func(string)) error {
 	dir, err := filepath.Abs(filepath.Join(a.Dir, "demo"))
 	if err == nil {
 		err = os.MkdirAll(dir, 0o700)
@@ -123,16 +147,23 @@ func (a *App) SetUpDemo(ctx context.Context, progress func(string)) error {
 	if err != nil {
 		return err
 	}
-	if a.outside, err = demo.Open(ctx, dir, remembered, a.clock.Now); err != nil {
+	if a.Outside, err = demo.Open(ctx, dir, remembered, a.Now); err != nil {
 		return fmt.Errorf("starting the CRM of the demo: %w", err)
 	}
-	a.guide()
+	crmToken, err := a.secret(ctx, filepath.Join(dir, demo.CRMToken))
+	if err != nil {
+		return err
+	}
+	kiteSecret, err := a.secret(ctx, filepath.Join(dir, demo.KiteSecret))
+	if err != nil {
+		return err
+	}
 	for _, t := range demoTenants() {
 		if err := missing(a.Registry.Tenant(ctx, t.Name))(func() error { return a.Registry.PutTenant(ctx, t) }); err != nil {
 			return err
 		}
 	}
-	for _, r := range demoRecipients(dir, a.outside.KiteAddress()) {
+	for _, r := range demoRecipients(a.Outside.KiteAddress(), kiteSecret) {
 		old, err := a.Registry.Recipient(ctx, r.Tenant, r.Name)
 		if err == nil && (r.Webhook == "" || (old.Webhook == r.Webhook && old.Secret == r.Secret)) {
 			continue
@@ -144,12 +175,19 @@ func (a *App) SetUpDemo(ctx context.Context, progress func(string)) error {
 			return err
 		}
 	}
-	for _, s := range demoSystems(dir, a.outside.CRMAddress()) {
+	for _, s := range demoSystems(a.Outside.CRMAddress(), crmToken) {
 		if err := a.registerDemo(ctx, dir, s); err != nil {
 			return fmt.Errorf("registering demo system %s: %w", s.Name, err)
 		}
 	}
 	return nil
+}
+
+func (a *Demonstration) secret(ctx context.Context, path string) (string, error) {
+	if a.Secret == nil {
+		return "file:" + path, nil
+	}
+	return a.Secret(ctx, path)
 }
 
 // missing runs what makes a thing when looking for it found nothing.
@@ -163,7 +201,7 @@ func missing[T any](_ T, err error) func(put func() error) error {
 }
 
 // rememberedCRM is the address that the CRM had when it was registered, empty when it is not.
-func (a *App) rememberedCRM(ctx context.Context) (string, error) {
+func (a *Demonstration) rememberedCRM(ctx context.Context) (string, error) {
 	s, err := a.Registry.System(ctx, TourTenant, "crm")
 	if fault.Has(err, fault.NotFound) {
 		return "", nil
@@ -182,7 +220,7 @@ func (a *App) rememberedCRM(ctx context.Context) (string, error) {
 }
 
 // registerDemo registers a system that is missing, or whose files or address are elsewhere now.
-func (a *App) registerDemo(ctx context.Context, dir string, s registry.System) error {
+func (a *Demonstration) registerDemo(ctx context.Context, dir string, s registry.System) error {
 	s.BaseDir = dir
 	if s.Dataset != "" {
 		yaml, err := os.ReadFile(filepath.Join(dir, s.Dataset))
