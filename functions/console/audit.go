@@ -16,6 +16,7 @@ const (
 	signedIn      = "signed_in"
 	signInFailed  = "sign_in_failed"
 	signedOut     = "signed_out"
+	staffTied     = "staff_tied" // to an account at the issuer, when it came for the first time
 	revealed      = "personal_data_revealed"
 	packageRead   = "package_read"
 	evidenceRead  = "evidence_exported"

@@ -21,6 +21,7 @@ import (
 	"github.com/habeas-dsar/habeas/shared/policy"
 	"github.com/habeas-dsar/habeas/shared/registry"
 	"github.com/habeas-dsar/habeas/shared/session"
+	"github.com/habeas-dsar/habeas/shared/signin"
 	"github.com/habeas-dsar/habeas/shared/verification"
 )
 
@@ -42,6 +43,7 @@ type Systems interface {
 type Limits struct {
 	PerAddress []verification.Limit
 	PerNetwork []verification.Limit
+	Starts     []verification.Limit // sign-ins that leave for an issuer, per network; there is nothing to guess
 }
 
 // DefaultLimits leave room for a person who mistypes and for an office behind one network address.
@@ -49,6 +51,7 @@ func DefaultLimits() Limits {
 	return Limits{
 		PerAddress: []verification.Limit{{Max: 10, Per: 15 * time.Minute}, {Max: 40, Per: 24 * time.Hour}},
 		PerNetwork: []verification.Limit{{Max: 30, Per: 15 * time.Minute}, {Max: 200, Per: 24 * time.Hour}},
+		Starts:     []verification.Limit{{Max: 120, Per: 15 * time.Minute}, {Max: 1000, Per: 24 * time.Hour}},
 	}
 }
 
@@ -69,6 +72,8 @@ type Handler struct {
 	Passwords *passwords.Hasher
 	Log       *slog.Logger
 	BaseURL   string
+	// SignIn is where staff sign in elsewhere; nil = built-in accounts only.
+	SignIn *signin.Place
 	// Limits are those against guessing passwords; the zero value allows everything.
 	Limits Limits
 	// Demo and Manual are shown on every page.

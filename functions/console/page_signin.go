@@ -23,19 +23,27 @@ import (
 const pace = 150 * time.Millisecond
 
 func (h *Handler) askSignIn(w http.ResponseWriter, r *http.Request) error {
-	return h.showSignIn(w, r, pages.ConsoleSignIn{}, http.StatusOK)
+	return h.showSignIn(w, r, pages.ConsoleSignIn{Emergency: r.URL.Query().Get("way") == "password"}, http.StatusOK)
 }
 
 func (h *Handler) showSignIn(w http.ResponseWriter, r *http.Request, m pages.ConsoleSignIn, status int) error {
-	m.Frame = pages.Frame{Lang: r.Header.Get("Accept-Language"), Now: h.Now(), Demo: h.Demo, ManualClock: h.Manual}
-	if h.Demo {
-		m.MailboxURL = "/dev/mailbox"
+	m.Frame, m.Form = h.outside(r), pages.Form{Action: signInPath}
+	next := r.URL.RequestURI()
+	if r.Method != http.MethodGet {
+		next = r.PostFormValue("next")
 	}
-	m.Form = pages.Form{Action: "/console/sign-in"}
-	if next := r.URL.RequestURI(); r.Method == http.MethodGet && local(next) {
+	if local(next) {
 		m.Form.Hidden = []pages.Hidden{{Name: "next", Value: next}}
-	} else if next := r.PostFormValue("next"); local(next) {
-		m.Form.Hidden = []pages.Hidden{{Name: "next", Value: next}}
+	} else {
+		next = ""
+	}
+	m.ByPassword, m.OIDCURL = true, h.elsewhereURL(next)
+	if h.SignIn != nil {
+		m.OIDC = h.SignIn.Name
+		m.Emergency = m.Emergency && h.SignIn.Only
+		if m.ByPassword = m.Emergency || !h.SignIn.Only; !m.ByPassword {
+			m.EmergencyURL = signInPath + "?way=password"
+		}
 	}
 	w.WriteHeader(status)
 	return h.Pages.ConsoleSignIn(w, m)
@@ -43,13 +51,13 @@ func (h *Handler) showSignIn(w http.ResponseWriter, r *http.Request, m pages.Con
 
 // local reports whether an address to go on to is a page of the console, and nothing that leads elsewhere or does anything.
 func local(next string) bool {
-	return strings.HasPrefix(next, "/console/") && !strings.HasPrefix(next, "/console/sign-") && len(next) < 500 && !strings.ContainsAny(next, "\\\r\n")
+	return strings.HasPrefix(next, "/console/") && !strings.HasPrefix(next, "/console/sign-") && !strings.HasPrefix(next, elsewherePath) && len(next) < 500 && !strings.ContainsAny(next, "\\\r\n")
 }
 
 func (h *Handler) takeSignIn(w http.ResponseWriter, r *http.Request) error {
 	email, password := strings.TrimSpace(r.PostFormValue("email")), redact.NewText(r.PostFormValue("password"))
 	if email == "" || password.IsZero() {
-		m := pages.ConsoleSignIn{Email: email}
+		m := pages.ConsoleSignIn{Email: email, Emergency: true}
 		for name, missing := range map[string]bool{"email": email == "", "password": password.IsZero()} {
 			if missing {
 				m.Errors = append(m.Errors, pages.FieldError{Field: name, Problem: pages.Missing})
@@ -62,7 +70,7 @@ func (h *Handler) takeSignIn(w http.ResponseWriter, r *http.Request) error {
 	token, err := h.signIn(r.Context(), email, web.ClientAddress(r), password)
 	web.Pace(r.Context(), start, pace)
 	if fault.Has(err, fault.Unauthenticated) {
-		m := pages.ConsoleSignIn{Email: email, Errors: pages.Errors{{Field: "password", Problem: pages.BadLogin}}}
+		m := pages.ConsoleSignIn{Email: email, Emergency: true, Errors: pages.Errors{{Field: "password", Problem: pages.BadLogin}}}
 		return h.showSignIn(w, r, m, http.StatusUnauthorized)
 	}
 	if err != nil {
@@ -98,29 +106,28 @@ func (h *Handler) signIn(ctx context.Context, email, network string, password re
 	if err != nil {
 		return "", err
 	}
-	a := act{At: h.Now().UTC().Truncate(time.Millisecond), By: "unknown", Kind: signInFailed}
+	a := act{At: h.Now().UTC().Truncate(time.Millisecond), By: "unknown", Kind: signInFailed, Detail: wayPassword}
 	if staff.ID != "" {
 		a.By = evidence.Staff(staff.ID)
 	}
-	if !fits || staff.Disabled {
+	if !fits || staff.Disabled || !h.byPassword(staff) {
 		if err := h.Cases.Table().Transact(ctx, everywhere(tenants, staff, a)...); err != nil {
 			return "", err
 		}
 		return "", fault.New(fault.Unauthenticated, "the address or the password is wrong")
 	}
-	a.Kind = signedIn
-	token, row, err := h.Sessions.Prepare(session.Grant{Kind: session.Staff, StaffID: staff.ID, Tenant: staff.Tenant, ExpiresAt: h.Now().Add(session.StaffLife)})
-	if err != nil {
-		return "", err
+	if h.SignIn == nil || !h.SignIn.Only {
+		return h.openSession(ctx, staff, wayPassword)
 	}
-	return token, h.Cases.Table().Transact(ctx, append(everywhere(tenants, staff, a), row)...)
+	h.Log.WarnContext(ctx, "an administrator signed in by password although staff sign in at the issuer only")
+	return h.openSession(ctx, staff, wayGlass)
 }
 
 // everywhere are the audit rows of an act in every tenant that the member of staff belongs to; for an unknown one, in the
 // first.
 func everywhere(tenants []registry.Tenant, staff registry.Staff, a act) []table.Write {
 	var rows []table.Write
-	for _, t := range tenants[:min(len(tenants), table.MaxTransactionItems-1)] {
+	for _, t := range tenants[:min(len(tenants), room)] {
 		if staff.ID == "" && len(rows) > 0 {
 			break
 		}
@@ -148,6 +155,7 @@ func (h *Handler) countSignIn(ctx context.Context, tenant, email, network string
 }
 
 func (h *Handler) signOut(w http.ResponseWriter, r *http.Request) error {
+	g, _ := h.grant(r, false) // whoever has no session leaves all the same
 	if cookie, err := r.Cookie(cookieName); err == nil {
 		if c, err := h.caller(r, false); err == nil {
 			if err := h.record(r.Context(), c, act{Kind: signedOut}); err != nil {
@@ -159,7 +167,11 @@ func (h *Handler) signOut(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	h.setCookie(w, "")
-	http.Redirect(w, r, "/console/sign-in", http.StatusSeeOther)
+	if g.Elsewhere && h.SignIn != nil {
+		m := pages.ConsoleSignIn{Left: true, LeaveURL: h.SignIn.Issuer.Leave(r.Context(), h.BaseURL+signInPath)}
+		return h.showSignIn(w, r, m, http.StatusOK)
+	}
+	http.Redirect(w, r, signInPath, http.StatusSeeOther)
 	return nil
 }
 

@@ -7,22 +7,6 @@ import (
 	"github.com/habeas-dsar/habeas/shared/dsar"
 )
 
-// ConsoleSignIn asks staff who they are. Form fields: email, password.
-type ConsoleSignIn struct {
-	Frame
-	Form    Form
-	Email   string
-	Errors  Errors
-	Ended   bool   // a session has just ended
-	OIDCURL string // sign-in elsewhere; empty = none
-	OIDC    string // the name of that place
-}
-
-// ConsoleSignIn writes the page.
-func (r *Renderer) ConsoleSignIn(w io.Writer, m ConsoleSignIn) error {
-	return r.render(w, m.Lang, "console-sign-in", m)
-}
-
 // CaseRow is one case in a list.
 type CaseRow struct {
 	Reference   string

@@ -66,7 +66,16 @@ func listPages() map[string]page {
 		"console-sign-in": func(r *Renderer, w io.Writer) error {
 			f := testFrame()
 			f.Contact = Contact{}
-			return r.ConsoleSignIn(w, ConsoleSignIn{Frame: f, Form: Form{Action: "/console/sign-in"}, Email: "jo@shop.example.com", Errors: testErrors("password", BadLogin), OIDCURL: "/console/oidc", OIDC: "Example SSO"})
+			return r.ConsoleSignIn(w, ConsoleSignIn{Frame: f, Form: Form{Action: "/console/sign-in"}, Email: "jo@shop.example.com", Errors: testErrors("password", BadLogin), OIDCURL: "/console/oidc", OIDC: "Example SSO", ByPassword: true})
+		},
+		"console-sign-in-only": func(r *Renderer, w io.Writer) error {
+			return r.ConsoleSignIn(w, ConsoleSignIn{Frame: Frame{Now: at(12, 10, 14, 5)}, Left: true, LeaveURL: "https://sso.example.com/leave", OIDCURL: "/console/oidc", OIDC: "Example SSO", EmergencyURL: "/console/sign-in?way=password"})
+		},
+		"console-sign-in-emergency": func(r *Renderer, w io.Writer) error {
+			return r.ConsoleSignIn(w, ConsoleSignIn{Frame: Frame{Now: at(12, 10, 14, 5)}, Form: Form{Action: "/console/sign-in"}, OIDCURL: "/console/oidc", OIDC: "Example SSO", ByPassword: true, Emergency: true})
+		},
+		"console-sign-in-problem": func(r *Renderer, w io.Writer) error {
+			return r.ConsoleSignInProblem(w, ConsoleSignInProblem{Frame: Frame{Now: at(12, 10, 14, 5)}, Problem: SignInUnverified, Place: "Example SSO", Account: "f:9a1c52c4-8d1e-4f1b-9a57-2f6d1b0c7e11:jo", AgainURL: "/console/sign-in"})
 		},
 		"console-now": func(r *Renderer, w io.Writer) error {
 			return r.ConsoleNow(w, ConsoleNow{ConsoleFrame: testConsoleFrame(SectionNow), Open: 213, Reviews: testCases(2)[1:], Late: testCases(2), Tasks: testTasks(), Systems: testSystemRows(), ReviewsURL: "/console/cases?status=awaiting_review", LateURL: "/console/cases?sort=due", TasksURL: "/console/tasks", SystemsURL: "/console/systems"})

@@ -109,6 +109,7 @@ func enumerated() map[string]bool {
 	add("task_answer", texts(TaskAnswers()))
 	add("copies", []string{"waiting", "asked", "accepted", "not_done"})
 	add("owner_answer", texts(OwnerAnswers()))
+	add("sign_in_problem", texts(SignInProblems()), "title", "what", "do")
 	add("owner_end", texts(OwnerEnds()), "title", "what")
 	add("owner_action", texts([]dsar.Action{dsar.ReadOut, dsar.Correct, dsar.Erase, dsar.Restrict}), "title", "what", "files", "done", "note")
 	add("ground", Grounds())

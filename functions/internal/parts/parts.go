@@ -31,6 +31,7 @@ import (
 	"github.com/habeas-dsar/habeas/shared/redact"
 	"github.com/habeas-dsar/habeas/shared/registry"
 	"github.com/habeas-dsar/habeas/shared/session"
+	"github.com/habeas-dsar/habeas/shared/signin"
 	"github.com/habeas-dsar/habeas/shared/table"
 	"github.com/habeas-dsar/habeas/shared/verification"
 	"github.com/habeas-dsar/habeas/shared/workflow"
@@ -42,6 +43,7 @@ type Ports struct {
 	Table      table.Store
 	Keeper     keys.Keeper
 	Blobs      blobs.Store
+	HandOver   blobs.HandOver // nil = uploads and downloads go through the process
 	Mail       mail.Sender
 	Workflow   workflow.Engine
 	Connectors []connector.Factory
@@ -55,7 +57,10 @@ type Ports struct {
 	Shredding func(ctx context.Context, t keys.Tombstone) error
 	Poke      func([]casefile.OutboxRow) // told of every committed outbox row; must not block
 	// Publish takes an event that the bus has when it returns; idempotent by id. After an error the event is published again later.
-	Publish    func(ctx context.Context, e events.Event) error
+	Publish func(ctx context.Context, e events.Event) error
+	// Keep keeps a document where nothing that befalls the records reaches it: signed checkpoints. Keeping the same twice is
+	// fine. nil = nobody keeps.
+	Keep       func(ctx context.Context, name string, doc []byte) error
 	Log        *slog.Logger
 	BaseURL    string // absolute, without a slash at the end
 	MailDomain string // right side of Message-IDs
@@ -66,6 +71,7 @@ type Ports struct {
 	Manual     bool // the clock is set by hand
 
 	MailCopies     bool             // mail leaves copies with a provider that can be asked to erase them; known of Mail where there is one
+	SignIn         *signin.Place    // where staff sign in elsewhere; nil = built-in accounts only
 	SendGridEvents *ecdsa.PublicKey // verifies the reports of SendGrid; nil = nobody reports
 }
 
