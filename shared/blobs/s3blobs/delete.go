@@ -38,39 +38,44 @@ func (s *Store) Delete(ctx context.Context, name string) error {
 			return awsfault.Wrap(err, "looking whether the object is deleted")
 		}
 	}
-	return fault.New(fault.Conflict, "deleting object: it is there again")
+	return errGrows
 }
+
+// maxPages bounds how many versions, and uploads, one Delete takes: a thousand times this.
+const maxPages = 1000
+
+var errGrows = fault.New(fault.Conflict, "deleting object: it is written anew all the time")
 
 // deleteVersions deletes what is there of the object, delete markers included. A bucket that is not versioned has one version.
 func (s *Store) deleteVersions(ctx context.Context, bucket, name string) error {
-	in := &s3.ListObjectVersionsInput{Bucket: &bucket, Prefix: &name}
-	for {
-		out, err := s.client.ListObjectVersions(ctx, in)
+	// What was deleted leaves the list, so every page is the first. The list is in order of name: behind the object stand longer
+	// names only.
+	for range maxPages {
+		out, err := s.client.ListObjectVersions(ctx, &s3.ListObjectVersionsInput{Bucket: &bucket, Prefix: &name})
 		if err != nil {
 			return awsfault.Wrap(err, "listing versions of object")
 		}
+		var versions []*string
 		for _, v := range out.Versions {
-			if aws.ToString(v.Key) != name {
-				continue // a longer name
-			}
-			if err := s.deleteVersion(ctx, bucket, name, v.VersionId); err != nil {
-				return err
+			if aws.ToString(v.Key) == name {
+				versions = append(versions, v.VersionId)
 			}
 		}
 		for _, m := range out.DeleteMarkers {
-			if aws.ToString(m.Key) != name {
-				continue
+			if aws.ToString(m.Key) == name {
+				versions = append(versions, m.VersionId)
 			}
-			if err := s.deleteVersion(ctx, bucket, name, m.VersionId); err != nil {
+		}
+		for _, v := range versions {
+			if err := s.deleteVersion(ctx, bucket, name, v); err != nil {
 				return err
 			}
 		}
-		// The list is in order of name: behind the object stand longer names only.
-		if !aws.ToBool(out.IsTruncated) || aws.ToString(out.NextKeyMarker) != name {
+		if len(versions) == 0 || !aws.ToBool(out.IsTruncated) {
 			return nil
 		}
-		in.KeyMarker, in.VersionIdMarker = out.NextKeyMarker, out.NextVersionIdMarker
 	}
+	return errGrows
 }
 
 func (s *Store) deleteVersion(ctx context.Context, bucket, name string, version *string) error {
@@ -93,24 +98,25 @@ func (s *Store) locked(ctx context.Context, bucket, name string, version *string
 
 // abortUploads aborts the multipart uploads of the object, whose parts are kept and billed until then.
 func (s *Store) abortUploads(ctx context.Context, bucket, name string) error {
-	in := &s3.ListMultipartUploadsInput{Bucket: &bucket, Prefix: &name}
-	for {
-		out, err := s.client.ListMultipartUploads(ctx, in)
+	for range maxPages {
+		out, err := s.client.ListMultipartUploads(ctx, &s3.ListMultipartUploadsInput{Bucket: &bucket, Prefix: &name})
 		if err != nil {
 			return awsfault.Wrap(err, "listing uploads of object")
 		}
+		ours := 0
 		for _, u := range out.Uploads {
 			if aws.ToString(u.Key) != name {
-				continue
+				continue // a longer name
 			}
+			ours++
 			_, err := s.client.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{Bucket: &bucket, Key: &name, UploadId: u.UploadId})
 			if err != nil && !missing(err) {
 				return awsfault.Wrap(err, "aborting upload of object")
 			}
 		}
-		if !aws.ToBool(out.IsTruncated) || aws.ToString(out.NextKeyMarker) != name {
+		if ours == 0 || !aws.ToBool(out.IsTruncated) {
 			return nil
 		}
-		in.KeyMarker, in.UploadIdMarker = out.NextKeyMarker, out.NextUploadIdMarker
 	}
+	return errGrows
 }

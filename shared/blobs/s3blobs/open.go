@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"strconv"
 	"strings"
@@ -51,6 +52,9 @@ func (s *Store) Open(ctx context.Context, name string, offset int64) (io.ReadClo
 		return nil, blobs.Info{}, awsfault.Wrap(err, "opening object")
 	}
 	info, err := infoOf(name, out)
+	if err == nil {
+		err = forward(out, offset)
+	}
 	if err != nil {
 		cancel()
 		return nil, blobs.Info{}, errors.Join(err, out.Body.Close())
@@ -98,6 +102,20 @@ func infoOf(name string, out *s3.GetObjectOutput) (blobs.Info, error) {
 		info.Bytes = n
 	}
 	return info, nil
+}
+
+// forward brings an answer to byte at. A server may ignore the range it was asked for and answer with everything (RFC 9110, 14.2).
+func forward(out *s3.GetObjectOutput, at int64) error {
+	begins := int64(0)
+	if out.ContentRange != nil {
+		if _, err := fmt.Sscanf(*out.ContentRange, "bytes %d-", &begins); err != nil || begins > at {
+			return fault.New(fault.Unavailable, "opening object: the store answered with another part")
+		}
+	}
+	if _, err := io.CopyN(io.Discard, out.Body, at-begins); err != nil && !errors.Is(err, io.EOF) {
+		return awsfault.Wrap(err, "skipping the beginning of object")
+	}
+	return nil
 }
 
 // reader reads one object over as many connections as it takes. It belongs to one goroutine.
@@ -179,6 +197,11 @@ func (r *reader) resume() error {
 		return fault.New(fault.Conflict, "reading object: it was replaced or deleted after it was opened")
 	case err != nil:
 		return awsfault.Wrap(err, "reading object")
+	}
+	if err := forward(out, r.at); err != nil {
+		cancel()
+		_ = out.Body.Close() // it is of no use
+		return err
 	}
 	r.body, r.cancel = out.Body, cancel
 	return nil

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws/middleware"
@@ -44,12 +43,15 @@ func (s *Store) Put(ctx context.Context, name string, r io.Reader) (blobs.Info, 
 	_, err = transfermanager.New(up, func(o *transfermanager.Options) {
 		o.PartSizeBytes, o.MultipartUploadThreshold, o.Concurrency, o.FailTimeout = partBytes, partBytes, partsAtOnce, cleanUp
 	}).UploadObject(ctx, in)
+	if err == nil {
+		err = up.failed
+	}
 	switch {
 	case err == nil:
 		return blobs.Info{Name: name, Bytes: src.bytes, StoredAt: up.at}, nil
 	case src.err != nil:
 		return blobs.Info{}, errors.Join(fmt.Errorf("reading what is to be stored: %w", src.err), up.left)
-	case up.decided.Load():
+	case up.decided:
 		if info, ok := s.stored(ctx, bucket, name, mark); ok {
 			return info, nil
 		}
@@ -105,18 +107,19 @@ type readerFunc func([]byte) (int, error)
 
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
-// uploads stands between the transfer manager and S3. It classifies errors before the transfer manager sees them, which writes some
-// of them to the standard log, and remembers whether the one request was sent that makes an object visible.
+// uploads stands between the transfer manager and S3. It classifies errors, remembers whether the one request was sent that makes
+// an object visible, and aborts by itself where the transfer manager would write to the standard log before it does.
 type uploads struct {
 	transfermanager.S3APIClient
-	decided atomic.Bool
+	decided bool
 	at      time.Time
+	failed  error // why a large object was not completed
 	left    error // why parts may be left
 }
 
 // PutObject stores a small object.
 func (u *uploads) PutObject(ctx context.Context, in *s3.PutObjectInput, o ...func(*s3.Options)) (*s3.PutObjectOutput, error) {
-	u.decided.Store(true)
+	u.decided = true
 	out, err := u.S3APIClient.PutObject(ctx, in, o...)
 	if err != nil {
 		return nil, awsfault.Wrap(err, "writing object")
@@ -125,15 +128,20 @@ func (u *uploads) PutObject(ctx context.Context, in *s3.PutObjectInput, o ...fun
 	return out, nil
 }
 
-// CompleteMultipartUpload stores a large object.
+// CompleteMultipartUpload stores a large object. That it failed is remembered, not returned.
 func (u *uploads) CompleteMultipartUpload(ctx context.Context, in *s3.CompleteMultipartUploadInput, o ...func(*s3.Options)) (*s3.CompleteMultipartUploadOutput, error) {
-	u.decided.Store(true)
+	u.decided = true
 	out, err := u.S3APIClient.CompleteMultipartUpload(ctx, in, o...)
-	if err != nil {
-		return nil, awsfault.Wrap(err, "completing object")
+	if err == nil {
+		u.at = servedAt(out.ResultMetadata)
+		return out, nil
 	}
-	u.at = servedAt(out.ResultMetadata)
-	return out, nil
+	u.failed = awsfault.Wrap(err, "completing object")
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanUp)
+	defer cancel()
+	// Never fails; see there.
+	_, _ = u.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{Bucket: in.Bucket, Key: in.Key, UploadId: in.UploadId})
+	return &s3.CompleteMultipartUploadOutput{}, nil
 }
 
 // AbortMultipartUpload removes what was written of a large object. That it failed is remembered and never stands in for the reason
