@@ -34,6 +34,7 @@ type Site struct {
 	args    []string
 	env     []string
 	process *process
+	log     func() []byte // of an installation that is no process of ours
 }
 
 // Option changes how a site is started.
@@ -48,6 +49,9 @@ func Limits() Option { return func(s *Site) { s.env = nil } }
 // Start starts a site with the demo's data. Rate limits are off unless Limits is given.
 func (k *Kit) Start(t testing.TB, opts ...Option) *Site {
 	t.Helper()
+	if at := os.Getenv(Installation); at != "" {
+		return k.join(t, at, opts)
+	}
 	demo, err := k.demo()
 	if err != nil {
 		t.Fatal(err)
@@ -90,6 +94,7 @@ func (k *Kit) Start(t testing.TB, opts ...Option) *Site {
 // Restart starts the process, which must not run, on the same directory and address.
 func (s *Site) Restart() {
 	s.Helper()
+	s.ours()
 	listen := "127.0.0.1:0"
 	if s.URL != "" {
 		listen = strings.TrimPrefix(s.URL, "http://")
@@ -112,6 +117,7 @@ func (s *Site) Restart() {
 // Stop ends the process with SIGTERM; it must drain and stop in time.
 func (s *Site) Stop() {
 	s.Helper()
+	s.ours()
 	p := s.process
 	s.process = nil
 	if err := p.end(syscall.SIGTERM); err != nil {
@@ -122,6 +128,7 @@ func (s *Site) Stop() {
 // Kill ends the process with SIGKILL.
 func (s *Site) Kill() {
 	s.Helper()
+	s.ours()
 	p := s.process
 	s.process = nil
 	if err := p.end(syscall.SIGKILL); err != nil {
@@ -274,6 +281,9 @@ func (s *Site) Now() time.Time {
 // Stderr returns what the process wrote so far, all starts together.
 func (s *Site) Stderr() []byte {
 	s.Helper()
+	if s.log != nil {
+		return s.log()
+	}
 	raw, err := os.ReadFile(s.LogFile)
 	if err != nil {
 		s.Fatal(err)

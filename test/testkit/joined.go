@@ -1,0 +1,83 @@
+package testkit
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+// Installation is the variable that names an installation which stories are to run on, instead of a process of their own: the
+// address of who keeps it. POST <address>/start makes it as a demonstration is at its start, with the clock at Start0, and
+// answers Joined; GET <address>/log is what its functions have written since.
+const Installation = "HABEAS_TEST_INSTALLATION"
+
+// Joined is how a story finds its installation.
+type Joined struct {
+	URL  string    `json:"url"`
+	Dir  string    `json:"dir"` // where the databases of the demonstration are, in the folder demo
+	Line FirstLine `json:"line"`
+}
+
+// join starts over on an installation that somebody else keeps. A story that starts, stops or looks into a process of its own
+// cannot be told there.
+func (k *Kit) join(t testing.TB, at string, opts []Option) *Site {
+	t.Helper()
+	s := &Site{TB: t, kit: k, HTTP: &http.Client{
+		Timeout:       3 * time.Minute,
+		Transport:     &http.Transport{MaxIdleConnsPerHost: 16},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}
+	free := []string{"HABEAS_RATE_LIMITS=off"}
+	s.env = free
+	for _, o := range opts {
+		o(s)
+	}
+	if len(s.args) > 0 || len(s.env) != len(free) {
+		t.Fatal("this story starts a process in a way of its own")
+	}
+	res, err := s.HTTP.Post(at+"/start", "application/json", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	raw, err := io.ReadAll(res.Body)
+	var j Joined
+	if err == nil && res.StatusCode == http.StatusOK {
+		err = json.Unmarshal(raw, &j)
+	}
+	if err != nil || j.URL == "" {
+		t.Fatalf("starting over answers %d: %v: %s", res.StatusCode, err, raw)
+	}
+	s.URL, s.Dir, s.First = strings.TrimSuffix(j.URL, "/"), j.Dir, j.Line
+	s.log = func() []byte {
+		t.Helper()
+		res, err := s.HTTP.Get(at + "/log")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		raw, err := io.ReadAll(res.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return raw
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("the functions said:\n%s", s.log())
+		}
+		s.HTTP.CloseIdleConnections()
+	})
+	return s
+}
+
+// ours fails a story that handles a process where there is none.
+func (s *Site) ours() {
+	s.Helper()
+	if s.log != nil {
+		s.Fatal("an installation that is no process of ours is not started or stopped")
+	}
+}
