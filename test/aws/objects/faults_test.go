@@ -105,10 +105,14 @@ func (f *faults) Do(req *http.Request) (*http.Response, error) {
 }
 
 func answer(req *http.Request, status int, code string) *http.Response {
-	body := "<Error><Code>" + code + "</Code><Message>canary of a message</Message></Error>"
+	kind, body := "application/xml", "<Error><Code>"+code+"</Code><Message>canary of a message</Message></Error>"
+	if req.Header.Get("X-Amz-Target") != "" { // KMS and others speak JSON
+		names := map[string]string{"SlowDown": "ThrottlingException", "InternalError": "KMSInternalException"}
+		kind, body = "application/x-amz-json-1.1", `{"__type": "`+names[code]+`", "message": "canary of a message"}`
+	}
 	return &http.Response{
 		StatusCode: status, Status: http.StatusText(status), Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Request: req,
-		Header: http.Header{"Content-Type": {"application/xml"}}, ContentLength: int64(len(body)), Body: io.NopCloser(strings.NewReader(body)),
+		Header: http.Header{"Content-Type": {kind}}, ContentLength: int64(len(body)), Body: io.NopCloser(strings.NewReader(body)),
 	}
 }
 
