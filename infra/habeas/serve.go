@@ -21,6 +21,7 @@ import (
 	"github.com/habeas-dsar/habeas/infra/local"
 	"github.com/habeas-dsar/habeas/shared/fault"
 	"github.com/habeas-dsar/habeas/shared/registry"
+	"github.com/habeas-dsar/habeas/shared/signin/oidcsignin"
 )
 
 // drain is how long a stopping server waits for what is in hand.
@@ -29,6 +30,7 @@ const drain = 9 * time.Second
 type serveOptions struct {
 	dir, listen, baseURL, clock, mailDomain string
 	mail                                    mailOptions
+	signIn                                  oidcsignin.Settings
 	demo, verbose                           bool
 	workers                                 int
 	lag                                     time.Duration
@@ -52,6 +54,7 @@ func newServe() *cobra.Command {
 	f.StringVar(&o.baseURL, "base-url", "", "address that people reach the server under, such as https://privacy.example.com (default: the listen address)")
 	f.StringVar(&o.mailDomain, "mail-domain", "habeas.localhost", "right side of the Message-IDs of our mails")
 	o.mail.flags(c)
+	signInFlags(c, &o.signIn)
 	f.StringVar(&o.clock, "clock", "", `"manual": time stands still until it is moved through /dev/clock`)
 	f.BoolVar(&o.demo, "demo", false, "start a demonstration with invented people and three tenants")
 	f.BoolVar(&o.verbose, "verbose", false, "log every step")
@@ -136,7 +139,11 @@ func (o serveOptions) config(log *slog.Logger) (local.Config, error) {
 	default:
 		return cfg, usage(`--clock knows one value: "manual"`)
 	}
-	var err error
+	err := checkSignIn(o.signIn)
+	if err != nil {
+		return cfg, err
+	}
+	cfg.SignIn = o.signIn
 	if cfg.Mail, err = o.mail.sender(); err != nil {
 		return cfg, err
 	}
@@ -168,6 +175,11 @@ func prepare(ctx context.Context, app *local.App, cfg local.Config, stderr io.Wr
 		acc, token, err := (local.Accounts{Registry: app.Registry, Sessions: app.Sessions, Now: app.Now}).Add(ctx, "", "admin@habeas.localhost", []registry.Role{registry.Admin}, "first")
 		if err != nil {
 			return line, err
+		}
+		if cfg.SignIn.Only { // no issuer vouches for its address: without its password nobody could sign in
+			if err := app.Registry.ChangeStaff(ctx, acc.ID, func(m *registry.Staff) { m.BreakGlass = true }); err != nil {
+				return line, err
+			}
 		}
 		line.Accounts, line.Tokens = []local.Account{acc}, []local.Token{*token}
 	}

@@ -28,7 +28,7 @@ func withRegistry(dir string, do func(r *registry.Store, s *session.Store) error
 
 func newStaff() *cobra.Command {
 	c := &cobra.Command{Use: "staff", Short: "Accounts of the privacy team"}
-	c.AddCommand(newStaffAdd(), newStaffList())
+	c.AddCommand(newStaffAdd(), newStaffList(), newStaffChange(), newStaffTie(), newStaffUntie())
 	return c
 }
 
@@ -94,7 +94,7 @@ func newStaffList() *cobra.Command {
 					return json.NewEncoder(cmd.OutOrStdout()).Encode(map[string]any{"staff": all})
 				}
 				for _, m := range all {
-					cmd.Printf("%s  %-32s  %v\n", m.ID, m.Email, m.Roles)
+					cmd.Printf("%s  %-32s  %v%s\n", m.ID, m.Email, m.Roles, marks(m))
 				}
 				return nil
 			})
@@ -102,4 +102,18 @@ func newStaffList() *cobra.Command {
 	}
 	c.Flags().StringVar(&dir, "data", "./habeas-data", "data directory of the server")
 	return c
+}
+
+// marks are what is out of the ordinary about an account.
+func marks(m registry.Staff) string {
+	out := ""
+	for _, mark := range []struct {
+		is   bool
+		word string
+	}{{m.Disabled, "closed"}, {m.Subject != "", "tied to an issuer"}, {m.BreakGlass, "breaks the glass"}} {
+		if mark.is {
+			out += "  " + mark.word
+		}
+	}
+	return out
 }

@@ -26,6 +26,7 @@ import (
 	"github.com/habeas-dsar/habeas/shared/keys/filekeys"
 	"github.com/habeas-dsar/habeas/shared/mail"
 	"github.com/habeas-dsar/habeas/shared/mail/fileoutbox"
+	"github.com/habeas-dsar/habeas/shared/signin/oidcsignin"
 	"github.com/habeas-dsar/habeas/shared/table/sqlitetable"
 	"github.com/habeas-dsar/habeas/shared/verification"
 	"github.com/habeas-dsar/habeas/shared/workflow/asl"
@@ -46,7 +47,16 @@ type Config struct {
 	Log        *slog.Logger
 	Guide      functions.Guide // shown on the first page of a demonstration
 
-	SendGridEvents *ecdsa.PublicKey // verifies what SendGrid reports; nil = nobody reports what becomes of mail
+	SendGridEvents *ecdsa.PublicKey    // verifies what SendGrid reports; nil = nobody reports what becomes of mail
+	SignIn         oidcsignin.Settings // where staff sign in elsewhere; the zero value: nowhere
+}
+
+// limits are those of the portal and the console.
+func (c Config) limits() verification.Limits {
+	if c.NoLimits && (c.Demo || c.Clock != nil) {
+		return verification.Limits{}
+	}
+	return verification.DefaultLimits()
 }
 
 // App is a running installation.
@@ -129,16 +139,16 @@ func Open(ctx context.Context, c Config) (app *App, err error) {
 		return nil, fmt.Errorf("opening workflow: %w", err)
 	}
 	a.dispatcher = NewDispatcher(a.clock, c.Log, func() *casefile.Store { return a.Cases }, func(ctx context.Context, r casefile.OutboxRow) error { return a.Outbox(ctx, r) })
-	limits := verification.DefaultLimits()
-	if c.NoLimits && (c.Demo || c.Clock != nil) {
-		limits = verification.Limits{}
+	place, err := c.SignIn.Place(Secret, a.clock.Now)
+	if err != nil {
+		return nil, err
 	}
 	gone := &shredded{path: shreddedIn(c.Dir)}
 	told := localbus.New(func(_ context.Context, e events.Event) error { a.metrics.event(e); return nil })
 	a.Set, err = functions.New(functions.Ports{
-		Table: a.table, Keeper: keeper, Blobs: objects, Mail: sender, SendGridEvents: c.SendGridEvents, Workflow: a.engine, Connectors: catalog.Factories(), Secret: Secret,
+		Table: a.table, Keeper: keeper, Blobs: objects, Mail: sender, SendGridEvents: c.SendGridEvents, SignIn: place, Workflow: a.engine, Connectors: catalog.Factories(), Secret: Secret,
 		Now: a.clock.Now, Sleep: sleep, Pace: time.Now, Poke: a.dispatcher.Poke, Shredding: gone.note, Publish: func(ctx context.Context, e events.Event) error { return told.Publish(ctx, e) },
-		Log: c.Log, BaseURL: c.BaseURL, MailDomain: c.MailDomain, TempDir: c.Dir, Limits: limits,
+		Log: c.Log, BaseURL: c.BaseURL, MailDomain: c.MailDomain, TempDir: c.Dir, Limits: c.limits(),
 		Rules: verification.DefaultRules(), Demo: c.Demo, Manual: c.Clock != nil,
 	})
 	if err != nil {

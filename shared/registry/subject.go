@@ -51,6 +51,15 @@ func TieStaff(m Staff, issuer string, subject redact.Text) ([]table.Write, error
 	return []table.Write{w, {Op: table.Put, If: table.Absent, Item: table.Item{Key: staffSubject(m.Subject), Body: []byte(m.ID)}}}, nil
 }
 
+// Tie commits what TieStaff says, alone.
+func (s *Store) Tie(ctx context.Context, m Staff, issuer string, subject redact.Text) error {
+	w, err := TieStaff(m, issuer, subject)
+	if err != nil {
+		return err
+	}
+	return s.write(ctx, w...)
+}
+
 // UntieStaff unties a member of staff from her account at an issuer. Idempotent.
 func (s *Store) UntieStaff(ctx context.Context, id string) error {
 	m, err := s.Staff(ctx, id)

@@ -22,11 +22,7 @@ func (r *rig) member(id string, roles ...registry.Role) registry.Staff {
 
 func (r *rig) tie(m registry.Staff, at, subject string) error {
 	r.t.Helper()
-	w, err := registry.TieStaff(m, at, redact.NewText(subject))
-	if err != nil {
-		return err
-	}
-	return r.table.Transact(r.t.Context(), w...)
+	return r.store.Tie(r.t.Context(), m, at, redact.NewText(subject))
 }
 
 func TestAnAccountIsTiedToOneMemberOfStaff(t *testing.T) {

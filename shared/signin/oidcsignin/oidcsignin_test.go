@@ -445,3 +445,30 @@ func TestLeaving(t *testing.T) {
 		t.Errorf("leaves an issuer that is down by %s", to)
 	}
 }
+
+func TestPlace(t *testing.T) {
+	if p, err := (oidcsignin.Settings{}).Place(nil, nil); p != nil || err != nil {
+		t.Errorf("without an issuer: %v %v", p, err)
+	}
+	if _, err := (oidcsignin.Settings{Issuer: "http://sso.example.com", Client: "c"}).Place(nil, nil); !fault.Has(err, fault.Misconfigured) {
+		t.Errorf("an issuer in the open: %v", err)
+	}
+	p, err := oidcsignin.Settings{Issuer: "https://sso.example.com:8443/realms/x", Client: "c"}.Place(nil, nil)
+	if err != nil || p.Name != "sso.example.com:8443" || p.Only || p.Issuer.ID() != "https://sso.example.com:8443/realms/x" {
+		t.Errorf("without a name: %+v %v", p, err)
+	}
+	issuer := signintest.New(t, time.Now)
+	issuer.Is(signintest.Person{Subject: "s-1"})
+	asked := ""
+	p, err = oidcsignin.Settings{Issuer: issuer.URL, Client: signintest.Client, Secret: "file:secret", Name: "Example SSO", Only: true}.Place(func(reference string) (redact.Text, error) {
+		asked = reference
+		return redact.NewText(signintest.Secret), nil
+	}, time.Now)
+	if err != nil || p.Name != "Example SSO" || !p.Only || asked != "" {
+		t.Fatalf("%+v %v, asked for %q", p, err, asked)
+	}
+	r := &rig{t: t, issuer: issuer, client: p.Issuer.(*oidcsignin.Client)}
+	if r.wantWhole(); asked != "file:secret" {
+		t.Errorf("asked for %q", asked)
+	}
+}
