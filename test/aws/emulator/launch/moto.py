@@ -40,6 +40,9 @@ def client_for(region, service, state_credentials=None):
 
 boto_client.boto_client_for = client_for
 
+# These read the function above when they are imported.
+from moto.stepfunctions.parser.asl.utils.encoding import to_json_str  # noqa: E402
+from moto.stepfunctions.parser.backend.execution import Execution  # noqa: E402
 
 # The API writes stateMachineArn and a state StateMachineArn. moto 5.2.5 translates neither way, so nested executions fail.
 _normalise_parameters = StateTaskServiceSfn._normalise_parameters
@@ -61,6 +64,18 @@ def normalise_response(self, response, boto_service_name=None, service_action_na
 
 StateTaskServiceSfn._normalise_parameters = normalise_parameters
 StateTaskServiceSfn._normalise_response = normalise_response
+
+# The output of an execution is JSON text. moto 5.2.5 hands strings out as they are and fails on times and null.
+def output(self):
+    return to_json_str(self.__dict__.get("_output"), separators=(",", ":"))
+
+
+def set_output(self, value):
+    self._output = value
+
+
+Execution.output = property(output, set_output)
+
 
 # Days pass in a test.
 WAIT_SCALE = float(os.environ["WAIT_SCALE"])
