@@ -25,7 +25,8 @@ type Config struct {
 	Now   func() time.Time
 	// Sleep waits d or until ctx ends, whose error it then returns.
 	Sleep func(ctx context.Context, d time.Duration) error
-	// Pace is the clock by which Sleep waits; rate limits go by it, because Now may be a clock that is moved by hand. nil = Now.
+	// Pace is the clock by which Sleep waits and contexts end; rate limits and the time of a turn go by it, because Now may be a
+	// clock that is moved by hand. nil = Now, and deadlines of contexts, which may go by another clock, are not looked at.
 	Pace        func() time.Time
 	TurnTime    time.Duration // a turn asks connectors to stop after it; default 30 s
 	TurnRecords int           // or after so many records; default 500,000

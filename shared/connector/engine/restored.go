@@ -211,7 +211,7 @@ func (t *task) planToEnd(ctx context.Context, s steps) (*spool.Spool, error) {
 		if err != nil {
 			return nil, err
 		}
-		t.start = t.e.cfg.Now()
+		t.begins(ctx)
 		turn, done, err := t.planStep(ctx, s, sp)
 		switch {
 		case err != nil:

@@ -23,6 +23,8 @@ type Engine struct {
 
 	mu       sync.Mutex
 	limiters map[string]*rate.Limiter // by tenant and system
+
+	deadlines bool // Pace is the clock by which contexts end
 }
 
 // New returns an engine. A missing port is fault.Misconfigured.
@@ -30,7 +32,8 @@ func New(cfg Config) (*Engine, error) {
 	if cfg.Blobs == nil || cfg.Now == nil || cfg.Sleep == nil {
 		return nil, fault.New(fault.Misconfigured, "the connector engine needs an object store, a clock and a way to sleep")
 	}
-	if cfg.Pace == nil {
+	deadlines := cfg.Pace != nil
+	if !deadlines {
 		cfg.Pace = cfg.Now
 	}
 	setDefault(&cfg.TurnTime, 30*time.Second)
@@ -39,7 +42,7 @@ func New(cfg Config) (*Engine, error) {
 	setDefault(&cfg.PartBytes, 2<<20)
 	setDefault(&cfg.SpoolBytes, 24<<20)
 	setDefault(&cfg.GrowthLimit, 5)
-	return &Engine{cfg: cfg, limiters: map[string]*rate.Limiter{}}, nil
+	return &Engine{cfg: cfg, limiters: map[string]*rate.Limiter{}, deadlines: deadlines}, nil
 }
 
 func setDefault[T int | int64 | time.Duration](v *T, d T) {
@@ -52,7 +55,9 @@ func setDefault[T int | int64 | time.Duration](v *T, d T) {
 // instruction is wrong (invalid), ctx ended or our own stores fail (unavailable), or a defect (internal); repeat it from the
 // same State. Whatever the system does wrong is a Turn that waits or asks a person.
 //
-// ctx ending makes a turn stop within one call to the system and return an error; to end turns in good order, set TurnTime.
+// A turn ends in good order, answering More, at the first border of a page or a batch after TurnTime; and, with a Pace, when a
+// fifth of the time that ctx left it at its beginning remains, or a minute if that is less. ctx ending makes a turn stop within
+// one call to the system and return an error.
 func (e *Engine) Turn(ctx context.Context, ins Instruction) (Turn, error) {
 	t, err := e.begin(ctx, ins)
 	if err != nil {
@@ -82,7 +87,8 @@ type task struct {
 	desc   connector.Descriptor
 	limits connector.Limits
 	st     state
-	start  time.Time
+	start  time.Time // by Now: the read window
+	until  time.Time // by Pace: no page or batch is begun after it
 	// what the last call said of the system's readiness
 	pause    time.Duration
 	callback bool
@@ -99,7 +105,8 @@ func (e *Engine) begin(ctx context.Context, ins Instruction) (*task, error) {
 	if ins.Connector == nil || ins.Keys == nil || ins.System == "" {
 		return nil, fault.New(fault.Invalid, "an instruction needs a system, its connector and the keys of the case")
 	}
-	t := &task{e: e, ins: ins, desc: ins.Connector.Describe(), start: e.cfg.Now()}
+	t := &task{e: e, ins: ins, desc: ins.Connector.Describe()}
+	t.begins(ctx)
 	t.limits = t.desc.Limits.WithDefaults()
 	if err := t.st.read(ins.State, ins.Action); err != nil {
 		return nil, err
@@ -283,5 +290,21 @@ func (t *task) object(kind string) string {
 	return kind + "/" + t.ins.Tenant + "/" + t.ins.CaseID + "/" + t.ins.TaskID
 }
 
+// reserve is what a turn leaves of the time it has at most: enough for the page in hand, for storing what was read and for
+// recording where the task stands.
+const reserve = time.Minute
+
+// begins starts the time of a turn.
+func (t *task) begins(ctx context.Context) {
+	t.start = t.e.cfg.Now()
+	now := t.e.cfg.Pace()
+	t.until = now.Add(t.e.cfg.TurnTime)
+	if end, ok := ctx.Deadline(); ok && t.e.deadlines {
+		if end = end.Add(-min(reserve, end.Sub(now)/5)); end.Before(t.until) {
+			t.until = end
+		}
+	}
+}
+
 // late reports whether the turn has used up its time.
-func (t *task) late() bool { return t.e.cfg.Now().Sub(t.start) >= t.e.cfg.TurnTime }
+func (t *task) late() bool { return !t.e.cfg.Pace().Before(t.until) }
