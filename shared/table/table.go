@@ -62,7 +62,8 @@ const (
 )
 
 // AnyVersion, as Write.If, makes the write unconditional; Absent requires that there is no such item (an expired item
-// counts as absent). Any number above 0 requires exactly that version.
+// counts as absent). Any number above 0 requires exactly that version. An unconditional Put over an item that has expired, but is not
+// removed yet, may count on from that item's version.
 const (
 	AnyVersion int64 = -1
 	Absent     int64 = 0
@@ -87,7 +88,8 @@ type Query struct {
 	Cursor     string // Page.Next of the same query, whatever its Limit; a foreign or broken cursor is fault.Invalid
 }
 
-// Page is a part of an answer. Next is empty exactly when there is no more. A page may be short, even empty, with Next set.
+// Page is a part of an answer. Next is empty only when there is no more. A page may be short, even empty, with Next set; and when an
+// item is the last, Next may be set all the same, and the page after it is empty.
 type Page struct {
 	Items []Item
 	Next  string
@@ -95,7 +97,9 @@ type Page struct {
 
 // Store is a record store. Errors are classified: fault.NotFound (Get), fault.Conflict (a condition did not hold, or two
 // transactions met), fault.Invalid (a limit or a key rule is broken; nothing was written), fault.Unavailable (locked, not
-// reachable). An error after the commit may hide a success: callers repeat with the same conditions and read again.
+// reachable, too busy), fault.Misconfigured (tables that are missing or may not be used). Never fault.Throttled, by which callers
+// tell that a person asked too often. An error after the commit may hide a success: callers repeat with the same conditions and read
+// again.
 type Store interface {
 	// Get reads one item, strongly consistent.
 	Get(ctx context.Context, key Key) (Item, error)
