@@ -146,22 +146,12 @@ func (s *Set) Register(mux *http.ServeMux) {
 	s.Console.Register(mux)
 	s.Task.Register(mux)
 	s.Hooks.Register(mux)
-	asset := func(mime string, name string, body []byte) {
-		mux.HandleFunc("GET "+pages.AssetPath+name, func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Content-Type", mime)
-			w.Header().Set("Cache-Control", "public, max-age=31536000, immutable") // the name changes with the content
-			_, _ = w.Write(body)                                                   // the connection may be gone
-		})
-	}
-	name, body := pages.Stylesheet()
-	asset("text/css; charset=utf-8", name, body)
-	name, body = pages.Icon()
-	asset("image/svg+xml", name, body)
+	pages.Register(mux)
 }
 
-// Protect wraps a mux with what every answer needs: security headers and, for browsers, refusal of cross-origin acts.
+// Protect is web.Protect.
 func Protect(next http.Handler) http.Handler {
-	return web.Secure(http.NewCrossOriginProtection().Handler(next))
+	return web.Protect(next)
 }
 
 // WriteProblem answers with the problem document of err (RFC 9457).

@@ -2,6 +2,7 @@ package disposerecords
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/habeas-dsar/habeas/functions/internal/parts"
@@ -28,4 +29,21 @@ func held(cases *casefile.Store, holds *hold.Store) func(ctx context.Context, te
 		list, err := holds.For(ctx, hold.Question{Tenant: tenant, CaseID: caseID, Identifiers: p.Known()})
 		return slices.ContainsFunc(list, func(c hold.Concerning) bool { return c.Scope != hold.System }), err
 	}
+}
+
+// Clockwork takes out of the house what is due, erasures past their backup horizon too, as a schedule calls it.
+func Clockwork(a *parts.Parts) (func(ctx context.Context) error, error) {
+	s, err := New(a)
+	if err != nil {
+		return nil, err
+	}
+	erasures, err := a.Erasures()
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context) error {
+		_, expired := erasures.Expire(ctx)
+		_, disposed := s.Handle(ctx)
+		return errors.Join(expired, disposed)
+	}, nil
 }

@@ -1,6 +1,8 @@
 package sweepdeadlines
 
 import (
+	"context"
+
 	"github.com/habeas-dsar/habeas/functions/internal/parts"
 )
 
@@ -11,4 +13,16 @@ func New(a *parts.Parts) (*Step, error) {
 		return nil, err
 	}
 	return &Step{Cases: a.Cases, Engine: a.Workflow, Owners: desk, Ready: a.Systems.Ready, Holds: a.Holds}, nil
+}
+
+// Clockwork looks at what is due, as a schedule calls it.
+func Clockwork(a *parts.Parts) (func(ctx context.Context) error, error) {
+	s, err := New(a)
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context) error {
+		_, err := s.Handle(ctx)
+		return err
+	}, nil
 }

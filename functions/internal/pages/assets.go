@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	_ "embed"
 	"encoding/hex"
+	"net/http"
 )
 
 // AssetPath is the path prefix under which pages ask for the stylesheet and the icon; the handler serves them there with a
@@ -25,4 +26,19 @@ func Icon() (name string, body []byte) { return hashed("icon", icon, "svg"), ico
 func hashed(stem string, body []byte, ext string) string {
 	sum := sha256.Sum256(body)
 	return stem + "." + hex.EncodeToString(sum[:6]) + "." + ext
+}
+
+// Register adds the stylesheet and the icon to a mux.
+func Register(mux *http.ServeMux) {
+	asset := func(mime string, name string, body []byte) {
+		mux.HandleFunc("GET "+AssetPath+name, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", mime)
+			w.Header().Set("Cache-Control", "public, max-age=31536000, immutable") // the name changes with the content
+			_, _ = w.Write(body)                                                   // the connection may be gone
+		})
+	}
+	name, body := Stylesheet()
+	asset("text/css; charset=utf-8", name, body)
+	name, body = Icon()
+	asset("image/svg+xml", name, body)
 }

@@ -203,6 +203,11 @@ func Secure(next http.Handler) http.Handler {
 	})
 }
 
+// Protect wraps a mux with what every answer needs: security headers and, for browsers, refusal of cross-origin acts.
+func Protect(next http.Handler) http.Handler {
+	return Secure(http.NewCrossOriginProtection().Handler(next))
+}
+
 // ClientAddress returns the caller's network: the address itself, for IPv6 its /64. Only a proxy on loopback is believed
 // when it names another address: the last entry of the last X-Forwarded-For, which is the one it added itself.
 func ClientAddress(r *http.Request) string {

@@ -1,0 +1,11 @@
+// Command lambda is the function AssembleResponse of infra/inventory.
+package main
+
+import (
+	"github.com/habeas-dsar/habeas/functions/assembleresponse"
+	"github.com/habeas-dsar/habeas/functions/internal/lambdaboot"
+)
+
+func main() {
+	lambdaboot.Step(assembleresponse.New, lambdaboot.Objects)
+}

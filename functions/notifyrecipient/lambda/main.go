@@ -1,0 +1,11 @@
+// Command lambda is the function NotifyRecipient of infra/inventory.
+package main
+
+import (
+	"github.com/habeas-dsar/habeas/functions/internal/lambdaboot"
+	"github.com/habeas-dsar/habeas/functions/notifyrecipient"
+)
+
+func main() {
+	lambdaboot.Step(notifyrecipient.New, lambdaboot.Secrets)
+}

@@ -1,0 +1,11 @@
+// Command lambda is the function PlanCase of infra/inventory.
+package main
+
+import (
+	"github.com/habeas-dsar/habeas/functions/internal/lambdaboot"
+	"github.com/habeas-dsar/habeas/functions/plancase"
+)
+
+func main() {
+	lambdaboot.Step(plancase.New)
+}

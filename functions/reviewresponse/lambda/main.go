@@ -1,0 +1,11 @@
+// Command lambda is the function ReviewResponse of infra/inventory.
+package main
+
+import (
+	"github.com/habeas-dsar/habeas/functions/internal/lambdaboot"
+	"github.com/habeas-dsar/habeas/functions/reviewresponse"
+)
+
+func main() {
+	lambdaboot.Step(reviewresponse.New)
+}

@@ -1,0 +1,11 @@
+// Command lambda is the function VerifyIdentity of infra/inventory.
+package main
+
+import (
+	"github.com/habeas-dsar/habeas/functions/internal/lambdaboot"
+	"github.com/habeas-dsar/habeas/functions/verifyidentity"
+)
+
+func main() {
+	lambdaboot.Step(verifyidentity.New)
+}
