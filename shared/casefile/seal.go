@@ -203,6 +203,11 @@ func (s *Store) Log(ctx context.Context, tenant string) (*evidence.Log, error) {
 	return log, nil
 }
 
+// Unkept is evidence.Unkept: a page of the tenants whose newest checkpoint is not known to be kept elsewhere.
+func (s *Store) Unkept(ctx context.Context, limit int, cursor string) (tenants []string, next string, err error) {
+	return evidence.Unkept(ctx, s.table, limit, cursor)
+}
+
 // receipt returns the receipt of the case as it was read; nil when it was never sealed.
 func (f *File) receipt(ctx context.Context) (*evidence.Receipt, error) {
 	seal, err := decodeSeal(f.read[skSeal])

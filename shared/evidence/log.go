@@ -14,7 +14,7 @@ import (
 // Log is the Merkle log of one tenant (RFC 6962; golang.org/x/mod/sumdb/tlog). It only grows: a leaf, once in it, is bound by
 // every later checkpoint. Its rows in table ledger, pk T#<tenant>#LOG:
 //
-//	HEAD                              the newest checkpoint, signed
+//	HEAD                              the newest checkpoint, signed; in the index UNKEPT until it is kept elsewhere
 //	TILE#<level>#<n, twelve digits>   hashes of a tile of height 8: at most 256, 32 bytes each, in order
 //
 // It holds hashes and nothing else. What a leaf was made of stands with the case, so that a case disposed of leaves nothing in
@@ -109,7 +109,8 @@ func (l *Log) Append(ctx context.Context, leaves []Leaf, at time.Time) (first in
 	if next.Note, err = sign(next.text(), l.key, l.signer); err != nil {
 		return 0, nil, err
 	}
-	writes = append(writes, table.Write{Op: table.Put, If: version, Item: table.Item{Key: l.row(skLogHead), Body: []byte(next.Note)}})
+	head := table.Item{Key: l.row(skLogHead), Body: []byte(next.Note), IPK: ipkUnkept, ISK: l.tenant}
+	writes = append(writes, table.Write{Op: table.Put, If: version, Item: head})
 	for _, t := range tlog.NewTiles(tileHeight, old.Size, next.Size) {
 		w, err := g.write(l, t)
 		if err != nil {
