@@ -43,6 +43,7 @@ func Factory() connector.Factory { return factory(nil) }
 func factory(resolver *net.Resolver) connector.Factory {
 	return connector.Factory{
 		Kind: Kind, SettingsSchema: bytes.Clone(settingsSchema), SecretNames: secretNames(), HasCollections: true,
+		Schemas: map[string][]byte{"connector.schema.json": FileSchema()},
 		Open: func(_ context.Context, in connector.OpenInput) (connector.Connector, error) {
 			s, err := open(in, resolver)
 			if err != nil {

@@ -13,6 +13,7 @@ import (
 	"github.com/habeas-dsar/habeas/functions/internal/correspondence"
 	"github.com/habeas-dsar/habeas/functions/internal/identity"
 	"github.com/habeas-dsar/habeas/functions/internal/pages"
+	"github.com/habeas-dsar/habeas/functions/internal/systems"
 	"github.com/habeas-dsar/habeas/shared/blobs"
 	"github.com/habeas-dsar/habeas/shared/casefile"
 	"github.com/habeas-dsar/habeas/shared/connector"
@@ -37,6 +38,8 @@ type Systems interface {
 	// Sketch returns what the data map of a system leads to, nil without one that can be read, and what an operator should
 	// know of it; that stops nothing.
 	Sketch(ctx context.Context, sys registry.System) (*connector.Graph, []connector.Problem, error)
+	// Kinds lists the kinds of systems that can be registered, with their schemas.
+	Kinds(ctx context.Context) ([]systems.Kind, error)
 }
 
 // Limits are how often somebody may try to sign in; empty lists allow everything.

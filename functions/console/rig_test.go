@@ -20,6 +20,7 @@ import (
 	"github.com/habeas-dsar/habeas/functions/internal/pages"
 	"github.com/habeas-dsar/habeas/functions/internal/statute"
 	"github.com/habeas-dsar/habeas/functions/internal/step"
+	"github.com/habeas-dsar/habeas/functions/internal/systems"
 	"github.com/habeas-dsar/habeas/shared/blobs/dirblobs"
 	"github.com/habeas-dsar/habeas/shared/casefile"
 	"github.com/habeas-dsar/habeas/shared/connector"
@@ -101,6 +102,10 @@ func (s *fakeSystems) Sketch(_ context.Context, sys registry.System) (*connector
 
 func (s *fakeSystems) Check(context.Context, string, string) (connector.Health, error) {
 	return s.health, s.checkErr
+}
+
+func (s *fakeSystems) Kinds(context.Context) ([]systems.Kind, error) {
+	return []systems.Kind{{Name: "postgres", Settings: json.RawMessage(`{"type":"object"}`)}}, nil
 }
 
 func must[T any](t testing.TB) func(v T, err error) T {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/habeas-dsar/habeas/functions/internal/schemas"
 	"github.com/habeas-dsar/habeas/functions/internal/web"
 	"github.com/habeas-dsar/habeas/shared/fault"
 	"github.com/habeas-dsar/habeas/shared/registry"
@@ -84,6 +85,7 @@ func (h *Handler) apiRoutes() []Route {
 		call("GET"+v+"/log/checkpoint", registry.ReadEvidence, h.apiCheckpoint),
 		call("GET"+v+"/log/consistency", registry.ReadEvidence, h.apiConsistency),
 		{Pattern: "GET" + v + "/openapi.yaml", Open: true, serve: serveOpenAPI},
+		{Pattern: "GET /schemas/{name}", Open: true, serve: schemas.Serve(h.Systems.Kinds)},
 		{Pattern: v[1:] + "/", Open: true, serve: func(w http.ResponseWriter, _ *http.Request) {
 			web.WriteProblem(w, fault.New(fault.NotFound, "there is no such call"))
 		}},

@@ -157,6 +157,9 @@ type Factory struct {
 	SecretNames    []string        // names a system of the kind must or may give secrets for
 	HasCollections bool            // whether OpenInput.Dataset is required
 	ByPerson       bool            // see Descriptor.ByPerson
+	// Schemas are further JSON Schemas (2020-12) that an installation publishes for the kind, such as that of files which its
+	// settings name, by file name ("connector.schema.json").
+	Schemas map[string][]byte
 	// Open makes a connector without reaching the system further than needed to learn what the data map leaves open (types,
 	// keys). Wrong settings or a data map the system cannot serve are fault.Misconfigured and name what is wrong.
 	Open func(ctx context.Context, in OpenInput) (Connector, error)

@@ -1,5 +1,6 @@
 // Package systems opens registered systems through the connectors that are compiled in, keeps them open, and registers them:
-// settings are checked against the kind's schema, the data map against the live system, before anything is stored.
+// settings are checked against the kind's schema, the data map against the live system, before anything is stored. Where no
+// connector is compiled in, others open systems for it (Elsewhere); what it stores and answers is the same.
 package systems
 
 import (
@@ -17,7 +18,6 @@ import (
 
 	"github.com/habeas-dsar/habeas/shared/connector"
 	"github.com/habeas-dsar/habeas/shared/connector/datamap"
-	"github.com/habeas-dsar/habeas/shared/dsar"
 	"github.com/habeas-dsar/habeas/shared/fault"
 	"github.com/habeas-dsar/habeas/shared/redact"
 	"github.com/habeas-dsar/habeas/shared/registry"
@@ -29,6 +29,7 @@ type Pool struct {
 	factories map[string]connector.Factory
 	secret    func(reference string) (redact.Text, error)
 	now       func() time.Time
+	opener    Opener // who opens systems for a look; nil = the pool itself
 
 	mu   sync.Mutex
 	open map[string]*opened
@@ -51,14 +52,11 @@ func NewPool(r *registry.Store, factories []connector.Factory, secret func(strin
 	return p
 }
 
-// Kinds lists the kinds that can be registered.
-func (p *Pool) Kinds() []connector.Factory {
-	var out []connector.Factory
-	for _, f := range p.factories {
-		out = append(out, f)
-	}
-	slices.SortFunc(out, func(a, b connector.Factory) int { return strings.Compare(a.Kind, b.Kind) })
-	return out
+// Elsewhere returns a pool whose systems are looked at by the opener. It has no connectors: Open fails.
+func Elsewhere(r *registry.Store, o Opener, now func() time.Time) *Pool {
+	p := NewPool(r, nil, nil, now)
+	p.opener = o
+	return p
 }
 
 // Open returns the connector of a registered system and its data map. Opening is shared: one at a time per system.
@@ -119,12 +117,9 @@ func (p *Pool) Close() {
 	}
 }
 
-// DataMap returns the data map of a registered system; nil for kinds without collections. It is shared: read it only.
+// DataMap returns the data map of a registered system as it was registered; nil for kinds without collections. What a live
+// system adds to it while it is open (types, keys) stays with the connector.
 func (p *Pool) DataMap(ctx context.Context, tenant, name string) (*connector.Dataset, error) {
-	if _, d, err := p.Open(ctx, tenant, name); err == nil {
-		return d, nil
-	}
-	// A system that cannot be opened now still has its data map.
 	sys, err := p.registry.System(ctx, tenant, name)
 	if err != nil {
 		return nil, err
@@ -146,33 +141,14 @@ func dataset(sys registry.System) (*connector.Dataset, error) {
 	return l.Datasets[0], nil
 }
 
-// Sketch returns what the data map of a system, registered or not, leads to, for showing it, and what an operator should know
-// of it: declarations without an effect, collections that nothing leads to, references to data maps that are not there. They
-// stop nothing. The graph is nil without a data map that can be read.
-func (p *Pool) Sketch(ctx context.Context, sys registry.System) (*connector.Graph, []connector.Problem, error) {
-	l, ok := readable(sys)
-	if !ok {
-		return nil, nil, nil
-	}
-	others, err := p.others(ctx, sys)
-	if err != nil {
-		return nil, nil, err
-	}
-	g := connector.Sketch(l.Datasets[0], others...)
-	return g, append(l.Warnings, g.Warnings()...), nil
-}
-
-// readable returns the data map of a system. Of one that cannot be read, opening the system names what is wrong.
-func readable(sys registry.System) (datamap.Loaded, bool) {
-	l, err := datamap.Load([]byte(sys.Dataset))
-	return l, err == nil && len(l.Datasets) == 1
-}
-
 // connect opens a system without keeping it.
 func (p *Pool) connect(ctx context.Context, sys registry.System) (connector.Connector, *connector.Dataset, error) {
+	if p.opener != nil {
+		return nil, nil, fault.New(fault.Internal, "systems are opened elsewhere")
+	}
 	f, ok := p.factories[sys.Kind]
 	if !ok {
-		return nil, nil, fault.InvalidField("/kind", "there is no connector of this kind; known kinds: "+p.kindNames())
+		return nil, nil, UnknownKind(p.kinds())
 	}
 	if err := checkSettings(f, sys.Settings); err != nil {
 		return nil, nil, err
@@ -204,14 +180,6 @@ func (p *Pool) connect(ctx context.Context, sys registry.System) (connector.Conn
 		return nil, nil, fmt.Errorf("opening system: %w", err)
 	}
 	return c, d, nil
-}
-
-func (p *Pool) kindNames() string {
-	var names []string
-	for _, f := range p.Kinds() {
-		names = append(names, f.Kind)
-	}
-	return strings.Join(names, ", ")
 }
 
 // others returns the data maps of the tenant's other systems, for references between systems.
@@ -271,95 +239,4 @@ func checkSettings(f connector.Factory, settings json.RawMessage) error {
 		return fault.Wrap(fault.Internal, err, "checking settings")
 	}
 	return nil
-}
-
-// Check opens the system and asks it what works.
-func (p *Pool) Check(ctx context.Context, tenant, name string) (connector.Health, error) {
-	sys, err := p.registry.System(ctx, tenant, name)
-	if err != nil {
-		return connector.Health{}, err
-	}
-	found, health, err := p.probe(ctx, sys)
-	if perr := p.registry.PutSystem(ctx, found); perr != nil && err == nil {
-		err = perr
-	}
-	return health, err
-}
-
-// Ready reports whether a system responds now and is as its data map says.
-func (p *Pool) Ready(ctx context.Context, tenant, name string) bool {
-	sys, err := p.registry.System(ctx, tenant, name)
-	if err != nil {
-		return false
-	}
-	_, health, err := p.probe(ctx, sys)
-	return err == nil && health.Reachable && len(health.Problems) == 0
-}
-
-// Probe opens and checks a system as Apply would, and stores nothing: it returns the system as it would be registered, or the
-// problems for which it would be refused.
-func (p *Pool) Probe(ctx context.Context, sys registry.System) (registry.System, []connector.Problem, error) {
-	if err := registry.CheckName("/name", sys.Name); err != nil {
-		return sys, nil, err
-	}
-	found, health, err := p.probe(ctx, sys)
-	if invalid, ok := errors.AsType[*connector.InvalidDataset](err); ok {
-		return sys, invalid.Problems, err
-	}
-	if err != nil && !fault.Has(err, fault.Unavailable) {
-		return sys, nil, err
-	}
-	if len(health.Problems) > 0 {
-		return sys, health.Problems, fault.New(fault.Misconfigured, "the system does not fit its data map")
-	}
-	return found, nil, nil
-}
-
-// Apply registers a system, new or changed. One that cannot be opened, or whose data map the live system contradicts, is
-// refused with its problems and nothing is stored; one that cannot be reached now is stored with the problem noted.
-func (p *Pool) Apply(ctx context.Context, sys registry.System) (registry.System, []connector.Problem, error) {
-	found, problems, err := p.Probe(ctx, sys)
-	if err != nil {
-		return found, problems, err
-	}
-	if old, gerr := p.registry.System(ctx, sys.Tenant, sys.Name); gerr == nil {
-		found.Version = old.Version
-	} else if !fault.Has(gerr, fault.NotFound) {
-		return sys, nil, gerr
-	}
-	return found, nil, p.registry.PutSystem(ctx, found)
-}
-
-func (p *Pool) probe(ctx context.Context, sys registry.System) (registry.System, connector.Health, error) {
-	sys.CheckedAt, sys.Problem = p.now().UTC(), ""
-	c, d, err := p.connect(ctx, sys)
-	if err != nil {
-		sys.Problem = string(fault.ClassOf(err))
-		return sys, connector.Health{}, err
-	}
-	defer func() { _ = c.Close() }() // it served this check alone
-	desc := c.Describe()
-	sys.Identifiers, sys.Collections, sys.ByPerson = desc.Identifiers, nil, desc.ByPerson
-	if d != nil {
-		for _, col := range d.Collections {
-			sys.Collections = append(sys.Collections, col.Name)
-		}
-	}
-	if len(sys.Rights) == 0 {
-		sys.Rights = slices.Clone(desc.Rights)
-	}
-	for _, r := range sys.Rights {
-		if !desc.Supports(r) && r != dsar.Portability {
-			return sys, connector.Health{}, fault.InvalidField("/rights", "systems of this kind do not serve "+string(r)+" by machine")
-		}
-	}
-	health, err := c.Check(ctx)
-	if err != nil {
-		sys.Problem = string(fault.ClassOf(err))
-		return sys, health, fmt.Errorf("checking system: %w", err)
-	}
-	if len(health.Problems) > 0 {
-		sys.Problem = string(fault.Misconfigured)
-	}
-	return sys, health, nil
 }
