@@ -1,22 +1,18 @@
 package receivehook
 
 import (
-	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/sendgrid/sendgrid-go/helpers/eventwebhook"
 
-	"github.com/habeas-dsar/habeas/functions/internal/step"
 	"github.com/habeas-dsar/habeas/shared/casefile"
 	"github.com/habeas-dsar/habeas/shared/fault"
 	"github.com/habeas-dsar/habeas/shared/mail"
@@ -76,83 +72,31 @@ func (h *Handler) sendGrid(r *http.Request, body []byte) error {
 		if json.Unmarshal(raw, &e) != nil {
 			continue // other senders on the account may attach anything under these names
 		}
-		if err := h.settle(r.Context(), e); err != nil {
+		state, why := e.says()
+		if state == "" {
+			continue
+		}
+		if err := h.settle(r.Context(), report{callerSendGrid, e.ID, e.Tenant, e.Message, state, why}); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// report returns what an event says about its letter; ok is false when that is nothing.
-func (e event) report() (state mail.State, why string, ok bool) {
+// says returns what an event means for its letter; an empty state when that is nothing.
+func (e event) says() (state mail.State, why string) {
 	switch e.Event {
 	case "processed", "delivered":
-		return mail.Sent, "", true
+		return mail.Sent, ""
 	case "bounce":
 		if e.Type == "blocked" {
-			return mail.Bounced, casefile.ReportBlocked, true
+			return mail.Bounced, casefile.ReportBlocked
 		}
-		return mail.Bounced, casefile.ReportBounce, true
+		return mail.Bounced, casefile.ReportBounce
 	case "blocked":
-		return mail.Bounced, casefile.ReportBlocked, true
+		return mail.Bounced, casefile.ReportBlocked
 	case "dropped":
-		return mail.Bounced, casefile.ReportDropped, true
+		return mail.Bounced, casefile.ReportDropped
 	}
-	return "", "", false // deferred: SendGrid goes on trying; the others are about readers
-}
-
-// letter returns which letter an event is about; ok is false when it names none that could be ours.
-func (e event) letter() (caseID string, n int, ok bool) {
-	caseID, n, ok = casefile.MessageOf(e.Message)
-	return caseID, n, ok && e.ID != "" && uuid.Validate(caseID) == nil && tenantName.MatchString(e.Tenant)
-}
-
-// tenantName is what can be the name of a tenant, as part of a key.
-var tenantName = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,62}$`)
-
-// caller names the events of SendGrid among the things that are counted once.
-const caller = "sendgrid"
-
-func (h *Handler) settle(ctx context.Context, e event) error {
-	state, why, ok := e.report()
-	caseID, n, ours := e.letter()
-	if !ok || !ours {
-		return nil
-	}
-	err := step.Change(ctx, h.Cases, e.Tenant, caseID, func(ctx context.Context, f *casefile.File) error {
-		if _, counted, err := h.Sessions.Recall(ctx, caller, e.ID); err != nil || counted {
-			return err
-		}
-		m, _, err := h.Cases.Mail(ctx, e.Tenant, caseID, n)
-		if err != nil || m.MessageID != e.Message {
-			return err
-		}
-		changed, err := f.MailReported(m, state, why)
-		if !changed || err != nil {
-			return err
-		}
-		f.With(h.Sessions.Remember(caller, e.ID, nil))
-		if m.Party == casefile.ToRecipient && state == mail.Bounced {
-			return reopen(ctx, f, m)
-		}
-		return nil
-	})
-	if err != nil && !fault.Has(err, fault.NotFound) {
-		return err
-	}
-	return nil // no letter of ours, or disposed of: nobody learns which
-}
-
-// reopen leaves a notice to a person whose last letter came back after everything was done for it by machine. One that is still
-// under way looks for itself.
-func reopen(ctx context.Context, f *casefile.File, m casefile.Mail) error {
-	n, err := f.Notice(ctx, m.TaskID)
-	if err != nil {
-		return err
-	}
-	told := n.Status == casefile.NoticeSent || n.Status == casefile.NoticeUnknown
-	if n.Mail != m.N || !n.Settled() || !told {
-		return nil
-	}
-	return f.GiveUpNotice(n, fault.Invalid)
+	return "", "" // deferred: SendGrid goes on trying; the others are about readers
 }

@@ -46,6 +46,7 @@ type rig struct {
 	now   time.Time
 	table *failing
 	cases *casefile.Store
+	hooks *receivehook.Handler
 	mux   *http.ServeMux
 	key   *ecdsa.PrivateKey
 	log   bytes.Buffer
@@ -87,6 +88,7 @@ func newRig(t testing.TB) *rig {
 	h := &receivehook.Handler{
 		Cases: r.cases, Sessions: session.NewStore(r.table, now), Log: slog.New(slog.NewTextHandler(&r.log, &slog.HandlerOptions{Level: slog.LevelDebug})), SendGrid: pub,
 	}
+	r.hooks = h
 	h.Register(r.mux)
 	who, err := subject.New(subject.Email, ann)
 	r.ok(err)
