@@ -1,0 +1,186 @@
+package stacks
+
+import (
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsses"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
+	"github.com/aws/jsii-runtime-go"
+
+	"github.com/habeas-dsar/habeas/infra/inventory"
+	"github.com/habeas-dsar/habeas/infra/stage"
+)
+
+// Queues of what could not be done. A function that nobody waits for has one, by what triggers it.
+const (
+	deadOutbox = "dead-outbox"
+	deadClock  = "dead-clock"
+	deadMail   = "dead-mail"
+)
+
+// archiveDays is how long published events can be played again to somebody who missed them. They carry references only.
+const archiveDays = 30
+
+// deadLetter names the queue that takes what a function could not do; empty where its caller sees the failure.
+func deadLetter(f inventory.Function) string {
+	switch f.Trigger {
+	case inventory.Stream:
+		return deadOutbox
+	case inventory.Clock:
+		return deadClock
+	default: // a state machine and an HTTP client see the failure themselves, and a queue keeps its message
+		return ""
+	}
+}
+
+// triggered returns the functions of a trigger.
+func (in *installation) triggered(by inventory.Trigger) []inventory.Function {
+	var all []inventory.Function
+	for _, f := range in.Functions {
+		if f.Trigger == by {
+			all = append(all, f)
+		}
+	}
+	return all
+}
+
+func (in *installation) buildMessaging(stack awscdk.Stack) {
+	bus := awsevents.NewCfnEventBus(stack, jsii.String("Bus"), &awsevents.CfnEventBusProps{
+		Name: jsii.String(in.Stage.Prefix()), Description: jsii.String("what happens to cases; references only"),
+	})
+	awsevents.NewCfnArchive(stack, jsii.String("Archive"), &awsevents.CfnArchiveProps{
+		ArchiveName: jsii.String(in.Stage.Prefix()), SourceArn: bus.AttrArn(), RetentionDays: jsii.Number(archiveDays),
+		Description: jsii.String("published events, to be played again"),
+	})
+	for _, name := range in.deadLetters() {
+		in.deadQueue(stack, name)
+	}
+	in.mail(stack)
+	for _, f := range in.triggered(inventory.Queue) {
+		in.mailReports(stack, f)
+	}
+}
+
+// deadLetters names the queues of the dead.
+func (in *installation) deadLetters() []string {
+	all := []string{deadOutbox, deadClock}
+	if len(in.triggered(inventory.Queue)) > 0 {
+		all = append(all, deadMail)
+	}
+	return all
+}
+
+// deadQueue keeps what could not be done for as long as a queue keeps anything: 14 days.
+func (in *installation) deadQueue(stack awscdk.Stack, name string) awssqs.CfnQueue {
+	queue := awssqs.NewCfnQueue(stack, jsii.String(id("Queue", name)), &awssqs.CfnQueueProps{
+		QueueName: in.name(name), MessageRetentionPeriod: jsii.Number(14 * 24 * 3600), KmsMasterKeyId: in.queueKey(name),
+		SqsManagedSseEnabled: in.managed(name),
+	})
+	in.queuePolicy(stack, name, queue)
+	return queue
+}
+
+// queueKey: reports of mail name addresses and are encrypted under our key. Everything else in a queue is references, and a key of
+// the service spares every function a grant.
+func (in *installation) queueKey(name string) any {
+	if name == deadMail {
+		return in.keys.rest.AttrArn()
+	}
+	return nil
+}
+
+func (in *installation) managed(name string) any {
+	if name == deadMail {
+		return nil
+	}
+	return jsii.Bool(true)
+}
+
+func (in *installation) queuePolicy(stack awscdk.Stack, name string, queue awssqs.CfnQueue, more ...any) {
+	awssqs.NewCfnQueuePolicy(stack, jsii.String(id("QueuePolicy", name)), &awssqs.CfnQueuePolicyProps{
+		Queues: &[]*string{queue.Ref()}, PolicyDocument: document(append([]any{onlyTLS("sqs:*", in.place.Queue(name))}, more...)...),
+	})
+}
+
+// mail makes the identity that mail is sent from. Opens and clicks are not tracked: what a person does with a letter is nobody's
+// business.
+func (in *installation) mail(stack awscdk.Stack) {
+	if in.Stage.Mail.Kind != stage.SES {
+		return
+	}
+	set := awsses.NewCfnConfigurationSet(stack, jsii.String("Mail"), &awsses.CfnConfigurationSetProps{
+		Name:              jsii.String(in.Stage.Prefix()),
+		DeliveryOptions:   &awsses.CfnConfigurationSet_DeliveryOptionsProperty{TlsPolicy: jsii.String("REQUIRE")},
+		ReputationOptions: &awsses.CfnConfigurationSet_ReputationOptionsProperty{ReputationMetricsEnabled: jsii.Bool(true)},
+		SendingOptions:    &awsses.CfnConfigurationSet_SendingOptionsProperty{SendingEnabled: jsii.Bool(true)},
+		SuppressionOptions: &awsses.CfnConfigurationSet_SuppressionOptionsProperty{
+			SuppressedReasons: jsii.Strings("BOUNCE", "COMPLAINT"),
+		},
+	})
+	identity := awsses.NewCfnEmailIdentity(stack, jsii.String("MailDomain"), &awsses.CfnEmailIdentityProps{
+		EmailIdentity:              jsii.String(in.Stage.Mail.Domain),
+		ConfigurationSetAttributes: &awsses.CfnEmailIdentity_ConfigurationSetAttributesProperty{ConfigurationSetName: set.Ref()},
+		DkimSigningAttributes: &awsses.CfnEmailIdentity_DkimSigningAttributesProperty{
+			NextSigningKeyLength: jsii.String("RSA_2048_BIT"),
+		},
+	})
+	for n, record := range [][2]*string{
+		{identity.AttrDkimDnsTokenName1(), identity.AttrDkimDnsTokenValue1()},
+		{identity.AttrDkimDnsTokenName2(), identity.AttrDkimDnsTokenValue2()},
+		{identity.AttrDkimDnsTokenName3(), identity.AttrDkimDnsTokenValue3()},
+	} {
+		awscdk.NewCfnOutput(stack, jsii.String("DKIM"+string(rune('1'+n))), &awscdk.CfnOutputProps{
+			Description: jsii.String("CNAME record to add to the zone of the mail domain"),
+			Value:       awscdk.Fn_Join(jsii.String(" CNAME "), &[]*string{record[0], record[1]}),
+		})
+	}
+}
+
+// mailReports leads what SES reports about mail to a function: SES -> default bus (it knows no other) -> queue -> function.
+func (in *installation) mailReports(stack awscdk.Stack, f inventory.Function) {
+	dead := in.deadQueue(stack, deadMail)
+	queue := awssqs.NewCfnQueue(stack, jsii.String(id("Queue", f.Name)), &awssqs.CfnQueueProps{
+		QueueName: in.name(f.Name), KmsMasterKeyId: in.keys.rest.AttrArn(), MessageRetentionPeriod: jsii.Number(4 * 24 * 3600),
+		VisibilityTimeout: jsii.Number(6 * f.Seconds), // as Lambda asks: six times the function's time-out
+		RedrivePolicy:     object{"deadLetterTargetArn": dead.AttrArn(), "maxReceiveCount": 5},
+	})
+	rule := awsevents.NewCfnRule(stack, jsii.String("MailReports"), &awsevents.CfnRuleProps{
+		Name: in.name("mail-reports"), Description: jsii.String("what SES reports about mail of this stage"),
+		EventPattern: object{
+			"source": []string{"aws.ses"}, "account": []string{in.place.Account},
+			"detail": object{"mail": object{"tags": object{"ses:configuration-set": []string{in.Stage.Prefix()}}}},
+		},
+		Targets: []any{&awsevents.CfnRule_TargetProperty{
+			Id: jsii.String("queue"), Arn: queue.AttrArn(),
+			DeadLetterConfig: &awsevents.CfnRule_DeadLetterConfigProperty{Arn: dead.AttrArn()},
+		}},
+	})
+	from := object{
+		"Sid": "Reports", "Effect": "Allow", "Principal": object{"Service": "events.amazonaws.com"}, "Action": "sqs:SendMessage",
+		"Condition": object{"ArnEquals": object{"aws:SourceArn": rule.AttrArn()}},
+	}
+	in.queuePolicy(stack, f.Name, queue, with(from, "Resource", in.place.Queue(f.Name)))
+	awssqs.NewCfnQueuePolicy(stack, jsii.String("ReportsToTheDead"), &awssqs.CfnQueuePolicyProps{
+		Queues:         &[]*string{dead.Ref()},
+		PolicyDocument: document(onlyTLS("sqs:*", in.place.Queue(deadMail)), with(from, "Resource", in.place.Queue(deadMail))),
+	})
+	awsses.NewCfnConfigurationSetEventDestination(stack, jsii.String("MailEvents"), &awsses.CfnConfigurationSetEventDestinationProps{
+		ConfigurationSetName: jsii.String(in.Stage.Prefix()),
+		EventDestination: &awsses.CfnConfigurationSetEventDestination_EventDestinationProperty{
+			Name: in.name("mail-reports"), Enabled: jsii.Bool(true),
+			MatchingEventTypes: jsii.Strings("BOUNCE", "COMPLAINT", "DELIVERY", "REJECT", "RENDERING_FAILURE", "DELIVERY_DELAY"),
+			EventBridgeDestination: &awsses.CfnConfigurationSetEventDestination_EventBridgeDestinationProperty{
+				EventBusArn: jsii.String("arn:" + in.place.Partition + ":events:" + in.place.Region + ":" + in.place.Account + ":event-bus/default"),
+			},
+		},
+	})
+}
+
+// with returns a copy of an object with one more member.
+func with(o object, key string, value any) object {
+	out := object{key: value}
+	for k, v := range o {
+		out[k] = v
+	}
+	return out
+}
