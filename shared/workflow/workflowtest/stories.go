@@ -351,6 +351,7 @@ func concurrency(t testing.TB, h Harness, declared, items, want int) {
 	case <-time.After(30 * time.Second):
 		t.Fatalf("only %d functions run at once, want %d", g.top, want)
 	}
+	time.Sleep(300 * time.Millisecond) // for those that should not start
 	close(g.open)
 	pass(t, s, 0)
 	wantStatus(t, s, "main", execution, workflow.Succeeded)

@@ -49,10 +49,10 @@ var bootstrap = sync.OnceValues(func() ([]byte, error) {
 	if err == nil {
 		_, err = f.Write(binary)
 	}
-	if err != nil {
-		return nil, err
+	if err == nil {
+		err = w.Close()
 	}
-	return b.Bytes(), w.Close()
+	return b.Bytes(), err
 })
 
 // functions are Lambdas that do what an invoker of the test does.

@@ -22,7 +22,7 @@ socketserver.StreamRequestHandler.disable_nagle_algorithm = True
 
 from ministack.app import main  # noqa: E402
 from ministack.core import lambda_runtime  # noqa: E402
-from ministack.services import dynamodb, ses_v2  # noqa: E402
+from ministack.services import dynamodb, ses_v2, stepfunctions  # noqa: E402
 
 _, step, most = lambda_runtime.Worker._drain_stderr_bounded.__defaults__
 lambda_runtime.Worker._drain_stderr_bounded.__defaults__ = (0.002, min(step, 0.002), most)
@@ -72,5 +72,17 @@ def kept(raw):
 
 ses_v2._parse_raw_mime = kept
 signal.signal(signal.SIGUSR1, lambda *_: threading.Thread(target=lambda_runtime.reset).start())
+
+# States start children through the alias of a machine, as on AWS. ministack 1.5.33 resolves one for executions that nobody
+# waits for only.
+start_sync_execution = stepfunctions._start_sync_execution
+
+
+def start_by_alias(data):
+    machine = stepfunctions._resolve_state_machine_arn(data.get("stateMachineArn", ""))
+    return start_sync_execution({**data, "stateMachineArn": machine} if machine else data)
+
+
+stepfunctions._start_sync_execution = start_by_alias
 
 main()
