@@ -12,5 +12,6 @@ func New(a *parts.Parts) (*Step, error) {
 	waker := &signal.Waker{Cases: a.Cases, Engine: a.Workflow}
 	return &Step{
 		Cases: a.Cases, Registry: a.Registry, Engine: a.Workflow, Mail: a.Mail, Copies: copies, Signal: waker.Signal, Wake: waker.Wake, Publish: a.Publish,
+		Log: a.Log, Manual: a.Manual,
 	}, nil
 }

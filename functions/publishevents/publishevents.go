@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
+	"time"
 
 	"github.com/habeas-dsar/habeas/events"
 	"github.com/habeas-dsar/habeas/functions/internal/run"
@@ -28,6 +30,8 @@ type Step struct {
 	Signal   func(ctx context.Context, tenant, caseID string) error
 	Wake     func(ctx context.Context, tenant, caseID, noticeID string) error
 	Publish  func(ctx context.Context, e events.Event) error // idempotent by id
+	Log      *slog.Logger
+	Manual   bool // the clock is set by hand: what waits for time to pass would wait for ever
 }
 
 // start is the input of an execution; see the rules of the payload in infra/workflow/README.md.
@@ -39,8 +43,14 @@ type start struct {
 	SchemaVersion int    `json:"schemaVersion"`
 }
 
-// Handle carries out one row. An error leaves the row for a later attempt.
+// Handle carries out one row. An error leaves the row for a later attempt. It is for an engine that never has a row in hand twice at
+// a time; where processes share the rows, Stream and Recover are.
 func (s *Step) Handle(ctx context.Context, r casefile.OutboxRow) error {
+	return s.carryOut(ctx, r, 0)
+}
+
+// carryOut carries out one row. For so long as lease a letter that somebody else began to hand over is left to them.
+func (s *Step) carryOut(ctx context.Context, r casefile.OutboxRow, lease time.Duration) error {
 	var err error
 	switch r.Kind {
 	case casefile.OutStart:
@@ -52,7 +62,7 @@ func (s *Step) Handle(ctx context.Context, r casefile.OutboxRow) error {
 	case casefile.OutWake:
 		err = s.Wake(ctx, r.Tenant, r.CaseID, r.Notice)
 	case casefile.OutMail:
-		return s.mail(ctx, r)
+		return s.mail(ctx, r, lease)
 	case casefile.OutCopies:
 		return s.copies(ctx, r)
 	case casefile.OutEvent:
@@ -100,8 +110,9 @@ func (s *Step) publish(ctx context.Context, r casefile.OutboxRow) error {
 }
 
 // mail sends one claimed mail. A driver that can tell what it sent is simply asked again; for one that cannot, the attempt
-// is recorded before the mail is handed over, and a mail whose attempt ended unseen is settled as unknown, never repeated.
-func (s *Step) mail(ctx context.Context, r casefile.OutboxRow) error {
+// is recorded before the mail is handed over, and a mail whose attempt ended unseen is settled as unknown, never repeated. Within
+// the lease of an attempt nobody can know yet that it ended.
+func (s *Step) mail(ctx context.Context, r casefile.OutboxRow, lease time.Duration) error {
 	m, l, err := s.Cases.Mail(ctx, r.Tenant, r.CaseID, r.Mail)
 	if fault.Has(err, fault.NotFound) {
 		return s.Cases.Done(ctx, r)
@@ -119,6 +130,9 @@ func (s *Step) mail(ctx context.Context, r casefile.OutboxRow) error {
 	state, err := s.Mail.Lookup(ctx, m.MessageID)
 	if err != nil {
 		return fmt.Errorf("looking up mail: %w", err)
+	}
+	if left := lease - s.Cases.Now().Sub(m.TriedAt); state == mail.Unknown && m.Attempted && left > 0 {
+		return fault.New(fault.Unavailable, "somebody else may have this letter in hand").After(left)
 	}
 	var class fault.Class
 	if state == mail.Claimed || (state == mail.Unknown && !m.Attempted) {

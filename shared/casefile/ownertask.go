@@ -50,8 +50,10 @@ type OwnerWork struct {
 	Questions  int          `json:"questions,omitempty"` // asked back so far; their words are notes of the case
 	QuestionAt time.Time    `json:"questionAt,omitzero"`
 	Uploads    []Upload     `json:"uploads,omitempty"`
-	UploadsNo  int          `json:"uploadsNo,omitempty"` // uploads so far, removed ones included
+	UploadsNo  int          `json:"uploadsNo,omitempty"` // uploads so far, removed and refused ones included
 	Answer     *OwnerAnswer `json:"answer,omitempty"`
+
+	Refused []RefusedUpload `json:"refused,omitempty"` // that came on their own, since the last upload
 }
 
 // Holder is somebody who was asked.
@@ -267,6 +269,7 @@ func (f *File) AddUpload(t *Task, u Upload, name string) (int, error) {
 		return 0, err
 	}
 	t.Owner.UploadsNo++
+	t.Owner.Refused = nil
 	u.N, u.At = t.Owner.UploadsNo, f.now
 	u.Name = f.Keys.SealDoc(fmt.Sprintf("%s%s#%d", labelUpload, t.ID, u.N), []byte(name))
 	t.Owner.Uploads = append(t.Owner.Uploads, u)

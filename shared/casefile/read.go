@@ -235,7 +235,7 @@ func (s *Store) MailWrite(tenant, id string, m Mail) (table.Write, error) {
 
 // MarkAttempted records, before the mail is handed over, that it is about to be; afterwards only Lookup can tell.
 func (s *Store) MarkAttempted(ctx context.Context, tenant, id string, m Mail) (Mail, error) {
-	m.Attempted = true
+	m.Attempted, m.TriedAt = true, s.now().UTC().Truncate(time.Millisecond)
 	w, err := s.MailWrite(tenant, id, m)
 	if err != nil {
 		return m, err
@@ -249,7 +249,7 @@ func (s *Store) MarkAttempted(ctx context.Context, tenant, id string, m Mail) (M
 
 // ClearAttempted takes MarkAttempted back: the next hop certainly did not take the mail.
 func (s *Store) ClearAttempted(ctx context.Context, tenant, id string, m Mail) error {
-	m.Attempted = false
+	m.Attempted, m.TriedAt = false, time.Time{}
 	w, err := s.MailWrite(tenant, id, m)
 	if err != nil {
 		return err

@@ -67,7 +67,7 @@ func ipkUndelivered(tenant string) string { return "T#" + tenant + "#UNDELIVERED
 
 func ipkDue(n uint32) string { return fmt.Sprintf("DUE#%d", n) }
 
-func ipkOutbox(n uint32) string { return fmt.Sprintf("OUT#%d", n) }
+func ipkOutbox(n uint32) string { return fmt.Sprintf("%s%d", OutboxIndex, n) }
 
 // OutboxKind says what an outbox row asks for.
 type OutboxKind string
@@ -109,6 +109,7 @@ type Mail struct {
 	MessageID string     `json:"messageId"`
 	State     mail.State `json:"state"`
 	Attempted bool       `json:"attempted,omitempty"` // handed over at least once; a driver that cannot tell leaves it unknown
+	TriedAt   time.Time  `json:"triedAt,omitzero"`    // of the last hand-over that was begun
 	SHA256    string     `json:"sha256"`              // of the rendered text
 	QueuedAt  time.Time  `json:"queuedAt"`
 	SettledAt time.Time  `json:"settledAt,omitzero"`
