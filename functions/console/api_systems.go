@@ -88,10 +88,7 @@ func (h *Handler) apiSystem(w http.ResponseWriter, r *http.Request, c *caller) e
 	return nil
 }
 
-var (
-	kindName  = regexp.MustCompile(`^[a-z][a-z0-9_]{0,39}$`)
-	secretRef = regexp.MustCompile(`^(env:[A-Za-z_][A-Za-z0-9_]*|file:.{1,400})$`)
-)
+var kindName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,39}$`)
 
 // check holds a system to what can be said without opening it.
 func (b systemBody) check(name string) error {
@@ -106,8 +103,8 @@ func (b systemBody) check(name string) error {
 		bad.Add("/title", "a title has at most 200 characters, an owner 320")
 	}
 	for name, ref := range b.Secrets {
-		if !kindName.MatchString(name) || !secretRef.MatchString(ref) {
-			bad.Add("/secrets", "a secret is named by a reference, env:NAME or file:PATH; its value never comes here")
+		if !kindName.MatchString(name) || !registry.IsSecretReference(ref) {
+			bad.Add("/secrets", "a secret is named by a reference, such as env:NAME, file:PATH or, on AWS, secretsmanager:NAME or ssm:/NAME; its value never comes here")
 			break
 		}
 	}

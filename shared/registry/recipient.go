@@ -13,10 +13,14 @@ import (
 
 var (
 	countryCode = regexp.MustCompile(`^[A-Z]{2}$`)
-	secretRef   = regexp.MustCompile(`^(env:[A-Za-z_][A-Za-z0-9_]*|file:.{1,400})$`)
+	secretRef   = regexp.MustCompile(`^(env:[A-Za-z_][A-Za-z0-9_]*|file:.{1,400}|secretsmanager:[A-Za-z0-9/_.+=@-]{1,400}(#[A-Za-z0-9_.-]{1,100})?|ssm:/[A-Za-z0-9/_.-]{1,400})$`)
 )
 
 const maxKinds = 8
+
+// IsSecretReference reports whether s has the form of a reference to a secret: env:NAME or file:PATH, which an installation on one
+// machine resolves; secretsmanager:NAME, secretsmanager:NAME#FIELD or ssm:/NAME, which one on AWS does.
+func IsSecretReference(s string) bool { return secretRef.MatchString(s) }
 
 // Check holds a recipient to what can be said without calling it, and returns everything that is wrong, each as fault.Invalid
 // with the JSON pointer of its field. What it does not name cannot be told anything: a webhook without a secret would go out
@@ -38,8 +42,8 @@ func (r Recipient) Check() []*fault.Error {
 		wrong(err != nil, "/email", "this is not an e-mail address like name@example.com")
 	}
 	wrong(r.Webhook != "" && !webhookAddress(r.Webhook), "/webhook", "a webhook is an https address; http is for this machine only")
-	wrong(r.Webhook != "" && r.Secret == "", "/secret", "a webhook is signed: name its secret by reference, env:NAME or file:PATH")
-	wrong(r.Secret != "" && !secretRef.MatchString(r.Secret), "/secret", "a secret is named by a reference, env:NAME or file:PATH; its value never comes here")
+	wrong(r.Webhook != "" && r.Secret == "", "/secret", "a webhook is signed: name its secret by reference, such as env:NAME, file:PATH or, on AWS, secretsmanager:NAME")
+	wrong(r.Secret != "" && !IsSecretReference(r.Secret), "/secret", "a secret is named by a reference, such as env:NAME, file:PATH or, on AWS, secretsmanager:NAME or ssm:/NAME; its value never comes here")
 	wrong(len(r.Identifiers) > maxKinds || slices.ContainsFunc(r.Identifiers, func(k subject.Kind) bool { return !k.Valid() }),
 		"/identifiers", "name at most 8 kinds of identifiers, such as email or customer_id")
 	return bad

@@ -76,7 +76,7 @@ type System struct {
 	Kind       string            `json:"kind"`            // of the connector
 	Owner      string            `json:"owner,omitempty"` // address of the person responsible
 	Settings   json.RawMessage   `json:"settings,omitempty"`
-	Secrets    map[string]string `json:"secrets,omitempty"` // name -> env:NAME or file:PATH
+	Secrets    map[string]string `json:"secrets,omitempty"` // name -> reference, see IsSecretReference
 	Dataset    string            `json:"dataset,omitempty"` // data map, YAML as given
 	BaseDir    string            `json:"baseDir,omitempty"` // relative paths in settings start here
 	Recipients []string          `json:"recipients,omitempty"`
@@ -146,7 +146,7 @@ type Recipient struct {
 	Email   string `json:"email,omitempty"`
 	Webhook string `json:"webhook,omitempty"` // goes before Email when both are there
 
-	Secret       string         `json:"secret,omitempty"`       // env:NAME or file:PATH: signs the webhook and its callback
+	Secret       string         `json:"secret,omitempty"`       // a reference, see IsSecretReference: signs the webhook and its callback
 	AllowPrivate bool           `json:"allowPrivate,omitempty"` // the webhook may resolve to a private or loopback address
 	Identifiers  []subject.Kind `json:"identifiers,omitempty"`  // kinds by which it knows people; none = email
 }

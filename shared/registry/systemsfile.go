@@ -38,7 +38,7 @@ type SystemEntry struct {
 	Kind       string            `yaml:"kind"`
 	Owner      string            `yaml:"owner"`
 	Settings   map[string]any    `yaml:"settings"`
-	Secrets    map[string]string `yaml:"secrets"` // references: env:NAME or file:PATH
+	Secrets    map[string]string `yaml:"secrets"` // references, see IsSecretReference
 	Dataset    string            `yaml:"dataset"`
 	Recipients []string          `yaml:"recipients"`
 	Rights     []dsar.Right      `yaml:"rights"`
@@ -197,7 +197,7 @@ func (e *InvalidFile) collect(body ast.Node, v *jsonschema.ValidationError) {
 		return
 	case *kind.Pattern:
 		if len(at) > 1 && at[len(at)-2] == "secrets" {
-			add("want a reference to the secret: env:NAME or file:PATH")
+			add("want a reference to the secret: env:NAME, file:PATH or, on AWS, secretsmanager:NAME or ssm:/NAME")
 		} else {
 			add("this does not fit the pattern " + k.Want)
 		}
