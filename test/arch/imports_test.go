@@ -12,6 +12,7 @@ var (
 	// Drivers touch the machine, a database or the network for a port.
 	drivers = []string{
 		"shared/table/sqlitetable", "shared/table/dynamotable", "shared/blobs/dirblobs", "shared/blobs/sealedtemp", "shared/keys/filekeys",
+		"shared/blobs/s3blobs", "shared/keys/kmskeys",
 		"shared/mail/fileoutbox", "shared/mail/smtpmail", "shared/mail/sendgridmail", "shared/mail/sesmail", "shared/workflow/local",
 		"shared/workflow/stepfunctions",
 		"shared/bus/localbus", "shared/bus/eventbridgebus",
