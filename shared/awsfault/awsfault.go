@@ -75,7 +75,11 @@ func classify(err error) (fault.Class, string) {
 	if class, ok := ofCode(code); ok {
 		return class, code
 	}
-	if status := statusOf(err); status >= http.StatusBadRequest {
+	status := statusOf(err)
+	if status == http.StatusBadRequest && unreadable(err) {
+		status = 0 // what services call most of their errors, conditions and throttles too: it says nothing without the code
+	}
+	if status >= http.StatusBadRequest {
 		return ofStatus(status), join(code, "HTTP status "+strconv.Itoa(status))
 	}
 	switch {
@@ -132,12 +136,18 @@ func disconnected(err error) bool {
 	if _, ok := errors.AsType[*url.Error](err); ok {
 		return true
 	}
-	if _, ok := errors.AsType[*smithy.DeserializationError](err); ok {
-		return true // an answer that was cut off, or one of something that stands between us and AWS
+	if unreadable(err) {
+		return true
 	}
 	e, ok := errors.AsType[interface {
 		error
 		ConnectionError() bool
 	}](err)
 	return ok && e.ConnectionError()
+}
+
+// unreadable reports whether an answer was cut off, or was one of something that stands between us and AWS.
+func unreadable(err error) bool {
+	_, ok := errors.AsType[*smithy.DeserializationError](err)
+	return ok
 }

@@ -93,6 +93,10 @@ func TestClassWithoutAnAnswer(t *testing.T) {
 	operation := func(err error) error {
 		return &smithy.OperationError{ServiceID: "S3", OperationName: "GetObject", Err: err}
 	}
+	cut := func(status int) error {
+		response := &smithyhttp.Response{Response: &http.Response{StatusCode: status}}
+		return operation(&smithyhttp.ResponseError{Response: response, Err: &smithy.DeserializationError{Err: io.ErrUnexpectedEOF}})
+	}
 	reset := &net.OpError{Op: "read", Net: "tcp", Err: os.NewSyscallError("read", syscall.ECONNRESET)}
 	for name, tt := range map[string]struct {
 		err   error
@@ -106,6 +110,8 @@ func TestClassWithoutAnAnswer(t *testing.T) {
 		"reset":                {operation(reset), fault.Unavailable},
 		"cut off":              {operation(fmt.Errorf("reading body: %w", io.ErrUnexpectedEOF)), fault.Unavailable},
 		"unreadable":           {operation(&smithy.DeserializationError{Err: errors.New("invalid character " + secret)}), fault.Unavailable},
+		"an error cut off":     {cut(http.StatusBadRequest), fault.Unavailable},
+		"a page of a proxy":    {cut(http.StatusForbidden), fault.Misconfigured},
 		"not sent":             {operation(&smithyhttp.RequestSendError{Err: errors.New(secret)}), fault.Unavailable},
 		"server without code":  {&smithy.GenericAPIError{Fault: smithy.FaultServer, Message: secret}, fault.Unavailable},
 		"unknown without HTTP": {api("SomethingNew", 0), fault.Internal},
