@@ -225,9 +225,10 @@ func (w *writer) write(batch []*turn) error {
 	return nil
 }
 
-// state is what is stored under a key: id 0 = nothing, version 0 = absent for conditions (an expired item has an id still).
+// state is what is stored under a key: id 0 = nothing, version 0 = absent for conditions (an expired item has an id still, and the
+// version it was stored at).
 type state struct {
-	id, version int64
+	id, version, stored int64
 }
 
 // apply checks all conditions of one transaction against the state that the earlier ones of the batch left, and only then
@@ -242,6 +243,9 @@ func (w *writer) apply(writes []table.Write, now int64) (conflict, err error) {
 		if want := writes[i].If; want != table.AnyVersion && want != st.version {
 			return fault.New(fault.Conflict, "an item was changed in the meantime"), nil
 		}
+		if writes[i].If == table.AnyVersion {
+			st.version = st.stored // counts on over an expired item, as on DynamoDB
+		}
 		w.states = append(w.states, st)
 	}
 	for i := range writes {
@@ -255,7 +259,7 @@ func (w *writer) apply(writes []table.Write, now int64) (conflict, err error) {
 func (w *writer) look(key *table.Key, now int64) (state, error) {
 	var st state
 	err := w.conn.query(lookup, key.Table, func(row []driver.Value) bool {
-		st = state{id: number(row[0]), version: number(row[1])}
+		st = state{id: number(row[0]), version: number(row[1]), stored: number(row[1])}
 		if row[2] != nil && number(row[2]) <= now {
 			st.version = 0
 		}

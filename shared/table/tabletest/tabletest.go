@@ -59,6 +59,10 @@ func Run(t *testing.T, open func(t testing.TB) Harness) {
 	t.Run("model", func(t *testing.T) { checkModel(t, open(t)) })
 }
 
+// RunModel runs only the random transactions, reads and leaps of time that Run ends with: for a store that compares two drivers on
+// the same program.
+func RunModel(t *testing.T, open func(t testing.TB) Harness) { checkModel(t, open(t)) }
+
 type test struct {
 	name string
 	run  func(*fixture)
