@@ -292,24 +292,3 @@ func TestTheUnforeseenGoesToAnOperator(t *testing.T) {
 		}
 	}
 }
-
-// Payloads hold references only.
-func TestPayloadsAreReferences(t *testing.T) {
-	allowed := []string{"tenant.$", "caseId.$", "generation.$", "schemaVersion.$", "state.$", "token.$", "taskId.$", "worker.$", "phase", "fault.$"}
-	var walk func(m machine)
-	walk = func(m machine) {
-		for at, s := range m.States {
-			if s.ItemProcessor != nil {
-				walk(*s.ItemProcessor)
-			}
-			for k := range s.Parameters.Payload {
-				if !slices.Contains(allowed, k) {
-					t.Errorf("%s passes %s on", at, k)
-				}
-			}
-		}
-	}
-	walk(read(t, "case"))
-	walk(read(t, "task"))
-	walk(read(t, "notify"))
-}
