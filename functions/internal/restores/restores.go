@@ -23,6 +23,13 @@ type Holds interface {
 	For(ctx context.Context, q hold.Question) ([]hold.Concerning, error)
 }
 
+// Checker compares restored systems with the ledger: a Desk where systems can be opened, else somebody who asks one.
+type Checker interface {
+	// Check compares a part of the ledger with a registered system and, with apply, erases again what came back, approved by the
+	// actor; cursor is Report.Next of the part before. A system that is not registered is fault.NotFound.
+	Check(ctx context.Context, tenant, system string, apply bool, by, cursor string) (erasureledger.Report, error)
+}
+
 // Desk brings ledger, systems and holds together.
 type Desk struct {
 	Ledger  *erasureledger.Ledger
