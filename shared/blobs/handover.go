@@ -36,6 +36,9 @@ type HandOver interface {
 	// Upload returns where exactly u.Bytes bytes may be PUT. The store refuses any other length, media type or, when u names
 	// one, content; the client must send every header of the address.
 	Upload(ctx context.Context, name string, u Upload) (Address, error)
+	// Form returns a form by which a browser puts one file, and is then sent on. The store refuses any other name, and a file that
+	// is empty or too large; what the file is, it does not look at.
+	Form(ctx context.Context, name string, f FormUpload) (Form, error)
 	// Download returns where the object can be fetched with GET, offered to a browser as a file to save under filename, which
 	// is 1 to 100 characters of [A-Za-z0-9._-] and tells nothing about the person. A missing object is fault.NotFound.
 	Download(ctx context.Context, name, filename string, life time.Duration) (Address, error)
