@@ -156,10 +156,11 @@ func (g Grant) Use() table.Write {
 const volumeAttempts = 20
 
 // UseVolume takes volume n from a download grant: exactly one of several who try gets it, the others fault.NotFound, as does
-// everybody once the grant is used up or has ended. Other volumes of the same grant may be taken at the same time.
-func (s *Store) UseVolume(ctx context.Context, g Grant, n int) error {
+// everybody once the grant is used up or has ended. Other volumes of the same grant may be taken at the same time. What is
+// written with it happens exactly when the volume is taken.
+func (s *Store) UseVolume(ctx context.Context, g Grant, n int, with ...table.Write) error {
 	for try := 0; ; try++ {
-		err := s.useVolume(ctx, g, n)
+		err := s.useVolume(ctx, g, n, with)
 		if !fault.Has(err, fault.Conflict) || try+1 == volumeAttempts {
 			return err
 		}
@@ -172,7 +173,7 @@ func (s *Store) UseVolume(ctx context.Context, g Grant, n int) error {
 	}
 }
 
-func (s *Store) useVolume(ctx context.Context, g Grant, n int) error {
+func (s *Store) useVolume(ctx context.Context, g Grant, n int, with []table.Write) error {
 	left := slices.DeleteFunc(slices.Clone(g.Left), func(v int) bool { return v == n })
 	if len(left) == len(g.Left) {
 		return fault.New(fault.NotFound, "this part was downloaded before")
@@ -185,7 +186,7 @@ func (s *Store) useVolume(ctx context.Context, g Grant, n int) error {
 	if len(left) == 0 {
 		w = g.Use()
 	}
-	if err := s.table.Transact(ctx, w); err != nil {
+	if err := s.table.Transact(ctx, append([]table.Write{w}, with...)...); err != nil {
 		return fmt.Errorf("using download link: %w", err)
 	}
 	return nil
