@@ -1,0 +1,44 @@
+package casefile
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/habeas-dsar/habeas/shared/redact"
+)
+
+const (
+	labelRefused = "refused#"
+	maxRefused   = 10 // files told of at once; more are no news
+)
+
+// RefusedUpload is a file that an owner sent on its own and that was not taken. Nothing of it is kept but its name, until the owner
+// adds another one.
+type RefusedUpload struct {
+	N    int       `json:"n"`
+	Name []byte    `json:"name"` // sealed
+	Why  string    `json:"why"`  // pages.Problem
+	At   time.Time `json:"at"`
+}
+
+// RefuseUpload notes that a file was not taken, so that the owner is told when they look at the task again.
+func (f *File) RefuseUpload(t *Task, name, why string) error {
+	if err := f.OwnerMay(t); err != nil {
+		return err
+	}
+	t.Owner.UploadsNo++
+	r := RefusedUpload{N: t.Owner.UploadsNo, Why: why, At: f.now}
+	r.Name = f.Keys.SealDoc(fmt.Sprintf("%s%s#%d", labelRefused, t.ID, r.N), []byte(name))
+	t.Owner.Refused = append(t.Owner.Refused, r)
+	t.Owner.Refused = t.Owner.Refused[max(0, len(t.Owner.Refused)-maxRefused):]
+	return f.TaskEntry(t, "file_refused", t.OwnerActor(), map[string]any{"n": r.N, "why": why})
+}
+
+// RefusedName opens the name of a file that was not taken.
+func (f *File) RefusedName(t *Task, r RefusedUpload) (redact.Text, error) {
+	plain, err := f.Keys.OpenDoc(fmt.Sprintf("%s%s#%d", labelRefused, t.ID, r.N), r.Name)
+	if err != nil {
+		return redact.Text{}, fmt.Errorf("opening the name of a file: %w", err)
+	}
+	return redact.NewText(string(plain.Reveal())), nil
+}
