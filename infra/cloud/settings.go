@@ -15,7 +15,7 @@ type Settings struct {
 	Stage, Prefix, Region, Account string
 	Key                            string
 	Buckets                        map[string]string // by Bucket.Name of the inventory
-	BaseURL, MailDomain            string            // BaseURL may be a reference
+	BaseURL, MailDomain            string            // BaseURL empty = see Address
 	Mail, MailServer, MailUser     string
 	MailSecret, MailEvents         string
 	Bus, Origin                    string
@@ -62,17 +62,13 @@ func (s Settings) check() error {
 			return missing(bucketEnv(name))
 		}
 	}
-	if u, err := url.Parse(s.BaseURL); err != nil || !isReference(s.BaseURL) && (u.Host == "" || u.Scheme != "https" && !s.Demo) {
+	if u, err := url.Parse(s.BaseURL); err != nil || s.BaseURL != "" && (u.Host == "" || u.Scheme != "https" && !s.Demo) {
 		return missing(inventory.EnvBaseURL)
 	}
 	if s.Manual && !s.Demo {
 		return fault.New(fault.Misconfigured, "a clock set by hand is for stages for development only")
 	}
 	return nil
-}
-
-func isReference(v string) bool {
-	return strings.HasPrefix(v, "ssm:") || strings.HasPrefix(v, "secretsmanager:")
 }
 
 // Machine returns the ARN by which a state machine is started.

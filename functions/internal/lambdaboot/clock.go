@@ -5,14 +5,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/habeas-dsar/habeas/infra/cloud"
 	"github.com/habeas-dsar/habeas/shared/fault"
 	"github.com/habeas-dsar/habeas/shared/table"
-)
-
-// Where a stage for development keeps the time that is set by hand: an RFC 3339 instant.
-const (
-	ClockPK = "CLOCK"
-	ClockSK = "NOW"
 )
 
 // handClock is the time of such a stage. It is read before every invocation.
@@ -30,7 +25,7 @@ func (c *handClock) Now() time.Time {
 }
 
 func (c *handClock) read(ctx context.Context) error {
-	i, err := c.table.Get(ctx, table.Key{Table: table.Registry, PK: ClockPK, SK: ClockSK})
+	i, err := c.table.Get(ctx, table.Key{Table: table.Registry, PK: cloud.ClockPK, SK: cloud.ClockSK})
 	if fault.Has(err, fault.NotFound) {
 		return nil // nobody has set it yet
 	}

@@ -87,10 +87,7 @@ func boot(ctx context.Context, log *slog.Logger, ports []Port, build func(*parts
 		hand = &handClock{}
 		now = hand.Now
 	}
-	c, err := cloud.Open(ctx, settings, now, meter)
-	if err != nil {
-		return nil, err
-	}
+	c := cloud.Open(cloud.Lambda(os.Getenv), settings, now, meter)
 	p, err := open(ctx, c, log, now)
 	if err != nil {
 		return nil, err
@@ -113,11 +110,11 @@ func boot(ctx context.Context, log *slog.Logger, ports []Port, build func(*parts
 
 // open makes the ports that every handler has.
 func open(ctx context.Context, c *cloud.Cloud, log *slog.Logger, now func() time.Time) (*parts.Ports, error) {
-	base, err := c.Address(ctx)
+	records, err := c.Table()
 	if err != nil {
 		return nil, err
 	}
-	records, err := c.Table()
+	base, err := c.Address(ctx, records)
 	if err != nil {
 		return nil, err
 	}

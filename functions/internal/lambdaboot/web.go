@@ -18,10 +18,21 @@ import (
 	"github.com/habeas-dsar/habeas/shared/redact"
 )
 
-// Web serves a handler behind the HTTP API, by its payload format 2.0.
-func Web[H interface{ Register(mux *http.ServeMux) }](build func(*parts.Parts) (H, error), ports ...Port) {
+// resolver reads what a reference to a secret refers to.
+type resolver interface {
+	Resolve(reference string) (redact.Text, error)
+}
+
+// Web serves a handler behind the HTTP API, by its payload format 2.0. secrets reads what CloudFront proves itself with.
+func Web[H interface{ Register(mux *http.ServeMux) }, S resolver](build func(*parts.Parts) (H, error), secrets func(*cloud.Cloud) S, ports ...Port) {
 	var door door
-	run(append(ports, door.open), func(a *parts.Parts) (handler, error) {
+	open := func(_ context.Context, c *cloud.Cloud, _ *parts.Ports) (err error) {
+		if c.Origin != "" {
+			door.secret, err = secrets(c).Resolve(c.Origin)
+		}
+		return err
+	}
+	run(append(ports, open), func(a *parts.Parts) (handler, error) {
 		h, err := build(a)
 		if err != nil {
 			return nil, err
@@ -66,15 +77,6 @@ const (
 
 // door lets in what came through CloudFront, where there is one.
 type door struct{ secret redact.Text }
-
-func (d *door) open(_ context.Context, c *cloud.Cloud, _ *parts.Ports) error {
-	if c.Origin == "" {
-		return nil
-	}
-	var err error
-	d.secret, err = c.Secrets().Resolve(c.Origin)
-	return err
-}
 
 func (d *door) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

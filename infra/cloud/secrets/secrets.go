@@ -1,4 +1,6 @@
-package cloud
+// Package secrets reads what references refer to: secrets of Secrets Manager and parameters of Parameter Store, below the path of
+// one stage and nowhere else.
+package secrets
 
 import (
 	"context"
@@ -12,18 +14,19 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
+	"github.com/habeas-dsar/habeas/infra/cloud"
 	"github.com/habeas-dsar/habeas/shared/awsfault"
 	"github.com/habeas-dsar/habeas/shared/fault"
 	"github.com/habeas-dsar/habeas/shared/redact"
 )
 
-// SecretsAPI is what is used of a client of Secrets Manager.
-type SecretsAPI interface {
+// Manager is what is used of a client of Secrets Manager.
+type Manager interface {
 	GetSecretValue(ctx context.Context, in *secretsmanager.GetSecretValueInput, o ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error)
 }
 
-// ParametersAPI is what is used of a client of Parameter Store.
-type ParametersAPI interface {
+// Parameters is what is used of a client of Parameter Store.
+type Parameters interface {
 	GetParameter(ctx context.Context, in *ssm.GetParameterInput, o ...func(*ssm.Options)) (*ssm.GetParameterOutput, error)
 }
 
@@ -35,10 +38,10 @@ const (
 // secretName is what a secret or a parameter may be called here; an ARN, a version or a label is none.
 var secretName = regexp.MustCompile(`^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.+=@-]+)+$`)
 
-// Secrets resolves references to secrets and remembers each for five minutes. Safe for use by several goroutines.
-type Secrets struct {
-	secrets    SecretsAPI
-	parameters ParametersAPI
+// Store resolves references to secrets and remembers each for five minutes. Safe for use by several goroutines.
+type Store struct {
+	secrets    Manager
+	parameters Parameters
 	path       string // "habeas/<stage>/"
 	now        func() time.Time
 
@@ -51,11 +54,16 @@ type heldSecret struct {
 	until time.Time
 }
 
-// NewSecrets returns a resolver for what lies below path ("habeas/<stage>") in Secrets Manager, and below "/" and path in Parameter
+// Open returns the store of an installation.
+func Open(c *cloud.Cloud) *Store {
+	return New(secretsmanager.NewFromConfig(c.Config), ssm.NewFromConfig(c.Config), "habeas/"+c.Stage, time.Now)
+}
+
+// New returns a resolver for what lies below path ("habeas/<stage>") in Secrets Manager, and below "/" and path in Parameter
 // Store. Roles are granted no more than that; here it keeps a registered system from reading what another stage owns. now is the
 // machine's clock, because secrets are rotated in real time.
-func NewSecrets(sm SecretsAPI, parameters ParametersAPI, path string, now func() time.Time) *Secrets {
-	return &Secrets{secrets: sm, parameters: parameters, path: strings.Trim(path, "/") + "/", now: now, seen: map[string]heldSecret{}}
+func New(sm Manager, parameters Parameters, path string, now func() time.Time) *Store {
+	return &Store{secrets: sm, parameters: parameters, path: strings.Trim(path, "/") + "/", now: now, seen: map[string]heldSecret{}}
 }
 
 // Resolve returns the secret of a reference:
@@ -66,7 +74,7 @@ func NewSecrets(sm SecretsAPI, parameters ParametersAPI, path string, now func()
 //
 // Line breaks at its end are cut off. A reference to anything else, or to nothing, is fault.Misconfigured; a service that cannot
 // answer is fault.Unavailable or fault.Throttled. Neither the reference nor the value is ever quoted.
-func (s *Secrets) Resolve(reference string) (redact.Text, error) {
+func (s *Store) Resolve(reference string) (redact.Text, error) {
 	scheme, rest, _ := strings.Cut(reference, ":")
 	name, field := rest, ""
 	switch scheme {
@@ -96,7 +104,7 @@ func (s *Secrets) Resolve(reference string) (redact.Text, error) {
 }
 
 // held returns a secret as a whole.
-func (s *Secrets) held(scheme, name string) (redact.Text, error) {
+func (s *Store) held(scheme, name string) (redact.Text, error) {
 	key := scheme + ":" + name
 	s.mu.Lock()
 	h, ok := s.seen[key]
@@ -125,7 +133,7 @@ func (s *Secrets) held(scheme, name string) (redact.Text, error) {
 	return h.value, nil
 }
 
-func (s *Secrets) secret(ctx context.Context, name string) (string, error) {
+func (s *Store) secret(ctx context.Context, name string) (string, error) {
 	out, err := s.secrets.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &name})
 	if err != nil {
 		return "", awsfault.Wrap(err, "reading a secret that is referred to")
@@ -133,7 +141,7 @@ func (s *Secrets) secret(ctx context.Context, name string) (string, error) {
 	return aws.ToString(out.SecretString), nil
 }
 
-func (s *Secrets) parameter(ctx context.Context, name string) (string, error) {
+func (s *Store) parameter(ctx context.Context, name string) (string, error) {
 	out, err := s.parameters.GetParameter(ctx, &ssm.GetParameterInput{Name: aws.String("/" + name), WithDecryption: aws.Bool(true)})
 	if err != nil {
 		return "", awsfault.Wrap(err, "reading a parameter that is referred to")
