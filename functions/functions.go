@@ -15,6 +15,7 @@ import (
 	"github.com/habeas-dsar/habeas/functions/console"
 	"github.com/habeas-dsar/habeas/functions/deliverresponse"
 	"github.com/habeas-dsar/habeas/functions/disposerecords"
+	"github.com/habeas-dsar/habeas/functions/internal/handovers"
 	"github.com/habeas-dsar/habeas/functions/internal/owners"
 	"github.com/habeas-dsar/habeas/functions/internal/pages"
 	"github.com/habeas-dsar/habeas/functions/internal/parts"
@@ -75,12 +76,14 @@ type Set struct {
 	Owners   *owners.Desk
 	Task     *ownertask.Handler // the page of a system's owner
 	Hooks    *receivehook.Handler
+
+	HandOvers *handovers.Desk
 }
 
 // New puts the handlers together.
 func New(p Ports) (*Set, error) {
 	a := parts.New(p)
-	s := &Set{Cases: a.Cases, Registry: a.Registry, Sessions: a.Sessions, Vault: a.Vault, Systems: a.Systems, Holds: a.Holds, Steps: map[string]Handler{}}
+	s := &Set{Cases: a.Cases, Registry: a.Registry, Sessions: a.Sessions, Vault: a.Vault, Systems: a.Systems, Holds: a.Holds, HandOvers: a.HandOvers, Steps: map[string]Handler{}}
 	b := builder{parts: a}
 	s.Packs, s.Pages, s.Erasures, s.Restores = got(&b, a.Packs), got(&b, a.Pages), got(&b, a.Erasures), got(&b, a.Restores)
 	s.Owners = got(&b, a.Owners)

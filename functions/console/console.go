@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/habeas-dsar/habeas/functions/internal/correspondence"
+	"github.com/habeas-dsar/habeas/functions/internal/handovers"
 	"github.com/habeas-dsar/habeas/functions/internal/identity"
 	"github.com/habeas-dsar/habeas/functions/internal/pages"
 	"github.com/habeas-dsar/habeas/functions/internal/systems"
@@ -75,6 +76,8 @@ type Handler struct {
 	Passwords *passwords.Hasher
 	Log       *slog.Logger
 	BaseURL   string
+	// HandOvers hands packages over where answers are small; nil, or closed = they stream through the process.
+	HandOvers *handovers.Desk
 	// SignIn is where staff sign in elsewhere; nil = built-in accounts only.
 	SignIn *signin.Place
 	// Limits are those against guessing passwords; the zero value allows everything.

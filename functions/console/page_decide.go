@@ -115,6 +115,9 @@ func (h *Handler) readPackage(w http.ResponseWriter, r *http.Request, c *caller)
 	if err != nil || p == nil || n < 1 || n > len(p.Volumes) {
 		return fault.New(fault.NotFound, "there is no such volume")
 	}
+	if h.HandOvers.Open() {
+		return h.handPackage(w, r, c, f, n)
+	}
 	v := p.Volumes[n-1]
 	sealed, _, err := h.Blobs.Open(r.Context(), v.Object, 0)
 	if err != nil {

@@ -1,7 +1,7 @@
 // Package disposerecords is clockwork: it takes closed cases out of the house. What the work needed (results, plan lists,
 // spools) and the package go as soon as the package can no longer be fetched; at the end of retention everything personal
 // goes, the keys of the case are destroyed, and a certificate stays in the case's own chain of evidence. Legal holds on a case
-// stop both. Its cost follows what is due.
+// stop both. What lies in the open for minutes (package handover) is deleted here too, whatever is held. Its cost follows what is due.
 package disposerecords
 
 import (
@@ -36,11 +36,18 @@ type Step struct {
 	Held func(ctx context.Context, tenant, caseID string) (bool, error)
 	// Shredding is told of keys before they are destroyed; see functions.Ports. nil = nobody keeps count.
 	Shredding func(ctx context.Context, t keys.Tombstone) error
+	// Open ends what lies in the open and returns how much it looked at; nil = nothing does.
+	Open func(ctx context.Context) (int, error)
 }
 
-// Handle looks at every case that is due now and returns how many. One that cannot be disposed of holds up no other: it stays
-// due, and the first such failure is returned at the end.
+// Handle looks at every case that is due now and returns how many, objects in the open counted with them. One that cannot be
+// disposed of holds up no other: it stays due, and the first such failure is returned at the end.
 func (s *Step) Handle(ctx context.Context) (looked int, err error) {
+	if s.Open != nil {
+		if looked, err = s.Open(ctx); ctx.Err() != nil {
+			return looked, err
+		}
+	}
 	now := s.Cases.Now()
 	for shard := range uint32(casefile.DueShards) {
 		for cursor := ""; ; {

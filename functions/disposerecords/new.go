@@ -12,7 +12,7 @@ import (
 
 // New puts the handler together.
 func New(a *parts.Parts) (*Step, error) {
-	return &Step{Cases: a.Cases, Registry: a.Registry, Blobs: a.Blobs, Shredding: a.Shredding, Held: held(a.Cases, a.Holds)}, nil
+	return &Step{Cases: a.Cases, Registry: a.Registry, Blobs: a.Blobs, Shredding: a.Shredding, Held: held(a.Cases, a.Holds), Open: a.HandOvers.Sweep}, nil
 }
 
 // held reports whether a legal hold covers anything that a case is about, so that its proof and what it knows must stay.
@@ -31,7 +31,7 @@ func held(cases *casefile.Store, holds *hold.Store) func(ctx context.Context, te
 	}
 }
 
-// Clockwork takes out of the house what is due, erasures past their backup horizon too, as a schedule calls it.
+// Clockwork takes out of the house what is due, objects in the open and erasures past their backup horizon too, as a schedule calls it.
 func Clockwork(a *parts.Parts) (func(ctx context.Context) error, error) {
 	s, err := New(a)
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/habeas-dsar/habeas/functions/internal/intake"
 	"github.com/habeas-dsar/habeas/functions/internal/owners"
 	"github.com/habeas-dsar/habeas/functions/internal/pages"
+	"github.com/habeas-dsar/habeas/functions/internal/uploads"
 	"github.com/habeas-dsar/habeas/functions/internal/web"
 	"github.com/habeas-dsar/habeas/shared/casefile"
 	"github.com/habeas-dsar/habeas/shared/dsar"
@@ -22,7 +23,7 @@ import (
 
 // typed is what the forms of the page carry, to be shown again when something is wrong.
 type typed struct {
-	do, remove, answer, records, note, to, question string
+	do, remove, answer, records, note, to, question, filename string
 
 	asked   bool
 	refused []pages.RefusedFile
@@ -49,10 +50,18 @@ func (h *Handler) page(w http.ResponseWriter, r *http.Request, v *visit, in type
 		AskedAt: t.Owner.AskedAt.In(zone), Until: t.Owner.DueAt.In(zone), Late: v.frame.Now.After(t.Owner.DueAt), Name: p.Name.Reveal(),
 		Form: pages.Form{Action: v.action}, PassForm: pages.Form{Action: v.action + "/pass"}, AskForm: pages.Form{Action: v.action + "/question"},
 		Answer: pages.OwnerAnswer(in.answer), Records: in.records, Note: in.note, To: in.to, Question: in.question,
-		Asked: in.asked, Refused: in.refused, Errors: in.errors,
+		Asked: in.asked, Refused: in.refused, Filename: in.filename, Errors: in.errors,
 	}
 	m.Limits = pages.OwnerLimits{File: h.Limits.File, All: h.Limits.Task, Files: h.Limits.Files}
-	m.Limits.Kinds, m.Limits.Names = accepted()
+	m.Limits.Kinds, m.Limits.Names = uploads.Accepted()
+	if h.HandOvers.Open() {
+		m.LargeForm, m.Limits.Once, m.Limits.File = pages.Form{Action: v.action + "/file"}, once, h.HandOvers.Limits.File
+	}
+	if len(m.Refused) == 0 { // those of this very form come first
+		if m.Refused, err = refusedBefore(v); err != nil {
+			return err
+		}
+	}
 	for _, i := range p.Known() {
 		m.Identifiers = append(m.Identifiers, pages.Fact{Name: string(i.Kind), Value: i.Value.Reveal()})
 	}

@@ -2,6 +2,7 @@ package ownertask
 
 import (
 	"github.com/habeas-dsar/habeas/functions/internal/parts"
+	"github.com/habeas-dsar/habeas/functions/internal/uploads"
 )
 
 // New puts the handler together.
@@ -15,7 +16,7 @@ func New(a *parts.Parts) (*Handler, error) {
 		return nil, err
 	}
 	return &Handler{
-		Cases: a.Cases, Registry: a.Registry, Sessions: a.Sessions, Owners: desk, Blobs: a.Blobs, Pages: renderer, Log: a.Log,
-		Limits: DefaultLimits(), Demo: a.Demo, Manual: a.Manual,
+		Cases: a.Cases, Registry: a.Registry, Sessions: a.Sessions, Owners: desk, Blobs: a.Blobs, Files: a.Uploads, HandOvers: a.HandOvers,
+		Pages: renderer, Log: a.Log, BaseURL: a.BaseURL, Limits: uploads.DefaultLimits(), Demo: a.Demo, Manual: a.Manual,
 	}, nil
 }

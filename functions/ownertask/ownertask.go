@@ -13,9 +13,10 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/habeas-dsar/habeas/functions/internal/handovers"
 	"github.com/habeas-dsar/habeas/functions/internal/owners"
 	"github.com/habeas-dsar/habeas/functions/internal/pages"
-	"github.com/habeas-dsar/habeas/functions/internal/step"
+	"github.com/habeas-dsar/habeas/functions/internal/uploads"
 	"github.com/habeas-dsar/habeas/functions/internal/web"
 	"github.com/habeas-dsar/habeas/shared/blobs"
 	"github.com/habeas-dsar/habeas/shared/casefile"
@@ -24,28 +25,22 @@ import (
 	"github.com/habeas-dsar/habeas/shared/session"
 )
 
-// Limits bound what an owner can add.
-type Limits struct {
-	File  int64 // bytes of one file
-	Task  int64 // bytes of all files of a task
-	Files int   // of a task
-}
-
-// DefaultLimits are 200 MiB a file, 1 GiB and 50 files a task.
-func DefaultLimits() Limits { return Limits{File: 200 << 20, Task: 1 << 30, Files: 50} }
-
-// Handler serves the page. Everything is required but Demo and Manual.
+// Handler serves the page. Everything is required but HandOvers, Demo and Manual.
 type Handler struct {
 	Cases    *casefile.Store
 	Registry *registry.Store
 	Sessions *session.Store
 	Owners   *owners.Desk
 	Blobs    blobs.Store
+	Files    *uploads.Desk
 	Pages    *pages.Renderer
 	Log      *slog.Logger
-	Limits   Limits
+	BaseURL  string
+	Limits   uploads.Limits
 	Demo     bool
 	Manual   bool
+	// HandOvers lets owners put large files past the process; nil, or closed = every file streams through it.
+	HandOvers *handovers.Desk
 }
 
 // Register adds the routes to a mux.
@@ -53,6 +48,8 @@ func (h *Handler) Register(mux *http.ServeMux) {
 	const at = owners.Path + "{token}"
 	mux.HandleFunc("GET "+at, h.open(h.show))
 	mux.HandleFunc("POST "+at, h.open(h.take))
+	mux.HandleFunc("POST "+at+"/file", h.open(h.askFile))
+	mux.HandleFunc("GET "+at+"/file/{id}", h.open(h.arrived))
 	mux.HandleFunc("POST "+at+"/pass", h.open(h.passOn))
 	mux.HandleFunc("POST "+at+"/question", h.open(h.askBack))
 }
@@ -197,16 +194,10 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, v *visit, err err
 
 // change changes the task under a fresh read, as long as the link is still that of its holder.
 func (h *Handler) change(ctx context.Context, v *visit, do func(ctx context.Context, f *casefile.File, t *casefile.Task) error) error {
-	return step.Change(ctx, h.Cases, v.grant.Tenant, v.grant.CaseID, func(ctx context.Context, f *casefile.File) error {
-		t := f.Task(v.grant.TaskID)
-		if err := f.OwnerMay(t); err != nil {
-			return err
-		}
-		if v.grant.Holder != len(t.Owner.Holders) {
-			return errPassed
-		}
-		return do(ctx, f, t)
-	})
+	return h.Files.Change(ctx, v.slot(), do)
 }
 
-var errPassed = fault.New(fault.Conflict, "somebody else has this task now")
+// slot is what the link may add files to.
+func (v *visit) slot() uploads.Slot {
+	return uploads.Slot{Tenant: v.grant.Tenant, CaseID: v.grant.CaseID, TaskID: v.grant.TaskID, Holder: v.grant.Holder, Keys: v.file.Keys}
+}

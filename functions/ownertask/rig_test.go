@@ -26,7 +26,7 @@ import (
 	"github.com/habeas-dsar/habeas/events"
 	"github.com/habeas-dsar/habeas/functions"
 	"github.com/habeas-dsar/habeas/functions/internal/step"
-	"github.com/habeas-dsar/habeas/functions/ownertask"
+	"github.com/habeas-dsar/habeas/functions/internal/uploads"
 	"github.com/habeas-dsar/habeas/shared/blobs"
 	"github.com/habeas-dsar/habeas/shared/blobs/dirblobs"
 	"github.com/habeas-dsar/habeas/shared/casefile"
@@ -122,7 +122,7 @@ func newRig(t testing.TB, edit ...func(*functions.Ports)) *rig {
 	r.set, err = functions.New(p)
 	r.ok(err)
 	t.Cleanup(r.set.Systems.Close)
-	r.set.Task.Limits = ownertask.Limits{File: 64 << 10, Task: 150 << 10, Files: 5}
+	r.set.Task.Limits = uploads.Limits{File: 64 << 10, Task: 150 << 10, Files: 5}
 	r.ok(r.set.Registry.PutTenant(t.Context(), registry.Tenant{
 		Name: tenant, Title: "Alder", Controller: "Alder Ltd, 1 Example Street", Contact: "privacy@example.com",
 		From: "Alder <privacy@example.com>", Zone: "Europe/Berlin", Locale: "en",

@@ -1,23 +1,17 @@
 package ownertask
 
 import (
-	"bufio"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
-	"fmt"
 	"io"
 	"mime/multipart"
 	"net/http"
 	"strings"
 	"time"
 
-	"github.com/habeas-dsar/habeas/functions/internal/objects"
 	"github.com/habeas-dsar/habeas/functions/internal/pages"
+	"github.com/habeas-dsar/habeas/functions/internal/uploads"
 	"github.com/habeas-dsar/habeas/functions/internal/web"
-	"github.com/habeas-dsar/habeas/shared/casefile"
-	"github.com/habeas-dsar/habeas/shared/dsar"
 	"github.com/habeas-dsar/habeas/shared/fault"
 )
 
@@ -91,9 +85,9 @@ func (h *Handler) file(ctx context.Context, v *visit, part *multipart.Part, in *
 	if part.FileName() == "" {
 		return nil // no file was chosen
 	}
-	name := cleanName(part.FileName())
+	name := uploads.CleanName(part.FileName())
 	from := &source{r: part}
-	why, err := h.store(ctx, v, from, name)
+	why, err := h.Files.Take(ctx, v.slot(), h.through(), from, name, nil)
 	switch {
 	case err == nil && why == "":
 		return nil
@@ -124,72 +118,6 @@ func (s *source) Read(b []byte) (int, error) {
 		s.err = err
 	}
 	return n, err
-}
-
-// errLimit ends the reading of a file that is too large.
-var errLimit = errors.New("the file is larger than allowed")
-
-// store checks the kind of a file by its name and its first bytes, seals it while it streams into the object store, and adds it
-// to the task. What is not added leaves nothing behind.
-func (h *Handler) store(ctx context.Context, v *visit, r io.Reader, name string) (pages.Problem, error) {
-	file := bufio.NewReaderSize(r, 64<<10)
-	head, err := file.Peek(headBytes)
-	if len(head) == 0 {
-		if err != nil && !errors.Is(err, io.EOF) {
-			return "", fmt.Errorf("reading a file: %w", err)
-		}
-		return pages.EmptyFile, nil
-	}
-	extension, ok := kindOf(name, head)
-	if !ok {
-		return pages.BadKind, nil
-	}
-	u := casefile.Upload{Kind: extension, Object: fmt.Sprintf("raw/%s/%s/%s/owner-%s", v.grant.Tenant, v.grant.CaseID, v.grant.TaskID, dsar.NewID())}
-	sum := sha256.New()
-	err = objects.Put(ctx, h.Blobs, v.file.Keys, u.Object, func(w io.Writer) error {
-		u.Bytes, err = io.Copy(io.MultiWriter(w, sum), io.LimitReader(file, h.Limits.File+1))
-		if err == nil && u.Bytes > h.Limits.File {
-			err = errLimit
-		}
-		return err
-	})
-	if errors.Is(err, errLimit) {
-		return pages.TooLarge, nil
-	}
-	if err != nil {
-		return "", err
-	}
-	u.SHA256 = hex.EncodeToString(sum.Sum(nil))
-	why, err := h.add(ctx, v, u, name)
-	if err != nil || why != "" {
-		// The request may have ended, the object must go all the same.
-		if derr := h.Blobs.Delete(context.WithoutCancel(ctx), u.Object); derr != nil {
-			web.Log(ctx, h.Log, "removing a file that was not added failed", derr)
-		}
-	}
-	return why, err
-}
-
-// add adds a stored file to the task, if the task has room for it.
-func (h *Handler) add(ctx context.Context, v *visit, u casefile.Upload, name string) (why pages.Problem, err error) {
-	err = h.change(ctx, v, func(_ context.Context, f *casefile.File, t *casefile.Task) error {
-		why = ""
-		all := u.Bytes
-		for _, o := range t.Owner.Uploads {
-			all += o.Bytes
-		}
-		switch {
-		case len(t.Owner.Uploads) >= h.Limits.Files:
-			why = pages.TooMany
-			return nil
-		case all > h.Limits.Task:
-			why = pages.TooLarge
-			return nil
-		}
-		_, err := f.AddUpload(t, u, name)
-		return err
-	})
-	return why, err
 }
 
 // patient gives a slow connection time as long as something comes: the server's own limits are made for forms, not for files.

@@ -236,6 +236,11 @@ func (h *Handler) takeDownload(w http.ResponseWriter, r *http.Request, g session
 
 // askDownload shows what a link leads to. It changes nothing: mail scanners and previews look at links too.
 func (h *Handler) askDownload(w http.ResponseWriter, r *http.Request) error {
+	if n, err := strconv.Atoi(r.URL.Query().Get("volume")); err == nil && h.HandOvers.Open() {
+		if done, err := h.lookAtDelivery(w, r, n); done || err != nil {
+			return err
+		}
+	}
 	g, err := h.download(r)
 	if fault.Has(err, fault.Unauthenticated) {
 		return h.gone(w, r, pages.GoneUsed)
@@ -340,6 +345,9 @@ func (h *Handler) askProof(w http.ResponseWriter, r *http.Request, g session.Gra
 
 // takeVolume hands out one volume, once.
 func (h *Handler) takeVolume(w http.ResponseWriter, r *http.Request) error {
+	if h.HandOvers.Open() {
+		return h.deliver(w, r)
+	}
 	g, err := h.download(r)
 	if fault.Has(err, fault.Unauthenticated) {
 		return h.gone(w, r, pages.GoneUsed)
@@ -353,13 +361,9 @@ func (h *Handler) takeVolume(w http.ResponseWriter, r *http.Request) error {
 		}
 		return h.askProof(w, r, g)
 	}
-	n := 1
-	if s, err := volumeParam(w, r); err != nil {
+	n, err := volumeNumber(w, r)
+	if err != nil {
 		return err
-	} else if s != "" {
-		if n, err = strconv.Atoi(s); err != nil {
-			return fault.InvalidField("/volume", "a volume is a number from 1")
-		}
 	}
 	v, body, err := h.volume(r.Context(), g, n)
 	if fault.Has(err, fault.NotFound) || fault.Has(err, fault.Conflict) {

@@ -6,6 +6,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -285,6 +286,19 @@ func volumeParam(w http.ResponseWriter, r *http.Request) (string, error) {
 		return "", err
 	}
 	return in.Volume.String(), nil
+}
+
+// volumeNumber is volumeParam as a number; 1 when none is named.
+func volumeNumber(w http.ResponseWriter, r *http.Request) (int, error) {
+	s, err := volumeParam(w, r)
+	if err != nil || s == "" {
+		return 1, err
+	}
+	n, err := strconv.Atoi(s)
+	if err != nil {
+		return 0, fault.InvalidField("/volume", "a volume is a number from 1")
+	}
+	return n, nil
 }
 
 func isUnsupported(err error) bool { return errors.Is(err, http.ErrNotSupported) }

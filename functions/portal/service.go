@@ -13,6 +13,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/habeas-dsar/habeas/functions/internal/handovers"
 	"github.com/habeas-dsar/habeas/functions/internal/identity"
 	"github.com/habeas-dsar/habeas/functions/internal/intake"
 	"github.com/habeas-dsar/habeas/functions/internal/pages"
@@ -42,6 +43,8 @@ type Handler struct {
 	Pages    *pages.Renderer
 	Log      *slog.Logger
 	BaseURL  string
+	// HandOvers hands volumes over where answers are small; nil, or closed = they stream through the process.
+	HandOvers *handovers.Desk
 	// Limits are those against mail bombing and guessing; the zero value allows everything.
 	Limits verification.Limits
 	// Demo and Manual are shown on every page.

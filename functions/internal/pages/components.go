@@ -116,7 +116,7 @@ func EventKinds() []string {
 	return []string{
 		"case_received", "code_issued", "code_wrong", "identity_verified", "verification_not_asked", "request_joined",
 		"joined_to", "owner_asked", "owner_reminded", "owner_overdue", "owner_asked_back", "owner_changed", "owner_answered", "owner_cannot",
-		"file_added", "file_removed", "triaged", "round_opened", "planned", "task_opened", "task_settled", "turn_recorded", "task_waits",
+		"file_added", "file_refused", "file_removed", "triaged", "round_opened", "planned", "task_opened", "task_settled", "turn_recorded", "task_waits",
 		"task_finished", "person_asked", "task_decided", "decision_carried_out", "response_assembled",
 		"answer_settled", "response_decided", "response_delivered", "package_downloaded", "letter_claimed", "letter_sent",
 		"letter_unknown", "letter_failed", "letter_bounced", "letter_sent_again", "letter_settled",

@@ -35,6 +35,8 @@ type OwnerTask struct {
 	AskForm     Form
 	Question    string
 	Asked       bool // a question was just sent
+	LargeForm   Form // asks for a way for one large file, field: filename; without an action every file goes through Form
+	Filename    string
 	Refused     []RefusedFile
 	Errors      Errors
 }
@@ -56,6 +58,7 @@ type RefusedFile struct {
 type OwnerLimits struct {
 	File, All int64 // bytes
 	Files     int
+	Once      int64  // bytes that Form takes in one go; 0 = as much as is allowed at all
 	Kinds     string // for the attribute accept: ".pdf,.csv"
 	Names     string // the same for people: "PDF, CSV"
 }

@@ -11,11 +11,13 @@ import (
 
 	"github.com/habeas-dsar/habeas/events"
 	"github.com/habeas-dsar/habeas/functions/internal/correspondence"
+	"github.com/habeas-dsar/habeas/functions/internal/handovers"
 	"github.com/habeas-dsar/habeas/functions/internal/identity"
 	"github.com/habeas-dsar/habeas/functions/internal/owners"
 	"github.com/habeas-dsar/habeas/functions/internal/pages"
 	"github.com/habeas-dsar/habeas/functions/internal/restores"
 	"github.com/habeas-dsar/habeas/functions/internal/systems"
+	"github.com/habeas-dsar/habeas/functions/internal/uploads"
 	"github.com/habeas-dsar/habeas/shared/blobs"
 	"github.com/habeas-dsar/habeas/shared/blobs/sealedtemp"
 	"github.com/habeas-dsar/habeas/shared/casefile"
@@ -23,6 +25,7 @@ import (
 	"github.com/habeas-dsar/habeas/shared/connector/engine"
 	"github.com/habeas-dsar/habeas/shared/disclosure"
 	"github.com/habeas-dsar/habeas/shared/erasureledger"
+	"github.com/habeas-dsar/habeas/shared/handover"
 	"github.com/habeas-dsar/habeas/shared/hold"
 	"github.com/habeas-dsar/habeas/shared/keys"
 	"github.com/habeas-dsar/habeas/shared/letters"
@@ -40,10 +43,13 @@ import (
 // Ports are what an engine brings. A handler needs some of them: the whole product all, but for
 // those that say otherwise.
 type Ports struct {
-	Table      table.Store
-	Keeper     keys.Keeper
-	Blobs      blobs.Store
-	HandOver   blobs.HandOver // nil = uploads and downloads go through the process
+	Table    table.Store
+	Keeper   keys.Keeper
+	Blobs    blobs.Store
+	HandOver blobs.HandOver // nil = uploads and downloads go through the process
+	// Prepare has handovers.Desk.Carry called with the id of a hand-over, elsewhere and with 15 minutes of time, and returns once
+	// that is certain. nil = it is done at once, in this process.
+	Prepare    func(ctx context.Context, id string) error
 	Mail       mail.Sender
 	Workflow   workflow.Engine
 	Connectors []connector.Factory
@@ -87,12 +93,15 @@ type Parts struct {
 	Holds    *hold.Store
 	Systems  *systems.Pool
 
-	packs     func() (*policy.Set, error)
-	pages     func() (*pages.Renderer, error)
-	letters   func() (*correspondence.Writer, error)
-	assembler func() (*disclosure.Assembler, error)
-	turner    func() (*engine.Engine, error)
-	erasures  func() (*erasureledger.Ledger, error)
+	Uploads   *uploads.Desk
+	HandOvers *handovers.Desk
+
+	packs     once[*policy.Set]
+	pages     once[*pages.Renderer]
+	letters   once[*correspondence.Writer]
+	assembler once[*disclosure.Assembler]
+	turner    once[*engine.Engine]
+	erasures  once[*erasureledger.Ledger]
 }
 
 // New returns the parts of an installation.
@@ -110,23 +119,38 @@ func New(p Ports) *Parts {
 		Sessions: session.NewStore(p.Table, p.Now), Vault: vault, Holds: hold.NewStore(p.Table, vault, p.Now),
 	}
 	a.Systems = systems.NewPool(a.Registry, p.Connectors, p.Secret, p.Now)
-	a.packs, a.pages = sync.OnceValues(policy.Load), sync.OnceValues(pages.New)
-	a.letters, a.assembler = sync.OnceValues(a.newLetters), sync.OnceValues(a.newAssembler)
-	a.turner, a.erasures = sync.OnceValues(a.newTurner), sync.OnceValues(a.newErasures)
+	a.Uploads = &uploads.Desk{Cases: a.Cases, Blobs: a.Blobs, Log: a.Log}
+	a.HandOvers = &handovers.Desk{
+		Records: handover.NewStore(p.Table, p.Now), Cases: a.Cases, Blobs: a.Blobs, Door: a.HandOver, Later: a.Prepare, Files: a.Uploads,
+		Limits: uploads.DefaultLimits(), Log: a.Log,
+	}
 	return a
+}
+
+// once holds what is made by the first call. What makes it is given then and not before: a binary that never asks links neither it
+// nor what it needs.
+type once[T any] struct {
+	sync.Once
+	made T
+	err  error
+}
+
+func (o *once[T]) get(make func() (T, error)) (T, error) {
+	o.Do(func() { o.made, o.err = make() })
+	return o.made, o.err
 }
 
 // Worker is the name of the function that runs tasks where one runs them all.
 const Worker = "RunTask"
 
 // Packs returns the laws.
-func (a *Parts) Packs() (*policy.Set, error) { return a.packs() }
+func (a *Parts) Packs() (*policy.Set, error) { return a.packs.get(policy.Load) }
 
 // Pages returns what renders pages.
-func (a *Parts) Pages() (*pages.Renderer, error) { return a.pages() }
+func (a *Parts) Pages() (*pages.Renderer, error) { return a.pages.get(pages.New) }
 
 // Letters returns what writes to people.
-func (a *Parts) Letters() (*correspondence.Writer, error) { return a.letters() }
+func (a *Parts) Letters() (*correspondence.Writer, error) { return a.letters.get(a.newLetters) }
 
 func (a *Parts) newLetters() (*correspondence.Writer, error) {
 	packs, err := a.Packs()
@@ -159,7 +183,7 @@ func (a *Parts) Owners() (*owners.Desk, error) {
 }
 
 // Assembler returns what makes packages.
-func (a *Parts) Assembler() (*disclosure.Assembler, error) { return a.assembler() }
+func (a *Parts) Assembler() (*disclosure.Assembler, error) { return a.assembler.get(a.newAssembler) }
 
 func (a *Parts) newAssembler() (*disclosure.Assembler, error) {
 	temp := func(context.Context) (disclosure.Temp, error) { return sealedtemp.New(a.TempDir) }
@@ -167,14 +191,14 @@ func (a *Parts) newAssembler() (*disclosure.Assembler, error) {
 }
 
 // Turner returns what carries out turns of tasks.
-func (a *Parts) Turner() (*engine.Engine, error) { return a.turner() }
+func (a *Parts) Turner() (*engine.Engine, error) { return a.turner.get(a.newTurner) }
 
 func (a *Parts) newTurner() (*engine.Engine, error) {
 	return engine.New(engine.Config{Blobs: a.Blobs, Now: a.Now, Sleep: a.Sleep, Pace: a.Pace})
 }
 
 // Erasures returns the erasure ledger.
-func (a *Parts) Erasures() (*erasureledger.Ledger, error) { return a.erasures() }
+func (a *Parts) Erasures() (*erasureledger.Ledger, error) { return a.erasures.get(a.newErasures) }
 
 func (a *Parts) newErasures() (*erasureledger.Ledger, error) {
 	turner, err := a.Turner()

@@ -1,4 +1,4 @@
-package ownertask
+package uploads
 
 import (
 	"bytes"
@@ -67,8 +67,8 @@ func kindOf(name string, head []byte) (extension string, ok bool) {
 	return "", false
 }
 
-// accepted returns the kinds for the attribute accept, and for people.
-func accepted() (extensions, names string) {
+// Accepted returns the kinds for the attribute accept, and for people.
+func Accepted() (extensions, names string) {
 	var ext, words []string
 	for _, k := range kinds() {
 		for _, e := range k.extensions {
@@ -84,9 +84,9 @@ func accepted() (extensions, names string) {
 // maxName is the longest name of a file, in characters.
 const maxName = 120
 
-// cleanName makes a file name out of what a browser sent: no folders, nothing that is not seen, nothing that hides the file or
+// CleanName makes a file name out of what a browser sent: no folders, nothing that is not seen, nothing that hides the file or
 // its kind, at most maxName characters. The extension stays; a name without anything left is "file".
-func cleanName(sent string) string {
+func CleanName(sent string) string {
 	if i := strings.LastIndexAny(sent, `/\`); i >= 0 {
 		sent = sent[i+1:]
 	}
@@ -114,4 +114,10 @@ func cleanName(sent string) string {
 		stem = strings.TrimRight(string(r[:room]), " .")
 	}
 	return stem + strings.TrimRight(extension, " .")
+}
+
+// Named reports whether files of this name are taken at all, whatever is in them.
+func Named(name string) bool {
+	extension := strings.ToLower(strings.TrimPrefix(path.Ext(name), "."))
+	return slices.ContainsFunc(kinds(), func(k kind) bool { return slices.Contains(k.extensions, extension) })
 }

@@ -1,4 +1,4 @@
-package ownertask
+package uploads
 
 import (
 	"bytes"
@@ -26,7 +26,7 @@ func TestKindsAreToldByNameAndContent(t *testing.T) {
 			t.Errorf("%s with %q is taken: %t", name, x.head, ok)
 		}
 	}
-	extensions, names := accepted()
+	extensions, names := Accepted()
 	if !strings.Contains(extensions, ".pdf,.png") || !strings.Contains(names, "PDF, images") || strings.Contains(names, ", ,") {
 		t.Errorf("%s; %s", extensions, names)
 	}
@@ -38,7 +38,7 @@ func TestNamesAreCleaned(t *testing.T) {
 		"a\r\nb\x00.csv": "ab.csv", "card <1>:\"x\".txt": "card 1x.txt", "\u202efdp.exe": "fdp.exe", "Zeugnis März.PDF": "Zeugnis März.PDF", "a  \t b.zip": "a b.zip",
 		"x." + strings.Repeat("y", 300): "x." + strings.Repeat("y", 9), strings.Repeat("ü", 300) + ".zip": strings.Repeat("ü", 116) + ".zip",
 	} {
-		if got := cleanName(sent); got != want {
+		if got := CleanName(sent); got != want {
 			t.Errorf("%q becomes %q, want %q", sent, got, want)
 		}
 	}
@@ -49,13 +49,13 @@ func FuzzCleanName(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, sent string) {
-		name := cleanName(sent)
+		name := CleanName(sent)
 		if name == "" || len([]rune(name)) > maxName || strings.ContainsAny(name, "/\\<>:\"|?*\x00") || strings.HasPrefix(name, ".") || strings.HasPrefix(name, " ") ||
 			strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }) {
 			t.Errorf("%q becomes %q", sent, name)
 		}
-		if cleanName(name) != name {
-			t.Errorf("%q is cleaned again to %q", name, cleanName(name))
+		if CleanName(name) != name {
+			t.Errorf("%q is cleaned again to %q", name, CleanName(name))
 		}
 	})
 }
@@ -78,7 +78,7 @@ func FuzzNamesOfParts(f *testing.F) {
 		if err != nil || part.FileName() == "" {
 			return
 		}
-		name := cleanName(part.FileName())
+		name := CleanName(part.FileName())
 		if path.Base(name) != name || strings.ContainsAny(name, "\r\n/\\") {
 			t.Errorf("%q is kept as %q", sent, name)
 		}
