@@ -19,10 +19,8 @@ import (
 const runbooks = "https://github.com/habeas-dsar/habeas/blob/main/infra/cdk/runbooks"
 
 func main() {
-	defer jsii.Close()
 	if err := run(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
-		jsii.Close()
 		os.Exit(1)
 	}
 }

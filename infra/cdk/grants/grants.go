@@ -51,7 +51,7 @@ func Unscoped() map[string]string {
 type Granted struct {
 	References []string // parameters and secrets in its environment: "ssm:..." or "secretsmanager:..."
 	Network    bool     // it runs in a VPC
-	DeadLetter string   // name of the queue that takes what it could not do; empty = none
+	DeadLetter []string // names of the queues that take what it could not do
 }
 
 // Statements returns what the role of a function may do. The trace of X-Ray and the function's own log group come first.
@@ -71,8 +71,12 @@ func Statements(f inventory.Function, p Place, g Granted) []Statement {
 	if f.Trigger == inventory.Queue {
 		all = append(all, readQueue(f, p)...)
 	}
-	if g.DeadLetter != "" {
-		all = append(all, Statement{Sid: "GiveUp", Actions: []string{"sqs:SendMessage"}, Resources: []string{p.Queue(g.DeadLetter)}})
+	if len(g.DeadLetter) > 0 {
+		var queues []string
+		for _, q := range g.DeadLetter {
+			queues = append(queues, p.Queue(q))
+		}
+		all = append(all, Statement{Sid: "GiveUp", Actions: []string{"sqs:SendMessage"}, Resources: queues})
 	}
 	if g.Network {
 		all = append(all, Statement{
@@ -106,6 +110,7 @@ func Table() []Row {
 		{inventory.Mail, mail},
 		{inventory.Bus, bus},
 		{inventory.Secrets, secrets},
+		{inventory.Workers, workers},
 		{inventory.Systems, func(Place) []Statement { return nil }}, // systems are opened with what Secrets holds, not with the role
 	}
 }
@@ -258,6 +263,17 @@ func references(p Place, names []string) []Statement {
 			p.throughService("SecretsAtRest", "secretsmanager", "kms:Decrypt"))
 	}
 	return all
+}
+
+// workers: those who open systems, by their alias.
+func workers(p Place) []Statement {
+	var live []string
+	for _, f := range inventory.Functions() {
+		if f.Has(inventory.Systems) {
+			live = append(live, p.Live(f.Name))
+		}
+	}
+	return []Statement{{Sid: "Workers", Actions: []string{"lambda:InvokeFunction"}, Resources: live}}
 }
 
 func readStream(p Place) []Statement {

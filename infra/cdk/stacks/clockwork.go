@@ -8,13 +8,12 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/habeas-dsar/habeas/infra/cdk/grants"
-	"github.com/habeas-dsar/habeas/infra/inventory"
 )
 
 // buildClockwork calls every function of the clock as often as the inventory says.
 func (in *installation) buildClockwork(stack awscdk.Stack) {
 	group := awsscheduler.NewCfnScheduleGroup(stack, jsii.String("Group"), &awsscheduler.CfnScheduleGroupProps{Name: jsii.String(in.Stage.Prefix())})
-	clock := in.triggered(inventory.Clock)
+	clock := in.scheduled()
 	role := in.role(stack, "ClockRole", "clock", "scheduler.amazonaws.com", "calls the functions of the clock", allowed(grants.Clock(in.place, clock, deadClock)))
 	for _, f := range clock {
 		awsscheduler.NewCfnSchedule(stack, jsii.String(f.Name), &awsscheduler.CfnScheduleProps{

@@ -63,12 +63,13 @@ func (in *installation) signIn(env map[string]string) {
 	}
 }
 
-// baseURL is the address of the portal, or where it is written down once the API has one.
+// baseURL is the address of the portal. Without a domain it is empty: the API is made after its functions, and cmd/settle writes its
+// address to the records.
 func (in *installation) baseURL() string {
 	if in.Stage.Domain != nil {
 		return "https://" + in.Stage.Domain.Name
 	}
-	return "ssm:" + in.Stage.Parameter(stage.ParameterBaseURL)
+	return ""
 }
 
 // references returns the values of an environment that lead to a secret or a parameter, in order.

@@ -21,16 +21,28 @@ const (
 // archiveDays is how long published events can be played again to somebody who missed them. They carry references only.
 const archiveDays = 30
 
-// deadLetter names the queue that takes what a function could not do; empty where its caller sees the failure.
-func deadLetter(f inventory.Function) string {
-	switch f.Trigger {
-	case inventory.Stream:
-		return deadOutbox
-	case inventory.Clock:
-		return deadClock
-	default: // a state machine and an HTTP client see the failure themselves, and a queue keeps its message
-		return ""
+// deadLetters names the queues that take what a function could not do; none where its caller sees the failure: a state machine and
+// an HTTP client do, and a queue keeps its message.
+func deadLetters(f inventory.Function) []string {
+	var all []string
+	if f.Trigger == inventory.Stream {
+		all = append(all, deadOutbox)
 	}
+	if f.Minutes > 0 {
+		all = append(all, deadClock)
+	}
+	return all
+}
+
+// scheduled returns the functions that the clock calls.
+func (in *installation) scheduled() []inventory.Function {
+	var all []inventory.Function
+	for _, f := range in.Functions {
+		if f.Minutes > 0 {
+			all = append(all, f)
+		}
+	}
+	return all
 }
 
 // triggered returns the functions of a trigger.

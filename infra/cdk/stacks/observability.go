@@ -1,6 +1,8 @@
 package stacks
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -101,7 +103,7 @@ func (in *installation) alarms() []alarm {
 			signals: in.tables("WriteThrottleEvents"),
 		},
 	}
-	for _, f := range in.triggered(inventory.Clock) {
+	for _, f := range in.scheduled() {
 		all = append(all, alarm{
 			name: "clock-stands-" + strings.ToLower(f.Name), runbook: "clockwork", minutes: max(15, 3*f.Minutes), least: true, bound: 1, silence: "breaching",
 			why:     f.Name + " was not called: nobody " + f.Does + ".",
@@ -174,54 +176,62 @@ func (in *installation) alarm(stack awscdk.Stack, a alarm, topic awssns.CfnTopic
 		missing = a.silence
 	}
 	tell := &[]any{topic.Ref()}
-	for n, part := range parts(a) {
+	for n, some := range slices.Collect(slices.Chunk(a.signals, maxSignals)) {
 		name := a.name
 		if n > 0 {
-			name += "-" + string(rune('1'+n))
+			name += fmt.Sprintf("-%d", n+1)
 		}
-		awscloudwatch.NewCfnAlarm(stack, jsii.String(id("Alarm", name)), &awscloudwatch.CfnAlarmProps{
+		props := &awscloudwatch.CfnAlarmProps{
 			AlarmName: in.name(name), AlarmDescription: jsii.String(a.why + " What to do: " + in.Runbooks + "/" + a.runbook + ".md"),
-			Metrics: part, ComparisonOperator: jsii.String(comparison), Threshold: jsii.Number(a.bound),
+			ComparisonOperator: jsii.String(comparison), Threshold: jsii.Number(a.bound),
 			EvaluationPeriods: jsii.Number(max(1, a.periods)), TreatMissingData: jsii.String(missing), AlarmActions: tell, OkActions: tell,
-		})
+		}
+		if len(some) > 1 {
+			props.Metrics = sum(some, a.minutes)
+		} else {
+			measure(props, some[0], a.minutes)
+		}
+		awscloudwatch.NewCfnAlarm(stack, jsii.String(id("Alarm", name)), props)
 	}
 }
 
-// parts returns the metrics of an alarm, in as many alarms as CloudWatch needs for them.
-func parts(a alarm) [][]any {
-	var all [][]any
-	for at := 0; at < len(a.signals); at += maxSignals {
-		some := a.signals[at:min(at+maxSignals, len(a.signals))]
-		all = append(all, queries(some, a.minutes))
+// measure lets an alarm watch one signal.
+func measure(props *awscloudwatch.CfnAlarmProps, s signal, minutes int) {
+	props.Namespace, props.MetricName, props.Period = jsii.String(s.namespace), jsii.String(s.metric), jsii.Number(minutes*60)
+	props.Dimensions = dimensions(s)
+	if strings.HasPrefix(s.stat, "p") {
+		props.ExtendedStatistic = jsii.String(s.stat)
+		return
+	}
+	props.Statistic = jsii.String(s.stat)
+}
+
+func dimensions(s signal) []any {
+	all := []any{}
+	for name, value := range s.dimensions { // one each
+		all = append(all, &awscloudwatch.CfnAlarm_DimensionProperty{Name: jsii.String(name), Value: jsii.String(value)})
 	}
 	return all
 }
 
-// queries adds signals up.
-func queries(signals []signal, minutes int) []any {
+// sum adds signals up. A signal without data counts as nothing.
+func sum(signals []signal, minutes int) []any {
 	var out []any
-	var sum []string
+	var terms []string
 	for n, s := range signals {
-		var dimensions []any
-		for name, value := range s.dimensions { // one each
-			dimensions = append(dimensions, &awscloudwatch.CfnAlarm_DimensionProperty{Name: jsii.String(name), Value: jsii.String(value)})
-		}
-		key := "m" + string(rune('a'+n))
-		sum = append(sum, "FILL("+key+",0)")
+		key := fmt.Sprintf("m%d", n+1)
+		terms = append(terms, "FILL("+key+",0)")
 		out = append(out, &awscloudwatch.CfnAlarm_MetricDataQueryProperty{
-			Id: jsii.String(key), ReturnData: jsii.Bool(len(signals) == 1),
+			Id: jsii.String(key), ReturnData: jsii.Bool(false),
 			MetricStat: &awscloudwatch.CfnAlarm_MetricStatProperty{
 				Stat: jsii.String(s.stat), Period: jsii.Number(minutes * 60),
-				Metric: &awscloudwatch.CfnAlarm_MetricProperty{Namespace: jsii.String(s.namespace), MetricName: jsii.String(s.metric), Dimensions: dimensions},
+				Metric: &awscloudwatch.CfnAlarm_MetricProperty{Namespace: jsii.String(s.namespace), MetricName: jsii.String(s.metric), Dimensions: dimensions(s)},
 			},
 		})
 	}
-	if len(signals) > 1 {
-		out = append(out, &awscloudwatch.CfnAlarm_MetricDataQueryProperty{
-			Id: jsii.String("sum"), Expression: jsii.String(strings.Join(sum, "+")), Label: jsii.String("sum"), ReturnData: jsii.Bool(true),
-		})
-	}
-	return out
+	return append(out, &awscloudwatch.CfnAlarm_MetricDataQueryProperty{
+		Id: jsii.String("sum"), Expression: jsii.String(strings.Join(terms, "+")), Label: jsii.String("sum"), ReturnData: jsii.Bool(true),
+	})
 }
 
 // dashboard shows the signals of every alarm, in its order.

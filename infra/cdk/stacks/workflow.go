@@ -35,7 +35,7 @@ func (in *installation) buildWorkflow(stack awscdk.Stack) {
 			task = alias
 			continue
 		}
-		alias.AddDependency(task)
+		alias.AddResourceDependency(task, nil)
 	}
 	in.environmentParameter(stack)
 }
@@ -44,7 +44,7 @@ func (in *installation) buildWorkflow(stack awscdk.Stack) {
 func (in *installation) function(stack awscdk.Stack, f inventory.Function) {
 	env := in.environment(f)
 	role := in.role(stack, id(f.Name, "Role"), f.Name, "lambda.amazonaws.com", "Habeas: "+f.Does, allowed(grants.Statements(f, in.place, grants.Granted{
-		References: references(env), Network: in.inNetwork(f), DeadLetter: deadLetter(f),
+		References: references(env), Network: in.inNetwork(f), DeadLetter: deadLetters(f),
 	})))
 	group := in.logGroup(stack, id(f.Name, "Log"), grants.LogGroupName(in.Stage.Prefix(), f.Name))
 	code := awss3assets.NewAsset(stack, jsii.String(id(f.Name, "Code")), &awss3assets.AssetProps{
@@ -62,13 +62,16 @@ func (in *installation) function(stack awscdk.Stack, f inventory.Function) {
 	if reserved := in.reserved(f); reserved > 0 {
 		props.ReservedConcurrentExecutions = jsii.Number(reserved)
 	}
+	if f.DiskMB > 0 {
+		props.EphemeralStorage = &awslambda.CfnFunction_EphemeralStorageProperty{Size: jsii.Number(f.DiskMB)}
+	}
 	if in.inNetwork(f) {
 		props.VpcConfig = &awslambda.CfnFunction_VpcConfigProperty{SubnetIds: &in.subnets, SecurityGroupIds: &[]*string{in.workersSG}}
 	}
 	function := awslambda.NewCfnFunction(stack, jsii.String(f.Name), props)
 	// A version is made of code and configuration. The name of the resource holds their hash, so that a change makes a version; the
 	// one before stays, and an alias can be led back to it at once.
-	config := []any{*code.AssetHash(), env, f.MemoryMB, f.Seconds, in.Stage.Architecture, in.inNetwork(f)}
+	config := []any{*code.AssetHash(), env, f.MemoryMB, f.Seconds, f.DiskMB, in.Stage.Architecture, in.inNetwork(f)}
 	version := awslambda.NewCfnVersion(stack, jsii.String(id(f.Name, "Version", digest(stack, config))), &awslambda.CfnVersionProps{
 		FunctionName: function.Ref(),
 	})
@@ -109,15 +112,16 @@ func (in *installation) trigger(stack awscdk.Stack, f inventory.Function, alias 
 			FunctionName: alias.Ref(), EventSourceArn: jsii.String(in.place.Queue(f.Name)), BatchSize: jsii.Number(10),
 			FunctionResponseTypes: jsii.Strings("ReportBatchItemFailures"),
 		})
-	case inventory.Clock:
+	default: // a machine calls by name; HTTP and the clock are in stacks of their own
+	}
+	if f.Minutes > 0 {
 		awslambda.NewCfnEventInvokeConfig(stack, jsii.String(id(f.Name, "Async")), &awslambda.CfnEventInvokeConfigProps{
 			FunctionName: jsii.String(in.Stage.Prefix() + "-" + f.Name), Qualifier: jsii.String(inventory.Alias),
 			MaximumRetryAttempts: jsii.Number(0), MaximumEventAgeInSeconds: jsii.Number(max(60, f.Minutes*60)), // the next call comes by itself
 			DestinationConfig: &awslambda.CfnEventInvokeConfig_DestinationConfigProperty{
 				OnFailure: &awslambda.CfnEventInvokeConfig_OnFailureProperty{Destination: jsii.String(in.place.Queue(deadClock))},
 			},
-		}).AddDependency(alias)
-	default: // a machine calls by name, HTTP is in the stack of the API
+		}).AddResourceDependency(alias, nil)
 	}
 }
 

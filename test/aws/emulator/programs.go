@@ -7,6 +7,9 @@ import (
 	"testing"
 )
 
+//go:embed launch/cloudformation.py
+var launchCloudFormation string
+
 //go:embed launch/ministack.py
 var launchMinistack string
 
@@ -38,7 +41,7 @@ func OwnMinistack(tb testing.TB, env ...string) *Cloud {
 func ministack(env ...string) program {
 	return program{
 		path: filepath.Join(Tools(), "ministack", "bin", "python"),
-		args: func(_, _ string) []string { return []string{"-c", launchMinistack} },
+		args: func(_, _ string) []string { return []string{"-c", launchCloudFormation + launchMinistack} },
 		env: func(port, dir string) []string {
 			return append([]string{
 				"GATEWAY_PORT=" + port, "BIND_HOST=127.0.0.1", "MINISTACK_REGION=" + Region, "LAMBDA_EXECUTOR=local", "SFTP_ENABLED=0",
