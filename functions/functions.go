@@ -69,7 +69,7 @@ type Set struct {
 	Systems  *systems.Pool
 	Holds    *hold.Store
 	Erasures *erasureledger.Ledger
-	Restores *restores.Desk
+	Restores restores.Checker
 	Pages    *pages.Renderer
 	Portal   *portal.Handler
 	Console  *console.Handler

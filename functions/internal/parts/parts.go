@@ -5,12 +5,14 @@ package parts
 import (
 	"context"
 	"crypto/ecdsa"
+	"encoding/json"
 	"log/slog"
 	"sync"
 	"time"
 
 	"github.com/habeas-dsar/habeas/events"
 	"github.com/habeas-dsar/habeas/functions/internal/correspondence"
+	"github.com/habeas-dsar/habeas/functions/internal/desk"
 	"github.com/habeas-dsar/habeas/functions/internal/handovers"
 	"github.com/habeas-dsar/habeas/functions/internal/identity"
 	"github.com/habeas-dsar/habeas/functions/internal/owners"
@@ -79,6 +81,11 @@ type Ports struct {
 	MailCopies     bool             // mail leaves copies with a provider that can be asked to erase them; known of Mail where there is one
 	SignIn         *signin.Place    // where staff sign in elsewhere; nil = built-in accounts only
 	SendGridEvents *ecdsa.PublicKey // verifies the reports of SendGrid; nil = nobody reports
+
+	// Workers are the functions that open systems for those that have no connectors, and Call has one of them answer a question
+	// (package desk). What became of the function has a fault class. Call nil = systems are opened in this process, by Connectors.
+	Workers []string
+	Call    func(ctx context.Context, function string, payload json.RawMessage) (json.RawMessage, error)
 }
 
 // Parts is ports and what is built of them. The stores cost nothing to make and are always there; the rest is made by the first
@@ -92,6 +99,8 @@ type Parts struct {
 	Vault    *keys.Vault
 	Holds    *hold.Store
 	Systems  *systems.Pool
+
+	asked *desk.Client // nil = systems are opened in this process
 
 	Uploads   *uploads.Desk
 	HandOvers *handovers.Desk
@@ -118,7 +127,12 @@ func New(p Ports) *Parts {
 		Ports: p, Cases: casefile.NewStore(p.Table, vault, p.Now, p.MailDomain, p.Poke), Registry: registry.NewStore(p.Table, time.Now),
 		Sessions: session.NewStore(p.Table, p.Now), Vault: vault, Holds: hold.NewStore(p.Table, vault, p.Now),
 	}
-	a.Systems = systems.NewPool(a.Registry, p.Connectors, p.Secret, p.Now)
+	if p.Call == nil {
+		a.Systems = systems.NewPool(a.Registry, p.Connectors, p.Secret, p.Now)
+	} else {
+		a.asked = desk.NewClient(desk.Options{Call: p.Call, Worker: p.Worker, Workers: p.Workers, Registry: a.Registry, Now: time.Now})
+		a.Systems = systems.Elsewhere(a.Registry, a.asked, p.Now)
+	}
 	a.Uploads = &uploads.Desk{Cases: a.Cases, Blobs: a.Blobs, Log: a.Log}
 	a.HandOvers = &handovers.Desk{
 		Records: handover.NewStore(p.Table, p.Now), Cases: a.Cases, Blobs: a.Blobs, Door: a.HandOver, Later: a.Prepare, Files: a.Uploads,
@@ -211,7 +225,10 @@ func (a *Parts) newErasures() (*erasureledger.Ledger, error) {
 }
 
 // Restores returns what compares restored systems with the erasure ledger.
-func (a *Parts) Restores() (*restores.Desk, error) {
+func (a *Parts) Restores() (restores.Checker, error) {
+	if a.asked != nil {
+		return a.asked, nil
+	}
 	e, err := a.Erasures()
 	if err != nil {
 		return nil, err
