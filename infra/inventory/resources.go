@@ -52,7 +52,7 @@ const (
 	EnvAccount    = "HABEAS_ACCOUNT"     // account id, for ARNs of machines and functions; the region is AWS_REGION
 	EnvKey        = "HABEAS_KEY"         // ARN of the key that wraps the keys of cases and tenants
 	EnvBucket     = "HABEAS_%s_BUCKET"   // name of a bucket, by Bucket.Name in capitals
-	EnvBaseURL    = "HABEAS_BASE_URL"    // address of the portal, without a slash at the end
+	EnvBaseURL    = "HABEAS_BASE_URL"    // address of the portal, without a slash at the end; empty = a deployment wrote it to the row STAGE/ADDRESS of table registry
 	EnvMailDomain = "HABEAS_MAIL_DOMAIN" // right side of Message-IDs
 	EnvMail       = "HABEAS_MAIL"        // "ses", "sendgrid" or "smtp"
 	EnvMailServer = "HABEAS_MAIL_SERVER" // smtp: host:port

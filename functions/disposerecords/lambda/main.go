@@ -4,8 +4,9 @@ package main
 import (
 	"github.com/habeas-dsar/habeas/functions/disposerecords"
 	"github.com/habeas-dsar/habeas/functions/internal/lambdaboot"
+	"github.com/habeas-dsar/habeas/infra/cloud/objects"
 )
 
 func main() {
-	lambdaboot.Clockwork(disposerecords.Clockwork, lambdaboot.Objects, lambdaboot.Proof)
+	lambdaboot.Clockwork(disposerecords.Clockwork, lambdaboot.Objects(objects.Open), lambdaboot.Proof(objects.Open))
 }

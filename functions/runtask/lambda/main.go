@@ -5,8 +5,10 @@ import (
 	"github.com/habeas-dsar/habeas/connectors/catalog/light"
 	"github.com/habeas-dsar/habeas/functions/internal/lambdaboot"
 	"github.com/habeas-dsar/habeas/functions/runtask"
+	"github.com/habeas-dsar/habeas/infra/cloud/objects"
+	"github.com/habeas-dsar/habeas/infra/cloud/secrets"
 )
 
 func main() {
-	lambdaboot.Step(runtask.New, lambdaboot.Objects, lambdaboot.Secrets, lambdaboot.Connectors(light.Factories()...))
+	lambdaboot.Step(runtask.New, lambdaboot.Objects(objects.Open), lambdaboot.Secrets(secrets.Open), lambdaboot.Connectors(light.Factories()...))
 }

@@ -4,8 +4,9 @@ package main
 import (
 	"github.com/habeas-dsar/habeas/functions/internal/lambdaboot"
 	"github.com/habeas-dsar/habeas/functions/sweepdeadlines"
+	"github.com/habeas-dsar/habeas/infra/cloud/machines"
 )
 
 func main() {
-	lambdaboot.Clockwork(sweepdeadlines.Clockwork, lambdaboot.Engine)
+	lambdaboot.Clockwork(sweepdeadlines.Clockwork, lambdaboot.Engine(machines.Open))
 }
