@@ -56,11 +56,12 @@ func (s *Step) input(ctx context.Context, f *casefile.File, at time.Time) (discl
 	for _, r := range recipients {
 		in.Recipients = append(in.Recipients, disclosure.Recipient{Title: r.Title, Country: r.Country, Purpose: r.Purpose})
 	}
+	open := f.Keys.ResultsOpener() // one call of the keeper, however many parts there are
 	for _, t := range f.Acts() {
 		if !discloses(t) {
 			continue
 		}
-		sys, err := s.system(ctx, f, t, recipients)
+		sys, err := s.system(ctx, f, t, recipients, open)
 		if err != nil {
 			return disclosure.Input{}, err
 		}
@@ -86,7 +87,7 @@ func law(p policy.Pack, locale string) disclosure.Law {
 	return out
 }
 
-func (s *Step) system(ctx context.Context, f *casefile.File, t *casefile.Task, recipients []registry.Recipient) (disclosure.System, error) {
+func (s *Step) system(ctx context.Context, f *casefile.File, t *casefile.Task, recipients []registry.Recipient, open engine.Opener) (disclosure.System, error) {
 	sys, err := s.Registry.System(ctx, f.Case.Tenant, t.System)
 	if err != nil && !fault.Has(err, fault.NotFound) {
 		return disclosure.System{}, err
@@ -126,7 +127,7 @@ func (s *Step) system(ctx context.Context, f *casefile.File, t *casefile.Task, r
 		return disclosure.System{}, err
 	}
 	if len(refs) > 0 {
-		out.Records = s.records(f, refs)
+		out.Records = s.records(open, refs)
 	}
 	return out, nil
 }
@@ -172,8 +173,8 @@ func collection(c casefile.Collection, d *connector.Dataset) disclosure.Collecti
 
 // records yields the sealed records collection by collection, always in the same order. A collection that the results do not
 // list is refused by the assembler, never left out.
-func (s *Step) records(f *casefile.File, refs []engine.PartRef) func(context.Context, int64) iter.Seq2[disclosure.Record, error] {
-	parts := engine.NewParts(s.Blobs, f.Keys.OpenResults, refs)
+func (s *Step) records(open engine.Opener, refs []engine.PartRef) func(context.Context, int64) iter.Seq2[disclosure.Record, error] {
+	parts := engine.NewParts(s.Blobs, open, refs)
 	var contents []disclosure.Content
 	for _, c := range parts.Contents() {
 		contents = append(contents, disclosure.Content{Collection: c.Collection, Records: int64(c.Records)})

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"sync"
 
 	"filippo.io/age"
 
@@ -149,15 +150,36 @@ func (k *CaseKeys) SealResults(w io.Writer) (io.WriteCloser, error) {
 // OpenResults reads what SealResults wrote. Each call unwraps the private half, which on AWS only assembly, review and
 // delivery may do. Errors are those of OpenStream and of Keeper.Unwrap.
 func (k *CaseKeys) OpenResults(ctx context.Context, r io.Reader) (io.Reader, error) {
-	secret, err := unwrapOwn(ctx, k.keeper, Context{k.tenant, k.caseID, "results"}, k.results)
-	if err != nil {
-		return nil, err
+	return k.ResultsOpener()(ctx, r)
+}
+
+// ResultsOpener returns an OpenResults for many objects of one piece of work: it unwraps the private half when it is first used,
+// and remembers it as long as the opener lives. Safe for use by several goroutines.
+func (k *CaseKeys) ResultsOpener() func(ctx context.Context, r io.Reader) (io.Reader, error) {
+	var mu sync.Mutex
+	var held *age.X25519Identity
+	unwrapped := func(ctx context.Context) (*age.X25519Identity, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if held != nil {
+			return held, nil
+		}
+		secret, err := unwrapOwn(ctx, k.keeper, Context{k.tenant, k.caseID, "results"}, k.results)
+		if err != nil {
+			return nil, err
+		}
+		if held, err = age.ParseX25519Identity(string(secret)); err != nil {
+			return nil, fault.New(fault.Internal, "the stored results key is not readable")
+		}
+		return held, nil
 	}
-	identity, err := age.ParseX25519Identity(string(secret))
-	if err != nil {
-		return nil, fault.New(fault.Internal, "the stored results key is not readable")
+	return func(ctx context.Context, r io.Reader) (io.Reader, error) {
+		identity, err := unwrapped(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return openAge(r, identity)
 	}
-	return openAge(r, identity)
 }
 
 func (k *CaseKeys) binding(use, label string) []byte {

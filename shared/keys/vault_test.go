@@ -1,9 +1,11 @@
 package keys_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -238,5 +240,48 @@ func TestStoreErrorsKeepTheirClass(t *testing.T) {
 	}
 	if _, err := v.Tenant(t.Context(), tenant); !errors.Is(err, errDown) {
 		t.Errorf("Tenant: %v", err)
+	}
+}
+
+// TestResultsOpenerUnwrapsOnce: one call of the keeper opens any number of objects; a failure is not remembered, and no two openers
+// share what they know.
+func TestResultsOpenerUnwrapsOnce(t *testing.T) {
+	store, keeper := openStore(t), openKeeper(t)
+	k := newCase(t, keys.NewVault(store, keeper), store, tenant, caseID)
+	var sealed bytes.Buffer
+	w, err := k.SealResults(&sealed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err = w.Write([]byte("Ann")); err == nil {
+		err = w.Close()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range int32(2) {
+		open := k.ResultsOpener()
+		ended, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, err := open(ended, bytes.NewReader(sealed.Bytes())); !fault.Has(err, fault.Unavailable) {
+			t.Errorf("while the keeper is out of reach: %v, want unavailable", err)
+		}
+		var wg sync.WaitGroup
+		for range 8 {
+			wg.Go(func() {
+				r, err := open(t.Context(), bytes.NewReader(sealed.Bytes()))
+				if err != nil {
+					t.Errorf("opening: %v", err)
+					return
+				}
+				if plain, err := io.ReadAll(r); err != nil || string(plain) != "Ann" {
+					t.Errorf("other content or %v", err)
+				}
+			})
+		}
+		wg.Wait()
+		if got := keeper.results.Load(); got != 2*(n+1) {
+			t.Errorf("the keeper was asked %d times, want %d: once in vain", got, 2*(n+1))
+		}
 	}
 }

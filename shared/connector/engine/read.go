@@ -15,7 +15,7 @@ import (
 	"github.com/habeas-dsar/habeas/shared/redact"
 )
 
-// Opener opens what Keys.SealResults sealed. (*keys.CaseKeys).OpenResults is one.
+// Opener opens what Keys.SealResults sealed. (*keys.CaseKeys).ResultsOpener makes one.
 type Opener func(ctx context.Context, sealed io.Reader) (io.Reader, error)
 
 // Parts reads the parts of one task, collection by collection, holding one opened part in memory. Not safe for concurrent

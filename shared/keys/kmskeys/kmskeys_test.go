@@ -9,6 +9,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/service/kms"
@@ -27,7 +28,7 @@ import (
 type fakeKMS struct {
 	master [32]byte
 	fail   error
-	asked  int
+	asked  atomic.Int32
 }
 
 func newKMS() *fakeKMS {
@@ -37,7 +38,7 @@ func newKMS() *fakeKMS {
 }
 
 func (k *fakeKMS) Encrypt(ctx context.Context, in *kms.EncryptInput, _ ...func(*kms.Options)) (*kms.EncryptOutput, error) {
-	k.asked++
+	k.asked.Add(1)
 	if err := errors.Join(ctx.Err(), k.fail, refuse("ValidationException", len(in.Plaintext) == 0 || len(in.Plaintext) > 4096 || hasEmpty(in.EncryptionContext))); err != nil {
 		return nil, err
 	}
@@ -45,7 +46,7 @@ func (k *fakeKMS) Encrypt(ctx context.Context, in *kms.EncryptInput, _ ...func(*
 }
 
 func (k *fakeKMS) Decrypt(ctx context.Context, in *kms.DecryptInput, _ ...func(*kms.Options)) (*kms.DecryptOutput, error) {
-	k.asked++
+	k.asked.Add(1)
 	blob := in.CiphertextBlob
 	if err := errors.Join(ctx.Err(), k.fail, refuse("InvalidCiphertextException", len(blob) < 32), refuse("ValidationException", hasEmpty(in.EncryptionContext))); err != nil {
 		return nil, err
@@ -168,7 +169,7 @@ func TestAsksOnlyWhatKMSCanAnswer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	api.asked = 0
+	api.asked.Store(0)
 	damaged := append([]byte(nil), wrapped...)
 	damaged[len(damaged)-1] ^= 1
 	for _, w := range [][]byte{nil, wrapped[:5], wrapped[:9], damaged, append([]byte{9}, wrapped[1:]...), make([]byte, 10_000)} {
@@ -179,7 +180,7 @@ func TestAsksOnlyWhatKMSCanAnswer(t *testing.T) {
 	if _, err := k.Wrap(t.Context(), where, redact.NewBytes(make([]byte, 4097))); !fault.Has(err, fault.Invalid) {
 		t.Errorf("Wrap of 4097 bytes: %v, want invalid", err)
 	}
-	if api.asked != 0 {
-		t.Errorf("KMS was asked %d times", api.asked)
+	if n := api.asked.Load(); n != 0 {
+		t.Errorf("KMS was asked %d times", n)
 	}
 }
