@@ -1,11 +1,12 @@
-"""Starts ministack as its own command does, with two waits of its Lambda workers shortened and one limit put right.
+"""Starts ministack as its own command does, with two waits of its Lambda workers shortened, one limit and one count put right.
 
 A worker and its function talk over loopback in small messages: Nagle's algorithm together with delayed acknowledgements holds
 every answer up for 40 ms, and after every invocation the worker listens another 50 ms for log lines. Neither wait changes an
 answer.
 
 DynamoDB allows a transaction 4 MB of items. ministack counts the request that carries them, in base64; here it may be as large as
-any request to DynamoDB may be, 16 MB.
+any request to DynamoDB may be, 16 MB. A read consumes half a unit, or one when it is consistent, for each 4 KiB of what it reads;
+ministack counts no more than the first.
 
 INVOCATIONS names a file in which two numbers say how many invocations of functions began and how many ended, so that a test can
 tell when nothing is in hand. SIGUSR1 ends every warm worker: the next invocation of a function is a cold start. Mail that is
@@ -13,6 +14,7 @@ handed to SES as it is to be sent is kept so in the directory MAILS, numbered fr
 """
 
 import base64
+import math
 import os
 import signal
 import socketserver
@@ -84,5 +86,20 @@ def start_by_alias(data):
 
 
 stepfunctions._start_sync_execution = start_by_alias
+
+_consumed = dynamodb._add_consumed_capacity
+
+
+def consumed(result, data, table_name, write=False, **about):
+    _consumed(result, data, table_name, write=write, **about)
+    used = result.get("ConsumedCapacity")
+    if write or used is None:
+        return
+    items = result.get("Items", [result.get("Item", {})])
+    size = sum(dynamodb._item_size_bytes(item) for item in items)
+    used["CapacityUnits"] *= max(1, math.ceil(size / 4096))
+
+
+dynamodb._add_consumed_capacity = consumed
 
 main()
