@@ -12,36 +12,24 @@ import (
 	"github.com/habeas-dsar/habeas/shared/table/dynamotable"
 )
 
-// Outbox runs what the stream of table cases calls with new outbox rows, and a schedule with nothing, which makes it look for the
-// rows that the stream left; R is what it says of those.
-func Outbox[H interface {
+// Stream runs what carries out outbox rows: those that the stream of table cases brings, and, when a schedule calls, those that were
+// left; R says what a recovery found.
+func Stream[R any, H interface {
 	Stream(ctx context.Context, rows []casefile.OutboxRow) (left []int)
 	Recover(ctx context.Context) (R, error)
-}, R any](build func(*parts.Parts) (H, error), ports ...Port) {
+}](build func(*parts.Parts) (H, error), ports ...Port) {
 	run(ports, func(a *parts.Parts) (handler, error) {
 		h, err := build(a)
 		if err != nil {
 			return nil, err
 		}
-		o := &stream.Outbox{
-			Carry:   h.Stream,
-			Recover: func(ctx context.Context) error { _, err := h.Recover(ctx); return err },
-			Decode: func(image map[string]types.AttributeValue) (table.Item, error) {
-				return dynamotable.Decode(table.Cases, image)
-			},
-			Log: a.Log,
+		decode := func(image map[string]types.AttributeValue) (table.Item, error) {
+			return dynamotable.Decode(table.Cases, image)
 		}
+		o := &stream.Outbox{Carry: h.Stream, Decode: decode, Log: a.Log, Recover: func(ctx context.Context) error {
+			_, err := h.Recover(ctx)
+			return err
+		}}
 		return o.Handle, nil
-	})
-}
-
-// Queue runs what a queue calls, message by message; take is idempotent.
-func Queue(build func(*parts.Parts) (take func(ctx context.Context, body []byte) error, err error), ports ...Port) {
-	run(ports, func(a *parts.Parts) (handler, error) {
-		take, err := build(a)
-		if err != nil {
-			return nil, err
-		}
-		return (&stream.Queue{Take: take, Log: a.Log}).Handle, nil
 	})
 }

@@ -7,9 +7,8 @@ import (
 	"github.com/habeas-dsar/habeas/infra/cloud/bus"
 	"github.com/habeas-dsar/habeas/infra/cloud/machines"
 	"github.com/habeas-dsar/habeas/infra/cloud/post"
-	"github.com/habeas-dsar/habeas/infra/cloud/secrets"
 )
 
 func main() {
-	lambdaboot.Outbox(publishevents.New, lambdaboot.Engine(machines.Open), lambdaboot.Mail(post.Open), lambdaboot.Bus(bus.Open), lambdaboot.Secrets(secrets.Open))
+	lambdaboot.Stream(publishevents.New, lambdaboot.Engine(machines.Open), lambdaboot.Mail(post.Open), lambdaboot.Bus(bus.Open))
 }
