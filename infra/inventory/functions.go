@@ -15,6 +15,7 @@ const (
 	Stream   Trigger = "stream"   // new rows of the outbox, from the stream of table cases
 	Clock    Trigger = "clock"    // EventBridge Scheduler, every so many minutes
 	Queue    Trigger = "queue"    // a queue of reports of the mail provider
+	Async    Trigger = "async"    // other functions, which do not wait for it
 )
 
 // Need is a port that a function uses; its role is granted what the port needs and no more.
@@ -34,6 +35,7 @@ const (
 	Secrets  Need = "secrets"  // read the secrets and parameters below the stage's path
 	Systems  Need = "systems"  // open systems by connectors, besides Secrets
 	Workers  Need = "workers"  // call the functions that have Systems
+	Prepare  Need = "prepare"  // call PrepareFile
 )
 
 // Function is one Lambda.
@@ -109,16 +111,20 @@ func Functions() []Function {
 		step("NotifyRecipient", "notifyrecipient", "tells a recipient of changed data", Secrets),
 		sized(step("RunTask", "runtask", "runs tasks on systems behind an API and on systems that people look after", Objects, Systems, Secrets), 512, 900),
 		sized(step("RunTaskSQL", "runtask/sql", "runs tasks on SQL databases", Objects, Systems, Secrets), 512, 900),
-		web("Portal", "portal", "what the person who asks sees", 50, []string{"$default"}, Objects, HandOver),
-		web("Console", "console", "what the privacy team sees, and the staff API", 20, []string{"/console", "/console/{proxy+}", "/api/{proxy+}"}, Objects, HandOver, Workers, Secrets),
-		web("OwnerTask", "ownertask", "what the owner of a system sees", 10, []string{"/owner/{proxy+}"}, Objects, HandOver),
+		web("Portal", "portal", "what the person who asks sees", 50, []string{"$default"}, Objects, HandOver, Prepare),
+		web("Console", "console", "what the privacy team sees, and the staff API", 20, []string{"/console", "/console/{proxy+}", "/api/{proxy+}", "/schemas/{name}"}, Objects, HandOver, Prepare, Workers, Secrets),
+		web("OwnerTask", "ownertask", "what the owner of a system sees", 10, []string{"/owner/{proxy+}"}, Objects, HandOver, Prepare),
 		web("ReceiveHook", "receivehook", "callbacks of systems, recipients and mail providers", 10, []string{"/hooks/{proxy+}", "/t/{tenant}/notices/{token}"}, Secrets),
 		{
 			Name: "PublishEvents", Main: "functions/publishevents/lambda", Does: "carries out what a case has promised: starts, signals, mails, events",
 			Trigger: Stream, MemoryMB: 512, Seconds: 60, Minutes: 1, Needs: []Need{Engine, Tokens, Mail, Bus, Secrets},
 		},
+		{
+			Name: "PrepareFile", Main: "functions/preparefile/lambda", Does: "opens large packages for their person and seals large files of owners",
+			Trigger: Async, MemoryMB: 1024, Seconds: 900, Needs: []Need{Objects, HandOver},
+		},
 		clock("SweepDeadlines", "sweepdeadlines", "reminds, escalates and restarts what stands still", 1, Engine, Workers),
 		clock("SealEvidence", "sealevidence", "seals new evidence and signs checkpoints", 1, Proof),
-		clock("DisposeRecords", "disposerecords", "takes closed cases out of the house", 60, Objects, HandOver, Proof),
+		clock("DisposeRecords", "disposerecords", "takes closed cases and what lies in the open out of the house", 5, Objects, HandOver, Proof),
 	}
 }

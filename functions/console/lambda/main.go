@@ -5,10 +5,11 @@ import (
 	"github.com/habeas-dsar/habeas/connectors/catalog"
 	"github.com/habeas-dsar/habeas/functions/console"
 	"github.com/habeas-dsar/habeas/functions/internal/lambdaboot"
+	"github.com/habeas-dsar/habeas/infra/cloud/files"
 	"github.com/habeas-dsar/habeas/infra/cloud/objects"
 	"github.com/habeas-dsar/habeas/infra/cloud/secrets"
 )
 
 func main() {
-	lambdaboot.Web(console.New, secrets.Open, lambdaboot.Objects(objects.Open), lambdaboot.Secrets(secrets.Open), lambdaboot.Connectors(catalog.Factories()...))
+	lambdaboot.Web(console.New, secrets.Open, lambdaboot.Objects(objects.Open), lambdaboot.Prepare(files.Open), lambdaboot.Secrets(secrets.Open), lambdaboot.Connectors(catalog.Factories()...))
 }

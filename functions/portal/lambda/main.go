@@ -4,10 +4,11 @@ package main
 import (
 	"github.com/habeas-dsar/habeas/functions/internal/lambdaboot"
 	"github.com/habeas-dsar/habeas/functions/portal"
+	"github.com/habeas-dsar/habeas/infra/cloud/files"
 	"github.com/habeas-dsar/habeas/infra/cloud/objects"
 	"github.com/habeas-dsar/habeas/infra/cloud/secrets"
 )
 
 func main() {
-	lambdaboot.Web(portal.New, secrets.Open, lambdaboot.Objects(objects.Open))
+	lambdaboot.Web(portal.New, secrets.Open, lambdaboot.Objects(objects.Open), lambdaboot.Prepare(files.Open))
 }

@@ -111,6 +111,7 @@ func Table() []Row {
 		{inventory.Bus, bus},
 		{inventory.Secrets, secrets},
 		{inventory.Workers, workers},
+		{inventory.Prepare, prepare},
 		{inventory.Systems, func(Place) []Statement { return nil }}, // systems are opened with what Secrets holds, not with the role
 	}
 }
@@ -274,6 +275,17 @@ func workers(p Place) []Statement {
 		}
 	}
 	return []Statement{{Sid: "Workers", Actions: []string{"lambda:InvokeFunction"}, Resources: live}}
+}
+
+// prepare: the functions that others call without waiting, by their alias.
+func prepare(p Place) []Statement {
+	var live []string
+	for _, f := range inventory.Functions() {
+		if f.Trigger == inventory.Async {
+			live = append(live, p.Live(f.Name))
+		}
+	}
+	return []Statement{{Sid: "Prepare", Actions: []string{"lambda:InvokeFunction"}, Resources: live}}
 }
 
 func readStream(p Place) []Statement {

@@ -16,6 +16,7 @@ const (
 	deadOutbox = "dead-outbox"
 	deadClock  = "dead-clock"
 	deadMail   = "dead-mail"
+	deadFiles  = "dead-files"
 )
 
 // archiveDays is how long published events can be played again to somebody who missed them. They carry references only.
@@ -30,6 +31,9 @@ func deadLetters(f inventory.Function) []string {
 	}
 	if f.Minutes > 0 {
 		all = append(all, deadClock)
+	}
+	if f.Trigger == inventory.Async {
+		all = append(all, deadFiles)
 	}
 	return all
 }
@@ -75,7 +79,7 @@ func (in *installation) buildMessaging(stack awscdk.Stack) {
 
 // deadLetters names the queues of the dead.
 func (in *installation) deadLetters() []string {
-	all := []string{deadOutbox, deadClock}
+	all := []string{deadOutbox, deadClock, deadFiles}
 	if len(in.triggered(inventory.Queue)) > 0 {
 		all = append(all, deadMail)
 	}

@@ -114,15 +114,23 @@ func (in *installation) trigger(stack awscdk.Stack, f inventory.Function, alias 
 		})
 	default: // a machine calls by name; HTTP and the clock are in stacks of their own
 	}
-	if f.Minutes > 0 {
-		awslambda.NewCfnEventInvokeConfig(stack, jsii.String(id(f.Name, "Async")), &awslambda.CfnEventInvokeConfigProps{
-			FunctionName: jsii.String(in.Stage.Prefix() + "-" + f.Name), Qualifier: jsii.String(inventory.Alias),
-			MaximumRetryAttempts: jsii.Number(0), MaximumEventAgeInSeconds: jsii.Number(max(60, f.Minutes*60)), // the next call comes by itself
-			DestinationConfig: &awslambda.CfnEventInvokeConfig_DestinationConfigProperty{
-				OnFailure: &awslambda.CfnEventInvokeConfig_OnFailureProperty{Destination: jsii.String(in.place.Queue(deadClock))},
-			},
-		}).AddResourceDependency(alias, nil)
+	switch {
+	case f.Minutes > 0:
+		in.unawaited(stack, f, alias, 0, f.Minutes*60, deadClock) // the next call comes by itself
+	case f.Trigger == inventory.Async:
+		in.unawaited(stack, f, alias, 2, 30*60, deadFiles) // so long somebody may wait for a file; see shared/handover
 	}
+}
+
+// unawaited says how often and for how many seconds a call that nobody waits for is repeated, and which queue takes it then.
+func (in *installation) unawaited(stack awscdk.Stack, f inventory.Function, alias awslambda.CfnAlias, retries, seconds int, dead string) {
+	awslambda.NewCfnEventInvokeConfig(stack, jsii.String(id(f.Name, "Async")), &awslambda.CfnEventInvokeConfigProps{
+		FunctionName: jsii.String(in.Stage.Prefix() + "-" + f.Name), Qualifier: jsii.String(inventory.Alias),
+		MaximumRetryAttempts: jsii.Number(retries), MaximumEventAgeInSeconds: jsii.Number(max(60, seconds)),
+		DestinationConfig: &awslambda.CfnEventInvokeConfig_DestinationConfigProperty{
+			OnFailure: &awslambda.CfnEventInvokeConfig_OnFailureProperty{Destination: jsii.String(in.place.Queue(dead))},
+		},
+	}).AddResourceDependency(alias, nil)
 }
 
 // placeholder is a name that a definition leaves to the engine.
