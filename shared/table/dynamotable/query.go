@@ -18,7 +18,7 @@ const (
 	// pageBytes ends a page early, so that a page of large items fits in memory; one answer of DynamoDB ends there too.
 	pageBytes = 1 << 20
 	// rounds is how many answers of DynamoDB one page is gathered from at most, when what they hold has expired.
-	rounds = 8
+	rounds = 4
 )
 
 // Query implements table.Store. A page ends after about 1 MiB, and short when much of what it would hold has expired.
@@ -41,16 +41,17 @@ func (s *Store) Query(ctx context.Context, q table.Query) (table.Page, error) {
 		if g.ended || round > rounds {
 			return g.page, nil
 		}
-		in.Limit = aws.Int32(int32(g.limit - len(g.page.Items) + 1)) // one more tells whether there is more
+		if in.Limit = aws.Int32(int32(g.limit + 1)); round > 1 { // one more tells whether there is more
+			in.Limit = nil // what has expired is in the way: as much as fits into an answer
+		}
 		out, err := s.client.Query(ctx, in)
 		if err != nil {
 			return table.Page{}, classify(err, "reading page")
 		}
 		s.read(out.ConsumedCapacity)
-		if err := g.take(out); err != nil {
+		if err := g.take(in, out); err != nil {
 			return table.Page{}, fmt.Errorf("reading page: %w", err)
 		}
-		in.ExclusiveStartKey = out.LastEvaluatedKey
 	}
 }
 
@@ -106,20 +107,26 @@ func (s *Store) gather(q table.Query) *gathering {
 	return g
 }
 
-// from lets the request begin after the position. A forged one outside the conditions, which DynamoDB would refuse, leaves the whole
-// range before it or nothing. BETWEEN includes its upper bound, and a page may have ended on it.
+// from lets the request begin after the position. DynamoDB refuses one that its conditions exclude or beyond which they leave nothing:
+// the first, which only a forged cursor names, leaves the whole range before it or nothing; the second ends the query.
 func (g *gathering) from(in *dynamodb.QueryInput, pos table.Position) {
 	at := pos.SK
 	if g.q.Index {
 		at = pos.ISK
 	}
 	below := at < g.q.From || at < g.q.Prefix
-	above := g.q.To != "" && (at > g.q.To || at == g.q.To && g.q.From == "") || !below && !strings.HasPrefix(at, g.q.Prefix)
+	above := g.q.To != "" && at >= g.q.To || !below && !strings.HasPrefix(at, g.q.Prefix)
+	if g.q.From != "" && at == g.q.To {
+		above = !g.q.Descending // BETWEEN includes it, and a page may have ended there
+	}
+	if !g.q.Index && g.q.Descending && at == g.q.From {
+		below = true // in the index, others may have the same isk
+	}
 	switch {
 	case above && g.q.Descending, below && !g.q.Descending:
 		return
 	case above, below:
-		g.ended = true
+		g.page.Next, g.ended = "", true
 		return
 	}
 	in.ExclusiveStartKey = attributes{attrPK: text(g.q.PK), attrSK: text(pos.SK)}
@@ -128,8 +135,9 @@ func (g *gathering) from(in *dynamodb.QueryInput, pos table.Position) {
 	}
 }
 
-// take adds an answer to the page. Next is set to where the answer ends, or to the last item when the page is full.
-func (g *gathering) take(out *dynamodb.QueryOutput) error {
+// take adds an answer to the page, and lets the next request begin where the answer ends. Next is set to there, or to the last item
+// when the page is full.
+func (g *gathering) take(in *dynamodb.QueryInput, out *dynamodb.QueryOutput) error {
 	for _, a := range out.Items {
 		it, err := Decode(g.q.Table, a)
 		if err != nil {
@@ -155,6 +163,7 @@ func (g *gathering) take(out *dynamodb.QueryOutput) error {
 	}
 	g.page.Next = table.NewCursor(g.q, last)
 	g.ended = g.bytes > pageBytes/2 // another answer would be paid for and thrown away
+	g.from(in, table.Position{ISK: last.ISK, PK: last.PK, SK: last.SK})
 	return nil
 }
 

@@ -44,21 +44,17 @@ type answer = *http.Response
 
 // kinds returns everything that can befall a call. SDKs repeat all of it but an answer that is cut off.
 func kinds() []kind {
-	lost := func(err error) (instead func(*http.Request) (answer, error), after func(*http.Response) (answer, error)) {
-		return func(*http.Request) (answer, error) { return nil, err }, func(*http.Response) (answer, error) { return nil, err }
-	}
-	late, lateAfter := lost(timeout{})
-	reset, resetAfter := lost(&net.OpError{Op: "read", Net: "tcp", Err: os.NewSyscallError("read", syscall.ECONNRESET)})
+	reset := &net.OpError{Op: "read", Net: "tcp", Err: os.NewSyscallError("read", syscall.ECONNRESET)}
 	failed := failure(http.StatusInternalServerError, "InternalServerError")
 	return []kind{
 		{name: "throttled", before: failure(http.StatusBadRequest, "ThrottlingException")},
 		{name: "over the throughput", before: failure(http.StatusBadRequest, "ProvisionedThroughputExceededException")},
 		{name: "failed", before: failed},
 		{name: "failed after the commit", after: func(*http.Response) (answer, error) { return failed(nil) }},
-		{name: "time-out", before: late},
-		{name: "time-out after the commit", after: lateAfter},
-		{name: "reset", before: reset},
-		{name: "reset after the commit", after: resetAfter},
+		{name: "time-out", before: func(*http.Request) (answer, error) { return nil, timeout{} }},
+		{name: "time-out after the commit", after: func(*http.Response) (answer, error) { return nil, timeout{} }},
+		{name: "reset", before: func(*http.Request) (answer, error) { return nil, reset }},
+		{name: "reset after the commit", after: func(*http.Response) (answer, error) { return nil, reset }},
 		{name: "another attempt in progress", only: "TransactWriteItems", before: failure(http.StatusBadRequest, "TransactionInProgressException")},
 		{name: "met another transaction", only: "TransactWriteItems", before: cancelled("TransactionConflict")},
 		{name: "throttled inside", only: "TransactWriteItems", before: cancelled("ThrottlingError")},
