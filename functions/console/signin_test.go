@@ -109,7 +109,9 @@ func (e *elsewhere) refused(p reply, status int, says string) {
 // acts returns what the audit of the first tenant says, newest first, as kind:detail:by.
 func (e *elsewhere) acts(token string) []string {
 	e.t.Helper()
-	var list struct{ Acts []struct{ Kind, Detail, By string } }
+	var list struct {
+		Acts []struct{ Kind, Detail, By string }
+	}
 	if err := json.Unmarshal([]byte(e.want(e.call(token, "GET", "/api/v1/audit", ""), 200).body), &list); err != nil {
 		e.t.Fatal(err)
 	}
@@ -157,7 +159,7 @@ func TestSigningInElsewhere(t *testing.T) {
 		t.Errorf("audit: %v", got)
 	}
 	// Loading the address again shows no error to somebody who is signed in.
-	if again := e.visit(back, cookie, c); again.StatusCode != 303 || again.Header.Get("Location") != "/console/" || cookieOf(again) != nil {
+	if again := e.visit(back, cookie, c); again.StatusCode != http.StatusSeeOther || again.Header.Get("Location") != "/console/" || cookieOf(again) != nil {
 		t.Errorf("loaded again: %d", again.StatusCode)
 	}
 	e.refused(e.visit(back, cookie), 400, "cannot be finished")
@@ -279,7 +281,7 @@ func TestComingBackWrongly(t *testing.T) {
 	e.person(id, "s-1")
 	stale := func(name string, p reply) {
 		t.Helper()
-		if p.StatusCode != 400 || !strings.Contains(p.body, "cannot be finished") || cookieOf(p) != nil {
+		if p.StatusCode != http.StatusBadRequest || !strings.Contains(p.body, "cannot be finished") || cookieOf(p) != nil {
 			t.Errorf("%s: %d", name, p.StatusCode)
 		}
 	}
@@ -314,7 +316,11 @@ func TestComingBackWrongly(t *testing.T) {
 	e.refused(e.visit(with(func(q url.Values) { q.Set("iss", "https://sso.example.org") }), cookie), 401, "could not be checked")
 	cookie, back = e.leave("/console/oidc")
 	u, _ = url.Parse(back)
-	p := e.visit(with(func(q url.Values) { q.Del("code"); q.Set("error", "access_denied"); q.Set("error_description", "<b>CANARY</b>") }), cookie)
+	p := e.visit(with(func(q url.Values) {
+		q.Del("code")
+		q.Set("error", "access_denied")
+		q.Set("error_description", "<b>CANARY</b>")
+	}), cookie)
 	e.refused(p, 403, "You were not signed in")
 	if strings.Contains(p.body, "CANARY") {
 		t.Error("the page repeats what the address says")
@@ -331,7 +337,7 @@ func TestOnlyLocalPagesAreGoneOnTo(t *testing.T) {
 	e.person(id, "s-1")
 	for _, next := range []string{"https://example.com/", "//example.com/", "/console/sign-out", "/console/oidc", "/console/oidc/callback?state=x", "/\\example.com", "/t/alder/", "/console/\r\nX: y", "javascript:alert(1)"} {
 		p := e.whole("/console/oidc?" + url.Values{"next": {next}}.Encode())
-		if p.StatusCode != 303 || p.Header.Get("Location") != "/console/" {
+		if p.StatusCode != http.StatusSeeOther || p.Header.Get("Location") != "/console/" {
 			t.Errorf("%q: %d, went on to %s", next, p.StatusCode, p.Header.Get("Location"))
 		}
 	}
@@ -348,7 +354,10 @@ func TestAnIssuerInTrouble(t *testing.T) {
 	id, _, token := e.staff(home, registry.Auditor)
 	e.person(id, "s-1")
 	cookie, back := e.leave("/console/oidc")
-	e.issuer.Answer(func(w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(503); return true })
+	e.issuer.Answer(func(w http.ResponseWriter, _ *http.Request) bool {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return true
+	})
 	e.refused(e.visit(back, cookie), 503, "cannot be reached")
 	e.issuer.Answer(nil)
 	e.issuer.Sign("none")
@@ -357,7 +366,7 @@ func TestAnIssuerInTrouble(t *testing.T) {
 	cookie, back = e.leave("/console/oidc")
 	e.issuer.Answer(func(w http.ResponseWriter, r *http.Request) bool {
 		if r.URL.Path == "/token" {
-			w.WriteHeader(401)
+			w.WriteHeader(http.StatusUnauthorized)
 			_, _ = w.Write([]byte(`{"error":"invalid_client"}`))
 		}
 		return r.URL.Path == "/token"

@@ -13,7 +13,7 @@ import (
 	"github.com/habeas-dsar/habeas/shared/signin/oidcsignin"
 )
 
-const envOIDCSecret = "HABEAS_OIDC_SECRET"
+const envOIDCSecret = "HABEAS_OIDC_SECRET" //nolint:gosec // the name of a variable, no credential
 
 // signInFlags are about the sign-in of staff at an issuer of OpenID Connect.
 func signInFlags(c *cobra.Command, o *oidcsignin.Settings) {

@@ -106,14 +106,14 @@ func newStaffList() *cobra.Command {
 
 // marks are what is out of the ordinary about an account.
 func marks(m registry.Staff) string {
-	out := ""
+	var out strings.Builder
 	for _, mark := range []struct {
 		is   bool
 		word string
 	}{{m.Disabled, "closed"}, {m.Subject != "", "tied to an issuer"}, {m.BreakGlass, "breaks the glass"}} {
 		if mark.is {
-			out += "  " + mark.word
+			out.WriteString("  " + mark.word)
 		}
 	}
-	return out
+	return out.String()
 }
