@@ -123,6 +123,10 @@ func Functions() []Function {
 			Name: "PrepareFile", Main: "functions/preparefile/lambda", Does: "opens large packages for their person and seals large files of owners",
 			Trigger: Async, MemoryMB: 1024, Seconds: 900, Needs: []Need{Objects, HandOver},
 		},
+		{
+			Name: "ReceiveReport", Main: "functions/receivehook/report/lambda", Does: "takes what SES reports about letters",
+			Trigger: Queue, MemoryMB: 256, Seconds: 60,
+		},
 		clock("SweepDeadlines", "sweepdeadlines", "reminds, escalates and restarts what stands still", 1, Engine, Workers),
 		clock("SealEvidence", "sealevidence", "seals new evidence and signs checkpoints", 1, Proof),
 		clock("DisposeRecords", "disposerecords", "takes closed cases and what lies in the open out of the house", 5, Objects, HandOver, Proof),

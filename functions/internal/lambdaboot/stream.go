@@ -33,3 +33,15 @@ func Stream[R any, H interface {
 		return o.Handle, nil
 	})
 }
+
+// Queue runs what takes the messages of a queue.
+func Queue(build func(*parts.Parts) (func(ctx context.Context, body []byte) error, error), ports ...Port) {
+	run(ports, func(a *parts.Parts) (handler, error) {
+		take, err := build(a)
+		if err != nil {
+			return nil, err
+		}
+		q := &stream.Queue{Take: take, Log: a.Log}
+		return q.Handle, nil
+	})
+}
