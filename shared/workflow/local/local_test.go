@@ -3,7 +3,6 @@ package local_test
 import (
 	"context"
 	"maps"
-	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -78,14 +77,5 @@ func history(e *local.Engine) func(context.Context, string, string) ([]workflow.
 }
 
 func TestConformance(t *testing.T) {
-	workflowtest.Run(t, workflowtest.Harness{Deploy: func(t testing.TB, d workflowtest.Deployment) workflowtest.System {
-		clock := local.NewManualClock(epoch())
-		e := run(t, local.Options{
-			Path: filepath.Join(t.TempDir(), "workflow.db"), Machines: loadAll(t, d), Invoker: d.Invoker, Clock: clock,
-		})
-		return workflowtest.System{
-			Engine: e, History: history(e), Settle: e.Idle,
-			Advance: func(ctx context.Context, by time.Duration) error { return e.AdvanceTo(ctx, clock, clock.Now().Add(by)) },
-		}
-	}})
+	workflowtest.Run(t, workflowtest.Harness{Deploy: workflowtest.Local})
 }

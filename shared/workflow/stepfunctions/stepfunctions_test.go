@@ -6,7 +6,6 @@ import (
 	"errors"
 	"maps"
 	"net/http"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -14,8 +13,6 @@ import (
 
 	"github.com/habeas-dsar/habeas/shared/fault"
 	"github.com/habeas-dsar/habeas/shared/workflow"
-	"github.com/habeas-dsar/habeas/shared/workflow/asl"
-	"github.com/habeas-dsar/habeas/shared/workflow/local"
 	"github.com/habeas-dsar/habeas/shared/workflow/stepfunctions"
 	"github.com/habeas-dsar/habeas/shared/workflow/workflowtest"
 )
@@ -26,51 +23,12 @@ const (
 	  "Parameters":{"FunctionName":"ask","Payload":{"token.$":"$$.Task.Token"}},"End":true}}}`
 )
 
-// engine runs machines on this machine and stands for those of the service.
-func engine(t testing.TB, d workflowtest.Deployment) (*local.Engine, *local.ManualClock) {
-	t.Helper()
-	names := map[string]string{}
-	for _, n := range slices.Concat(d.Functions, slices.Collect(maps.Keys(d.Machines))) {
-		names[n] = n
-	}
-	machines := map[string]*asl.Machine{}
-	for name, definition := range d.Machines {
-		m, err := asl.Load(definition, names)
-		if err != nil {
-			t.Fatal(err)
-		}
-		machines[name] = m
-	}
-	clock := local.NewManualClock(time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC))
-	e, err := local.New(t.Context(), local.Options{Path: filepath.Join(t.TempDir(), "w.db"), Machines: machines, Invoker: d.Invoker, Clock: clock})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ran := make(chan error, 1)
-	go func() { ran <- e.Run(context.WithoutCancel(t.Context())) }()
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-		defer cancel()
-		if err := errors.Join(e.Close(ctx), <-ran); err != nil {
-			t.Error(err)
-		}
-	})
-	return e, clock
-}
-
 func conformance(t *testing.T, of func(string, int) outcome) {
 	workflowtest.Run(t, workflowtest.Harness{Deploy: func(t testing.TB, d workflowtest.Deployment) workflowtest.System {
-		behind, clock := engine(t, d)
-		e, _ := serve(t, behind, &trouble{of: of, calls: map[string]int{}}, slices.Collect(maps.Keys(d.Machines))...)
-		return workflowtest.System{
-			Engine: e, Settle: behind.Idle,
-			Advance: func(ctx context.Context, by time.Duration) error {
-				return behind.AdvanceTo(ctx, clock, clock.Now().Add(by))
-			},
-			History: func(ctx context.Context, machine, name string) ([]workflow.Event, error) {
-				return behind.History(ctx, machine, name, 1, workflow.MaxHistoryEvents)
-			},
-		}
+		behind := workflowtest.Local(t, d)
+		e, _ := serve(t, behind.Engine, &trouble{of: of, calls: map[string]int{}}, slices.Collect(maps.Keys(d.Machines))...)
+		behind.Engine = e
+		return behind
 	}})
 }
 
@@ -95,10 +53,10 @@ func TestConformanceInTrouble(t *testing.T) {
 func TestStartLost(t *testing.T) {
 	for name, forgets := range map[string]bool{"service finds out": false, "driver finds out": true} {
 		t.Run(name, func(t *testing.T) {
-			behind, clock := engine(t, workflowtest.Deployment{
+			behind := workflowtest.Local(t, workflowtest.Deployment{
 				Machines: map[string]json.RawMessage{"main": json.RawMessage(waits)}, Invoker: make(tokenKeeper, 1),
 			})
-			e, s := serve(t, behind, &trouble{calls: map[string]int{}, of: func(operation string, n int) outcome {
+			e, s := serve(t, behind.Engine, &trouble{calls: map[string]int{}, of: func(operation string, n int) outcome {
 				return map[bool]outcome{true: lost, false: fine}[operation == "StartExecution" && n%2 == 0]
 			}}, "main")
 			s.forgets = forgets
@@ -113,7 +71,7 @@ func TestStartLost(t *testing.T) {
 			if _, err := e.Start(t.Context(), "main", "one", json.RawMessage(`{"a":2}`)); !errors.Is(err, workflow.ErrExecutionExists) {
 				t.Errorf("another input: got %v", err)
 			}
-			if err := behind.AdvanceTo(t.Context(), clock, clock.Now().Add(2000*time.Second)); err != nil {
+			if err := behind.Advance(t.Context(), 2000*time.Second); err != nil {
 				t.Fatal(err)
 			}
 			if _, err := e.Start(t.Context(), "main", "one", json.RawMessage(`{"a":1,"b":2}`)); !errors.Is(err, workflow.ErrExecutionExists) {
@@ -144,10 +102,10 @@ func TestAnswerLost(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			kept := make(tokenKeeper, 8)
-			behind, _ := engine(t, workflowtest.Deployment{
+			behind := workflowtest.Local(t, workflowtest.Deployment{
 				Machines: map[string]json.RawMessage{"main": json.RawMessage(asks)}, Functions: []string{"ask"}, Invoker: kept,
 			})
-			e, _ := serve(t, behind, &trouble{calls: map[string]int{}, of: func(operation string, n int) outcome {
+			e, _ := serve(t, behind.Engine, &trouble{calls: map[string]int{}, of: func(operation string, n int) outcome {
 				if strings.HasPrefix(operation, "SendTask") && n == 0 {
 					return lost
 				}
@@ -157,13 +115,13 @@ func TestAnswerLost(t *testing.T) {
 				t.Fatal(err)
 			}
 			token := <-kept
-			if err := behind.Idle(t.Context()); err != nil {
+			if err := behind.Settle(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 			if err := answer(e, token); !errors.Is(err, workflow.ErrTaskTimedOut) {
 				t.Errorf("got %v", err)
 			}
-			if err := behind.Idle(t.Context()); err != nil {
+			if err := behind.Settle(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 			x, err := e.Describe(t.Context(), "main", "one")
@@ -240,10 +198,10 @@ func TestRefusals(t *testing.T) {
 // What a name or a payload breaks is found before anything is sent; equal inputs have one spelling, and what is too long for
 // the service is cut.
 func TestSent(t *testing.T) {
-	behind, _ := engine(t, workflowtest.Deployment{
+	behind := workflowtest.Local(t, workflowtest.Deployment{
 		Machines: map[string]json.RawMessage{"main": json.RawMessage(waits)}, Invoker: make(tokenKeeper, 1),
 	})
-	e, s := serve(t, behind, http.DefaultTransport, "main")
+	e, s := serve(t, behind.Engine, http.DefaultTransport, "main")
 	if _, err := e.Start(t.Context(), "main", "one", json.RawMessage(" {\"b\": 1.50, \"a\": [\"<\"]}\n")); err != nil {
 		t.Fatal(err)
 	}
@@ -299,10 +257,10 @@ func (s sequence) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // Errors reach logs: they quote nothing that the service said.
 func TestErrorsQuoteNothing(t *testing.T) {
-	behind, _ := engine(t, workflowtest.Deployment{
+	behind := workflowtest.Local(t, workflowtest.Deployment{
 		Machines: map[string]json.RawMessage{"main": json.RawMessage(waits)}, Invoker: make(tokenKeeper, 1),
 	})
-	e, _ := serve(t, behind, http.DefaultTransport, "main")
+	e, _ := serve(t, behind.Engine, http.DefaultTransport, "main")
 	_, err := e.Describe(t.Context(), "main", "a-person")
 	if err == nil || strings.Contains(err.Error(), "habeas-test") || strings.Contains(err.Error(), "a-person") {
 		t.Errorf("got %v", err)

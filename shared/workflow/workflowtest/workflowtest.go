@@ -111,6 +111,10 @@ type Expectation struct {
 	History []string                     `json:"history"`
 	Calls   map[string][]json.RawMessage `json:"calls"` // payloads by function
 	Count   map[string]int               `json:"count"` // calls by function, where payloads do not matter
+	// States are those of main itself that were entered, in order, and Children those of its children by machine/name. States
+	// within a Map are not among them, because iterations run side by side.
+	States   []string            `json:"states"`
+	Children map[string][]string `json:"children"`
 }
 
 // named replaces ${name} by what stands for it.
@@ -157,7 +161,7 @@ func Run(t *testing.T, h Harness) {
 	}
 	tests := stories()
 	for name, p := range programs {
-		tests[name] = p.run
+		tests[name] = p.Run
 	}
 	for name := range h.Differences {
 		if tests[name] == nil {
@@ -178,7 +182,8 @@ func Run(t *testing.T, h Harness) {
 	}
 }
 
-func (p Program) run(t testing.TB, h Harness) {
+// Run runs the program.
+func (p Program) Run(t testing.TB, h Harness) {
 	ctx, cancel := context.WithTimeout(t.Context(), cmp.Or(h.Patience, time.Minute))
 	defer cancel()
 	script := newScript(p.Functions)
@@ -193,6 +198,7 @@ func (p Program) run(t testing.TB, h Harness) {
 	}
 	x := finish(ctx, t, s, script, "main", execution)
 	p.check(t, h, x, script)
+	p.checkStates(ctx, t, s)
 	if p.Expect.History == nil {
 		return
 	}
@@ -283,6 +289,38 @@ func (p Program) check(t testing.TB, h Harness, x workflow.Execution, script *sc
 	for name, want := range p.Expect.Count {
 		if got := len(script.payloads(name)); got != want {
 			t.Errorf("%s was called %d times, want %d", name, got, want)
+		}
+	}
+}
+
+// checkStates compares the states that were entered.
+func (p Program) checkStates(ctx context.Context, t testing.TB, s System) {
+	t.Helper()
+	visited := map[string][]string{}
+	if p.Expect.States != nil {
+		visited["main/"+execution] = p.Expect.States
+	}
+	for child, want := range p.Expect.Children {
+		visited[child] = want
+	}
+	for at, want := range visited {
+		machine, name, _ := strings.Cut(at, "/")
+		events, err := s.History(ctx, machine, name)
+		if err != nil {
+			t.Fatalf("reading history of %s: %v", at, err)
+		}
+		var d struct{ States map[string]struct{} }
+		if err := json.Unmarshal(p.Machines[machine], &d); err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, v := range events {
+			if _, own := d.States[v.State]; own && strings.HasSuffix(v.Type, "StateEntered") {
+				got = append(got, v.State)
+			}
+		}
+		if d := gocmp.Diff(want, got); d != "" {
+			t.Errorf("states of %s (-want +got):\n%s", at, d)
 		}
 	}
 }
