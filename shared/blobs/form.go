@@ -58,3 +58,11 @@ func (f FormUpload) Check(name string) error {
 	}
 	return checkHandOver(name, f.Life)
 }
+
+// MediaTypeOf returns the media type under which a file is handed over: never one that a browser shows as a page.
+func MediaTypeOf(filename string) string {
+	if strings.HasSuffix(filename, ".zip") {
+		return "application/zip"
+	}
+	return "application/octet-stream"
+}

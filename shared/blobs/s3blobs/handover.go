@@ -55,7 +55,7 @@ func (s *Store) Download(ctx context.Context, name, filename string, life time.D
 		ResponseContentDisposition: new(`attachment; filename="` + filename + `"`),
 		ResponseCacheControl:       new("no-store"),
 		// Whatever was uploaded as, no browser shows it as a page of the bucket.
-		ResponseContentType: new("application/octet-stream"),
+		ResponseContentType: new(blobs.MediaTypeOf(filename)),
 	})
 	return address(req, now.Add(life), err, "signing address of download")
 }

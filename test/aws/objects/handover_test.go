@@ -174,7 +174,7 @@ func TestDownload(t *testing.T) {
 			t.Fatalf("GET: %s, %d bytes", res.Status, len(got))
 		}
 		for name, want := range map[string]string{
-			"Content-Disposition": `attachment; filename="DSR-2027-000123.zip"`, "Cache-Control": "no-store", "Content-Type": "application/octet-stream",
+			"Content-Disposition": `attachment; filename="DSR-2027-000123.zip"`, "Cache-Control": "no-store", "Content-Type": "application/zip",
 		} {
 			if got := res.Header.Get(name); got != want {
 				t.Errorf("%s: %q, want %q", name, got, want)
