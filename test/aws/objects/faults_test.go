@@ -31,10 +31,11 @@ const (
 	lost               // the request never arrives
 	unanswered         // the request is carried out, and its answer never arrives
 	cut                // the answer breaks off after some bytes
+	hollow             // the answer breaks off before its first byte
 	stalled            // the answer stands still after some bytes
 )
 
-// beforeIt breaks off or stands still.
+// bytesBefore is how much of an answer comes before it is cut or stalls.
 const bytesBefore = 100_000
 
 // faults stands in front of an emulator and plays troubles.
@@ -95,6 +96,8 @@ func (f *faults) Do(req *http.Request) (*http.Response, error) {
 		return nil, errors.Join(timeout{}, res.Body.Close())
 	case cut:
 		res.Body = &broken{res.Body, bytesBefore, func() error { return io.ErrUnexpectedEOF }}
+	case hollow:
+		res.Body = &broken{res.Body, 0, func() error { return io.ErrUnexpectedEOF }}
 	case stalled:
 		res.Body = &broken{res.Body, bytesBefore, func() error {
 			<-req.Context().Done()

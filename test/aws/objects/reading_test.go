@@ -41,6 +41,9 @@ func TestGetInTrouble(t *testing.T) {
 			"lost for ever":        {always("GetObject", lost), 3, fault.Unavailable},
 			"cut, then for ever":   {sequence(cut, refused), 4, fault.Throttled},
 			"stalled, then a void": {sequence(stalled, lost), 4, fault.Unavailable},
+			"hollow twice":         {sequence(hollow, hollow, none), 3, ""},
+			"hollow for ever":      {always("GetObject", hollow), 5, fault.Unavailable},
+			"cut, then hollow":     {sequence(cut, hollow), 5, fault.Unavailable},
 		} {
 			for _, offset := range []int64{0, 5} {
 				f.set(tt.what)
@@ -71,8 +74,8 @@ func sequence(troubles ...trouble) func(string, int) trouble {
 	}
 }
 
-// TestGetWithoutProgress: a reader that gets no byte more gives up.
-func TestGetWithoutProgress(t *testing.T) {
+// TestReadAfterClose: what is closed is not asked for again.
+func TestReadAfterClose(t *testing.T) {
 	f := &faults{}
 	c := ministack(t, f.in)
 	store := open(t, c, s3blobs.Options{Buckets: map[string]string{"": bucket(t, c)}})
@@ -83,13 +86,13 @@ func TestGetWithoutProgress(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer r.Close()
-	f.set(always("GetObject", lost))
-	if err := r.Close(); err != nil {
-		t.Error(err)
+	for range 2 {
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
 	}
-	if _, err := r.Read(make([]byte, 1)); !fault.Has(err, fault.Unavailable) {
-		t.Errorf("reading what is closed: %v, want unavailable", err)
+	if _, err := r.Read(make([]byte, 1)); !fault.Has(err, fault.Unavailable) || f.calls("GetObject") != 1 {
+		t.Errorf("reading what is closed: %v after %d requests, want unavailable and one", err, f.calls("GetObject"))
 	}
 }
 
