@@ -245,8 +245,10 @@ func TestWhoIsNotSignedIn(t *testing.T) {
 	e.t = t
 	e.issuer.Is(signintest.Person{Subject: "s-1", Email: mail, Verified: true, AMR: []string{"pwd"}})
 	e.refused(e.whole("/console/oidc"), 403, "second step")
-	if m := must[registry.Staff](t)(e.h.Registry.Staff(t.Context(), id)); m.Subject != "" {
-		t.Error("somebody without a second step was tied to an account")
+	for _, who := range []string{id, closed} {
+		if m := must[registry.Staff](t)(e.h.Registry.Staff(t.Context(), who)); m.Subject != "" {
+			t.Error("somebody without a second step, or with a closed account, was tied to one at the issuer")
+		}
 	}
 }
 

@@ -337,7 +337,7 @@ func TestAnIssuerThatFails(t *testing.T) {
 		"somebody else":   {says(known, 404, "kim@staff.example.com"), fault.Misconfigured},
 		"a page":          {says(known, 200, "<html>"), fault.Misconfigured},
 		"endless":         {says(known, 200, long), fault.Misconfigured},
-		"sends elsewhere": {func(i *signintest.Issuer) { i.Answer(elsewhere) }, fault.Misconfigured},
+		"sends elsewhere": {func(i *signintest.Issuer) { moved(i, doc("")) }, fault.Misconfigured},
 		"of another name": {says(known, 200, `{"issuer":"https://sso.example.org"}`), fault.Misconfigured},
 		"without keys": {func(i *signintest.Issuer) {
 			says(known, 200, strings.ReplaceAll(strings.Replace(doc(""), "ISSUER/keys", "", 1), "ISSUER", i.URL))(i)
@@ -369,9 +369,20 @@ func TestAnIssuerThatFails(t *testing.T) {
 	}
 }
 
-func elsewhere(w http.ResponseWriter, r *http.Request) bool {
-	http.Redirect(w, r, "/elsewhere"+r.URL.Path, http.StatusFound)
-	return true
+// moved sends to another address for discovery, where a document lies that would do.
+func moved(i *signintest.Issuer, doc string) {
+	i.Answer(func(w http.ResponseWriter, r *http.Request) bool {
+		switch r.URL.Path {
+		case "/.well-known/openid-configuration":
+			http.Redirect(w, r, "/elsewhere", http.StatusFound)
+		case "/elsewhere":
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = w.Write([]byte(strings.ReplaceAll(doc, "ISSUER", i.URL)))
+		default:
+			return false
+		}
+		return true
+	})
 }
 
 // A slow issuer holds up nobody longer than the caller is willing to wait, or than a request may take.

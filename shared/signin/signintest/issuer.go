@@ -80,7 +80,7 @@ func New(tb testing.TB, now func() time.Time) *Issuer {
 	mux := http.NewServeMux()
 	for path, h := range map[string]http.HandlerFunc{
 		"GET /.well-known/openid-configuration": i.discovery, "GET /keys": i.keys, "GET /authorize": i.authorise,
-		"POST /token": i.token, "GET /userinfo": i.userinfo, "GET /leave": i.leave,
+		"POST /token": i.token, "GET /userinfo": i.userinfo, "GET /leave": i.leave, "/": http.NotFound,
 	} {
 		mux.HandleFunc(path, i.serve(h))
 	}
