@@ -22,6 +22,7 @@ require (
 	github.com/google/uuid v1.6.0
 	github.com/habeas-dsar/habeas v0.0.0-00010101000000-000000000000
 	github.com/sosodev/duration v1.4.0
+	go.uber.org/goleak v1.3.0
 )
 
 require (

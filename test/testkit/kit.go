@@ -67,6 +67,16 @@ func (k *Kit) build() (string, error) {
 	return bin, nil
 }
 
+// Demo returns the directory with the demo's databases, to be copied.
+func (k *Kit) Demo(t testing.TB) string {
+	t.Helper()
+	dir, err := k.demo()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
 // seed lets the command make the demo's databases and keeps them for every site.
 func (k *Kit) seed() (string, error) {
 	bin, err := k.built()

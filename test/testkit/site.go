@@ -52,10 +52,7 @@ func (k *Kit) Start(t testing.TB, opts ...Option) *Site {
 	if at := os.Getenv(Installation); at != "" {
 		return k.join(t, at, opts)
 	}
-	demo, err := k.demo()
-	if err != nil {
-		t.Fatal(err)
-	}
+	demo := k.Demo(t)
 	root := t.TempDir()
 	s := &Site{
 		TB: t, Dir: filepath.Join(root, "data"), LogFile: filepath.Join(root, "stderr.log"), kit: k, env: []string{"HABEAS_RATE_LIMITS=off"},

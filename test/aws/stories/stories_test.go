@@ -1,0 +1,136 @@
+package stories
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/habeas-dsar/habeas/test/aws/deploy"
+	"github.com/habeas-dsar/habeas/test/aws/emulator"
+	"github.com/habeas-dsar/habeas/test/testkit"
+)
+
+func TestMain(m *testing.M) { os.Exit(emulator.Run(m)) }
+
+// ofOneProcess are the stories of test/e2e that are about a process on one machine, and why nothing of them exists on AWS.
+var ofOneProcess = map[string]string{}
+
+// TestStories runs every story of test/e2e, unchanged, through the HTTP API of a deployed stage.
+func TestStories(t *testing.T) {
+	emulated := emulator.Ministack(t)
+	scaleWaits(t, emulated)
+	out := deploy.Deploy(t, emulated, deploy.Development)
+	in := newInstallation(t, emulated, out.Environment, out.API, out.Host, testkit.New(t.TempDir()).Demo(t))
+	control := httptest.NewServer(in.control())
+	t.Cleanup(control.Close)
+
+	var skip []string
+	for name := range ofOneProcess {
+		skip = append(skip, "^"+name+"$")
+	}
+	slices.Sort(skip)
+	args := []string{"test", "-count=1", "-timeout=20m", "-json", "./test/e2e"}
+	if len(skip) > 0 {
+		args = append(args, "-skip", strings.Join(skip, "|"))
+	}
+	if only := os.Getenv("STORY"); only != "" {
+		args = append(args, "-run", only)
+	}
+	cmd := exec.CommandContext(t.Context(), "go", args...)
+	cmd.Dir = root()
+	cmd.Env = append(os.Environ(), testkit.Installation+"="+control.URL)
+	cmd.Stderr = os.Stderr
+	pipe, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	passed := report(t, bufio.NewScanner(pipe))
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("the stories: %v", err)
+	}
+	t.Logf("%d stories passed on the deployed stage", passed)
+}
+
+// report says what failed, with what the story said, and counts what passed.
+func report(t *testing.T, lines *bufio.Scanner) (passed int) {
+	t.Helper()
+	said := map[string]*strings.Builder{}
+	lines.Buffer(nil, 16<<20)
+	for lines.Scan() {
+		var e struct {
+			Action, Test, Output string
+			Elapsed              float64
+		}
+		if json.Unmarshal(lines.Bytes(), &e) != nil {
+			t.Logf("%s", lines.Bytes())
+			continue
+		}
+		if said[e.Test] == nil {
+			said[e.Test] = &strings.Builder{}
+		}
+		switch e.Action {
+		case "output":
+			said[e.Test].WriteString(e.Output)
+		case "pass":
+			if e.Test != "" && !strings.Contains(e.Test, "/") {
+				passed++
+				t.Logf("%-60s %.1fs", e.Test, e.Elapsed)
+			}
+		case "skip":
+			t.Errorf("%s was skipped", e.Test)
+		case "fail":
+			t.Errorf("%s failed after %.1fs:\n%s", e.Test, e.Elapsed, said[e.Test].String())
+		}
+	}
+	return passed
+}
+
+// TestOfOneProcess holds the list to the stories that there are.
+func TestOfOneProcess(t *testing.T) {
+	cmd := exec.CommandContext(t.Context(), "go", "test", "-list", ".", "./test/e2e")
+	cmd.Dir = root()
+	raw, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := strings.Fields(string(raw))
+	for name, why := range ofOneProcess {
+		if !slices.Contains(all, name) || why == "" {
+			t.Errorf("%s is no story, or nobody knows why it is of one process", name)
+		}
+	}
+}
+
+// scaleWaits shortens the waits of machines: their clock cannot be set by hand.
+func scaleWaits(t *testing.T, emulated *emulator.Cloud) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, emulated.Endpoint+"/_ministack/config", strings.NewReader(`{"stepfunctions._SFN_WAIT_SCALE":0.0005}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		t.Fatalf("shortening waits answers %d", res.StatusCode)
+	}
+}
+
+func root() string {
+	_, file, _, _ := runtime.Caller(0)
+	return filepath.Join(filepath.Dir(file), "..", "..", "..")
+}
