@@ -42,7 +42,7 @@ func TestClassByCode(t *testing.T) {
 		},
 		fault.Throttled: {
 			"ThrottlingException", "ProvisionedThroughputExceededException", "RequestLimitExceeded", "SlowDown",
-			"TooManyRequestsException", "LimitExceededException",
+			"TooManyRequestsException", "LimitExceededException", "KMS.ThrottlingException",
 		},
 		fault.Unavailable: {
 			"InternalServerError", "InternalError", "ServiceUnavailable", "RequestTimeout", "TransactionInProgressException",
@@ -51,6 +51,7 @@ func TestClassByCode(t *testing.T) {
 		fault.Misconfigured: {
 			"AccessDeniedException", "AccessDenied", "ResourceNotFoundException", "NoSuchBucket", "UnrecognizedClientException",
 			"ExpiredTokenException", "SignatureDoesNotMatch", "StateMachineDoesNotExist", "ParameterNotFound", "KMSInvalidStateException",
+			"KMS.DisabledException", "KMS.NotFoundException", "KMS.KMSInvalidStateException",
 		},
 		fault.NotFound: {"NoSuchKey", "NotFound", "ExecutionDoesNotExist", "TaskDoesNotExist", "TaskTimedOut"},
 		fault.Invalid:  {"ValidationException", "EntityTooLarge", "InvalidCiphertextException", "MessageRejected", "InvalidName"},

@@ -2,6 +2,7 @@ package awsfault
 
 import (
 	"net/http"
+	"strings"
 
 	"github.com/habeas-dsar/habeas/shared/fault"
 )
@@ -9,6 +10,7 @@ import (
 // ofCode is the table by error code. Its sources are the lists of errors, common and of each operation, in the API references of
 // DynamoDB, S3, KMS, Step Functions, Lambda, SES v2, EventBridge, Secrets Manager, Systems Manager and SQS.
 func ofCode(code string) (class fault.Class, ok bool) {
+	code = strings.TrimPrefix(code, "KMS.") // S3 passes on what KMS said to it: KMS.DisabledException
 	switch code {
 	case // somebody was first, or two met
 		"ConditionalCheckFailedException", "TransactionConflictException", "TransactionCanceledException",

@@ -27,7 +27,8 @@ type Store interface {
 	// Put streams r into the object, replacing an older one. The object appears as a whole when Put returns nil, or not at
 	// all: an error, a cancelled context or a killed process leaves the old object (or none) and no visible rest.
 	Put(ctx context.Context, name string, r io.Reader) (Info, error)
-	// Open returns the object for reading from byte offset. It reads the object as it was at Open, even if it is replaced.
+	// Open returns the object for reading from byte offset, as long as ctx lives. It reads the object as it was at Open, even if it
+	// is replaced; a driver that cannot any more, because the rest is gone, says fault.Conflict and never mixes two objects.
 	Open(ctx context.Context, name string, offset int64) (io.ReadCloser, Info, error)
 	// List pages through the objects whose name begins with prefix. limit 1..1000, 0 = 1000. cursor is Page.Next.
 	List(ctx context.Context, prefix, cursor string, limit int) (Page, error)

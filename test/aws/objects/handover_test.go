@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
@@ -150,6 +151,25 @@ func TestUploadSigned(t *testing.T) {
 	}
 	if got := u.Query().Get("X-Amz-Expires"); got != "90" {
 		t.Errorf("it expires after %s seconds, want 90", got)
+	}
+}
+
+// TestAddressOfARole: the credentials of a function are good with their session token only, which goes with the address.
+func TestAddressOfARole(t *testing.T) {
+	c := ministack(t, func(o *s3.Options) {
+		o.Credentials = credentials.NewStaticCredentialsProvider("test", "test-secret", "canary-token")
+	})
+	store := open(t, c, s3blobs.Options{Buckets: map[string]string{"inbox": "habeas-test-inbox"}})
+	a, err := store.Upload(t.Context(), "inbox/a", blobs.Upload{Bytes: 1, MediaType: "text/plain", Life: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	u, err := url.Parse(a.URL.Reveal())
+	if err != nil {
+		t.Fatal("the address is none")
+	}
+	if u.Query().Get("X-Amz-Security-Token") != "canary-token" || a.Header["X-Amz-Security-Token"] != "" {
+		t.Error("the address does not carry the session token")
 	}
 }
 
