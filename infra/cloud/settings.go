@@ -83,3 +83,14 @@ func (s Settings) Function(name string) string {
 
 // Worker returns the ARN of the function that runs tasks of a kind of system.
 func (s Settings) Worker(kind string) string { return s.Function(inventory.Worker(kind)) }
+
+// Workers returns the ARNs of the functions that open systems.
+func (s Settings) Workers() []string {
+	var list []string
+	for _, f := range inventory.Functions() {
+		if f.Has(inventory.Systems) {
+			list = append(list, s.Function(f.Name))
+		}
+	}
+	return list
+}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/smithy-go/middleware"
 )
 
@@ -15,6 +16,11 @@ func transport(t *http.Transport) {
 	t.DialContext = (&net.Dialer{Timeout: connectWithin, KeepAlive: 30 * time.Second}).DialContext
 	t.TLSHandshakeTimeout, t.ResponseHeaderTimeout = connectWithin, answerWithin
 	t.MaxIdleConnsPerHost = 32
+}
+
+// Patient returns a client for calls whose answer begins when the work behind them is done: it waits as long as their contexts do.
+func Patient() *awshttp.BuildableClient {
+	return awshttp.NewBuildableClient().WithTransportOptions(transport, func(t *http.Transport) { t.ResponseHeaderTimeout = 0 })
 }
 
 // Call is a call of a service that was answered, for audits and costs: the names of service and operation, never what was said.

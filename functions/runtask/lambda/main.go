@@ -10,5 +10,5 @@ import (
 )
 
 func main() {
-	lambdaboot.Step(runtask.New, lambdaboot.Objects(objects.Open), lambdaboot.Secrets(secrets.Open), lambdaboot.Connectors(light.Factories()...))
+	lambdaboot.Worker(runtask.New, lambdaboot.Objects(objects.Open), lambdaboot.Secrets(secrets.Open), lambdaboot.Connectors(light.Factories()...))
 }

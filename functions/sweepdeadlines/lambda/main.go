@@ -5,8 +5,9 @@ import (
 	"github.com/habeas-dsar/habeas/functions/internal/lambdaboot"
 	"github.com/habeas-dsar/habeas/functions/sweepdeadlines"
 	"github.com/habeas-dsar/habeas/infra/cloud/machines"
+	"github.com/habeas-dsar/habeas/infra/cloud/workers"
 )
 
 func main() {
-	lambdaboot.Clockwork(sweepdeadlines.Clockwork, lambdaboot.Engine(machines.Open))
+	lambdaboot.Clockwork(sweepdeadlines.Clockwork, lambdaboot.Engine(machines.Open), lambdaboot.Workers(workers.Open))
 }
