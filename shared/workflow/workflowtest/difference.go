@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// expect runs a test that is to complain as the difference says.
-func (d Difference) expect(t *testing.T, test func(testing.TB)) {
+// Expect runs a test that is to complain as the difference says, and fails t when it does not.
+func (d Difference) Expect(t *testing.T, test func(testing.TB)) {
 	t.Helper()
 	c := &complaints{TB: t}
 	done := make(chan struct{})

@@ -10,12 +10,11 @@ import (
 	"sync"
 
 	"github.com/habeas-dsar/habeas/shared/fault"
-	"github.com/habeas-dsar/habeas/shared/workflow"
 )
 
 // script is an invoker that answers as a program says and notes what it was asked.
 type script struct {
-	engine workflow.Engine
+	system System
 
 	mu      sync.Mutex
 	owed    []func() error // answers to tokens, given once the functions have returned
@@ -50,7 +49,7 @@ func (s *script) Invoke(ctx context.Context, function string, payload json.RawMe
 	case a.Bytes > 0:
 		return json.RawMessage(`"` + strings.Repeat("x", a.Bytes-2) + `"`), nil
 	}
-	return a.Returns, nil
+	return s.system.named(a.Returns), nil
 }
 
 func (s *script) next(function string, payload json.RawMessage) (Answer, error) {
@@ -71,9 +70,9 @@ func (s *script) answer(ctx context.Context, payload json.RawMessage, a *TokenAn
 		return errors.New("the payload of a function that answers its token lacks it")
 	}
 	if a.Error != "" {
-		return s.engine.Fail(ctx, p.Token, a.Error, a.Cause)
+		return s.system.Engine.Fail(ctx, p.Token, a.Error, a.Cause)
 	}
-	return s.engine.Succeed(ctx, p.Token, a.Output)
+	return s.system.Engine.Succeed(ctx, p.Token, a.Output)
 }
 
 // settle answers the tokens that are open and reports whether there were any.

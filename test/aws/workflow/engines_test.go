@@ -260,7 +260,7 @@ func (c cloud) harness(kinds func([]string) []string, known map[string]workflowt
 			x := c.deploy(t, d)
 			return workflowtest.System{Engine: x.Engine, History: x.events, Settle: x.settle, Advance: x.advance, Names: x.names}
 		},
-		Kinds: kinds, Loose: true, Parallel: true, Patience: 15 * time.Second, Differences: known,
+		Kinds: kinds, Loose: true, Parallel: true, Patience: 3 * time.Minute, Differences: known,
 	}
 }
 
