@@ -280,3 +280,28 @@ func TestALetterThatNobodyHasInHandAnyMore(t *testing.T) {
 	}
 	r.verified(c)
 }
+
+// The hand-over takes all the time that the function has: what became of the letter is recorded all the same.
+func TestTheFateOfALetterIsRecordedAtTheDeadline(t *testing.T) {
+	t.Parallel()
+	for want, taken := range map[mail.State]bool{mail.Unknown: true, mail.Claimed: false} {
+		r, _, s := newStreamRig(t)
+		c := r.create()
+		r.next("Triage", c, step.Proceed)
+		r.next("Acknowledge", c, step.Proceed)
+		row := r.rowOf(c, casefile.OutMail)
+		r.mail.look = func(context.Context, string) (mail.State, error) { return mail.Unknown, nil }
+		r.mail.send = func(ctx context.Context, _ mail.Message) (mail.State, error) {
+			<-ctx.Done()
+			return want, fault.New(fault.Unavailable, "no answer in time")
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		s.Stream(ctx, []casefile.OutboxRow{row})
+		cancel()
+		m, _, err := r.set.Cases.Mail(t.Context(), tenant, c.ID, 1)
+		r.ok(err)
+		if m.State != want || m.Attempted != taken || r.pends(row) == taken {
+			t.Errorf("%s, attempted %t, the row is there: %t", m.State, m.Attempted, r.pends(row))
+		}
+	}
+}

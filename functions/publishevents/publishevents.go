@@ -145,6 +145,9 @@ func (s *Step) mail(ctx context.Context, r casefile.OutboxRow, lease time.Durati
 			MessageID: m.MessageID, Tenant: r.Tenant, From: tenant.From, To: l.To, ReplyTo: tenant.Contact, Subject: l.Subject, Text: l.Text, HTML: l.HTML,
 			Date: m.QueuedAt, Headers: map[string]string{"Auto-Submitted": "auto-generated"},
 		})
+		var cancel context.CancelFunc
+		ctx, cancel = recording(ctx)
+		defer cancel()
 		if state == mail.Claimed {
 			return s.notTaken(ctx, r, m, err)
 		}
@@ -153,6 +156,18 @@ func (s *Step) mail(ctx context.Context, r casefile.OutboxRow, lease time.Durati
 	return step.Change(ctx, s.Cases, r.Tenant, r.CaseID, func(ctx context.Context, f *casefile.File) error {
 		return f.SettleMail(m, state, class, r)
 	})
+}
+
+// grace is how much longer than the row the record of its outcome may take. The shell of a function leaves that much.
+const grace = 1500 * time.Millisecond
+
+// recording returns a context in which the outcome of a hand-over is recorded, although that may have taken all the time there was.
+func recording(ctx context.Context) (context.Context, context.CancelFunc) {
+	free := context.WithoutCancel(ctx)
+	if end, ok := ctx.Deadline(); ok {
+		return context.WithDeadline(free, end.Add(grace))
+	}
+	return context.WithCancel(free)
 }
 
 // notTaken leaves a mail that was certainly not taken for the next attempt.

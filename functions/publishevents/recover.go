@@ -33,9 +33,10 @@ type Recovered struct {
 }
 
 // Recover carries out the rows that a stream did not: those older than two minutes, a limited number a run, with a pause that grows
-// with the age of the row, from a minute to a quarter of an hour. It is called every minute, and never twice at a time. Nothing is
-// remembered between runs but what is in the table. Which cases come first is drawn by lot, so that rows that nobody can carry out
-// do not keep the others when there are more than one run can take. An error means that the outbox cannot be read.
+// with the age of the row, from a minute to a quarter of an hour. It is called every minute; two runs at a time do some work twice
+// and no harm. Nothing is remembered between runs but what is in the table. Which cases come first is drawn by lot, so that rows that
+// nobody can carry out do not keep the others when there are more than one run can take. An error means that the outbox cannot be
+// read.
 func (s *Step) Recover(ctx context.Context) (Recovered, error) {
 	now := s.Cases.Now()
 	before := now.Add(-patience)
@@ -100,7 +101,7 @@ func isDue(r casefile.OutboxRow, now time.Time) bool {
 // draw returns at most n rows, of cases drawn by lot, the rows of a case in their order.
 func draw(rows []casefile.OutboxRow, n int) []casefile.OutboxRow {
 	cases := byCase(rows)
-	rand.Shuffle(len(cases), func(i, j int) { cases[i], cases[j] = cases[j], cases[i] }) //nolint:gosec // nothing secret depends on it
+	rand.Shuffle(len(cases), func(i, j int) { cases[i], cases[j] = cases[j], cases[i] })
 	out := make([]casefile.OutboxRow, 0, min(n, len(rows)))
 	for _, list := range cases {
 		for _, i := range list {

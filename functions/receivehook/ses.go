@@ -48,15 +48,20 @@ func (h *Handler) SES(ctx context.Context, body []byte) error {
 	if len(tags.Tenant) != 1 || len(tags.Message) != 1 {
 		return nil // mail of somebody else under the same configuration set
 	}
-	message, err := base64.RawURLEncoding.DecodeString(tags.Message[0])
-	if err != nil {
-		return nil
-	}
-	r := report{Caller: callerSES, ID: e.ID, Tenant: tags.Tenant[0], Message: string(message)}
+	r := report{Caller: callerSES, ID: e.ID, Tenant: tags.Tenant[0], Message: decoded(tags.Message[0])}
 	if r.State, r.Why = e.says(); r.State == "" {
 		return nil
 	}
 	return h.settle(ctx, r)
+}
+
+// decoded returns the Message-ID that a tag stands for; what stands for none is the name of no letter.
+func decoded(tag string) string {
+	raw, err := base64.RawURLEncoding.DecodeString(tag)
+	if err != nil {
+		return ""
+	}
+	return string(raw)
 }
 
 // suppressed is what SES calls a mail that it took and did not send because of the account's list.

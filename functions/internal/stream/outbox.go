@@ -111,6 +111,7 @@ func attributes(image map[string]events.DynamoDBAttributeValue) map[string]types
 			out[name] = &types.AttributeValueMemberN{Value: v.Number()}
 		case events.DataTypeBinary:
 			out[name] = &types.AttributeValueMemberB{Value: v.Binary()}
+		default: // no attribute of ours
 		}
 	}
 	return out

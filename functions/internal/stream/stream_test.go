@@ -194,7 +194,10 @@ func TestAQueue(t *testing.T) {
 		return nil
 	}}
 	payload, err := json.Marshal(map[string]any{"Records": []map[string]string{
-		{"messageId": "m1", "body": "good"}, {"messageId": "m2", "body": "bad"}, {"messageId": "m3", "body": "mad"}, {"messageId": "m4", "body": "odd"},
+		{"messageId": "m1", "body": "good"},
+		{"messageId": "m2", "body": "bad"},
+		{"messageId": "m3", "body": "mad"},
+		{"messageId": "m4", "body": "odd"},
 		{"messageId": "m5", "body": "good"},
 	}})
 	if err != nil {

@@ -122,7 +122,7 @@ func (b *Bus) put(ctx context.Context, entries []types.PutEventsRequestEntry) (r
 	defer cancel()
 	out, err := b.client.PutEvents(ctx, &eventbridge.PutEventsInput{Entries: entries})
 	if err != nil {
-		return nil, awsfault.Wrap(err, "putting events on the bus")
+		return nil, failure(err)
 	}
 	if len(out.Entries) != len(entries) {
 		return nil, fault.New(fault.Internal, "the event bus did not answer for every event")
@@ -140,7 +140,16 @@ func refusal(code string) error {
 	if code == notOurSource {
 		return fault.New(fault.Misconfigured, "the event bus refuses events of this source")
 	}
-	return awsfault.Wrap(&smithy.GenericAPIError{Code: code}, "putting an event on the bus")
+	return failure(&smithy.GenericAPIError{Code: code})
+}
+
+// failure classifies an error of the service. What is not found is the bus itself, and that is a setting.
+func failure(err error) error {
+	wrapped := awsfault.Wrap(err, "putting events on the bus")
+	if fault.Has(wrapped, fault.NotFound) {
+		return fault.Wrap(fault.Misconfigured, wrapped, "finding the event bus")
+	}
+	return wrapped
 }
 
 // graver returns the error that tells more: one that does not pass by itself before one that does, else the earlier.

@@ -197,6 +197,7 @@ func TestACallThatFails(t *testing.T) {
 	}{
 		"throttled":   {&smithy.GenericAPIError{Code: "ThrottlingException", Message: "canary"}, fault.Throttled},
 		"no such bus": {&smithy.GenericAPIError{Code: "ResourceNotFoundException", Message: "canary"}, fault.Misconfigured},
+		"not found":   {status(404), fault.Misconfigured},
 		"broken":      {status(500), fault.Unavailable},
 		"timed out":   {context.DeadlineExceeded, fault.Unavailable},
 	} {
