@@ -76,7 +76,7 @@ func New(sm Manager, parameters Parameters, path string, now func() time.Time) *
 // answer is fault.Unavailable or fault.Throttled. Neither the reference nor the value is ever quoted.
 func (s *Store) Resolve(reference string) (redact.Text, error) {
 	scheme, rest, _ := strings.Cut(reference, ":")
-	name, field := rest, ""
+	var name, field string
 	switch scheme {
 	case "secretsmanager":
 		name, field, _ = strings.Cut(rest, "#")

@@ -96,7 +96,7 @@ func (s *source) reader(ctx context.Context) io.Reader {
 		}
 		n, err := s.r.Read(p)
 		s.bytes += int64(n)
-		if err != nil && err != io.EOF { //nolint:errorlint // io.Reader: the end is io.EOF itself
+		if err != nil && err != io.EOF {
 			s.err = err
 		}
 		return n, err //nolint:wrapcheck // wrapped by Put

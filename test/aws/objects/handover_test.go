@@ -3,6 +3,7 @@ package objects
 import (
 	"bytes"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -21,8 +22,15 @@ import (
 	"github.com/habeas-dsar/habeas/test/aws/emulator"
 )
 
+// reply is what somebody outside gets.
+type reply struct {
+	code   int
+	header http.Header
+	body   []byte
+}
+
 // send does what somebody outside does with an address.
-func send(t testing.TB, method string, a blobs.Address, body []byte, change func(*http.Request)) (*http.Response, []byte) {
+func send(t testing.TB, method string, a blobs.Address, body []byte, change func(*http.Request)) reply {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, a.URL.Reveal(), bytes.NewReader(body))
 	if err != nil {
@@ -39,10 +47,10 @@ func send(t testing.TB, method string, a blobs.Address, body []byte, change func
 		t.Fatalf("%s to an address: %v", method, err)
 	}
 	got, err := io.ReadAll(res.Body)
-	if err = res.Body.Close(); err != nil {
+	if err = errors.Join(err, res.Body.Close()); err != nil {
 		t.Fatal(err)
 	}
-	return res, got
+	return reply{res.StatusCode, res.Header, got}
 }
 
 // TestUpload: an address takes what it was minted for, and nothing else.
@@ -64,8 +72,8 @@ func TestUpload(t *testing.T) {
 			if d := time.Until(a.ExpiresAt); d > time.Minute || d < 50*time.Second {
 				t.Errorf("the address lives for %s, want a minute", d)
 			}
-			if res, text := send(t, http.MethodPut, a, body, nil); res.StatusCode != http.StatusOK {
-				t.Fatalf("PUT: %s %s", res.Status, text)
+			if r := send(t, http.MethodPut, a, body, nil); r.code != http.StatusOK {
+				t.Fatalf("PUT: %d %s", r.code, r.body)
 			}
 			if got, err := read(t, store, name, 0); err != nil || !bytes.Equal(got, body) {
 				t.Errorf("%d bytes have come (%v), want %d", len(got), err, len(body))
@@ -108,8 +116,8 @@ func TestUploadRefuses(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if res, _ := send(t, tt.method, a, tt.body, tt.change); res.StatusCode < 400 {
-			t.Errorf("%s: %s", what, res.Status)
+		if r := send(t, tt.method, a, tt.body, tt.change); r.code < 400 {
+			t.Errorf("%s: %d", what, r.code)
 		}
 	}
 	if n := len(left(t, c, b)); n != 0 {
@@ -189,14 +197,14 @@ func TestDownload(t *testing.T) {
 		if len(a.Header) != 0 {
 			t.Errorf("a browser cannot send %d headers", len(a.Header))
 		}
-		res, got := send(t, http.MethodGet, a, nil, nil)
-		if res.StatusCode != http.StatusOK || !bytes.Equal(got, body) {
-			t.Fatalf("GET: %s, %d bytes", res.Status, len(got))
+		r := send(t, http.MethodGet, a, nil, nil)
+		if r.code != http.StatusOK || !bytes.Equal(r.body, body) {
+			t.Fatalf("GET: %d, %d bytes", r.code, len(r.body))
 		}
 		for name, want := range map[string]string{
 			"Content-Disposition": `attachment; filename="DSR-2027-000123.zip"`, "Cache-Control": "no-store", "Content-Type": "application/zip",
 		} {
-			if got := res.Header.Get(name); got != want {
+			if got := r.header.Get(name); got != want {
 				t.Errorf("%s: %q, want %q", name, got, want)
 			}
 		}
@@ -230,13 +238,13 @@ func TestDownloadEnds(t *testing.T) {
 		"another name":   func(r *http.Request) { query(r, "response-content-disposition", "inline") },
 		"a longer life":  func(r *http.Request) { query(r, "X-Amz-Expires", "300") },
 	} {
-		if res, _ := send(t, http.MethodGet, a, nil, change); res.StatusCode < 400 {
-			t.Errorf("%s: %s", what, res.Status)
+		if r := send(t, http.MethodGet, a, nil, change); r.code < 400 {
+			t.Errorf("%s: %d", what, r.code)
 		}
 	}
 	time.Sleep(time.Until(a.ExpiresAt) + 2*time.Second)
-	if res, _ := send(t, http.MethodGet, a, nil, nil); res.StatusCode != http.StatusForbidden {
-		t.Errorf("after its time: %s, want forbidden", res.Status)
+	if r := send(t, http.MethodGet, a, nil, nil); r.code != http.StatusForbidden {
+		t.Errorf("after its time: %d, want forbidden", r.code)
 	}
 }
 
@@ -255,8 +263,8 @@ func TestEncryption(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if res, text := send(t, http.MethodPut, a, []byte("x"), nil); res.StatusCode != http.StatusOK {
-		t.Fatalf("PUT: %s %s", res.Status, text)
+	if r := send(t, http.MethodPut, a, []byte("x"), nil); r.code != http.StatusOK {
+		t.Fatalf("PUT: %d %s", r.code, r.body)
 	}
 	for _, name := range []string{"small", "large", "inbox/a"} {
 		out, err := c.HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: &b, Key: &name})

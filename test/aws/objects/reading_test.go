@@ -3,6 +3,7 @@ package objects
 import (
 	"bytes"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -137,7 +138,7 @@ func TestReadingIsPinned(t *testing.T) {
 					t.Fatal(err)
 				}
 				rest, err := io.ReadAll(r)
-				got := append(head, rest...)
+				got := slices.Concat(head, rest)
 				switch {
 				case !bytes.HasPrefix(older, got):
 					t.Errorf("%s, versioned %t: bytes of two objects", change, versioned)
