@@ -18,7 +18,7 @@ import (
 
 // once is what all files of one form may have where a function takes the form: it gets at most 6 MB, base64 and the rest of the
 // request included (AWS Lambda Developer Guide, "Lambda quotas").
-const once = 4 << 20
+const once = 4_000_000
 
 // through are the limits of files that come through the process.
 func (h *Handler) through() uploads.Limits {

@@ -53,7 +53,7 @@ type OwnerWork struct {
 	UploadsNo  int          `json:"uploadsNo,omitempty"` // uploads so far, removed and refused ones included
 	Answer     *OwnerAnswer `json:"answer,omitempty"`
 
-	Refused []RefusedUpload `json:"refused,omitempty"` // that came on their own, since the last upload
+	Refused []RefusedUpload `json:"refused,omitempty"` // that came on their own, and whose owner has not gone on yet
 }
 
 // Holder is somebody who was asked.
@@ -269,7 +269,6 @@ func (f *File) AddUpload(t *Task, u Upload, name string) (int, error) {
 		return 0, err
 	}
 	t.Owner.UploadsNo++
-	t.Owner.Refused = nil
 	u.N, u.At = t.Owner.UploadsNo, f.now
 	u.Name = f.Keys.SealDoc(fmt.Sprintf("%s%s#%d", labelUpload, t.ID, u.N), []byte(name))
 	t.Owner.Uploads = append(t.Owner.Uploads, u)

@@ -2,6 +2,7 @@ package casefile
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/habeas-dsar/habeas/shared/redact"
@@ -13,7 +14,7 @@ const (
 )
 
 // RefusedUpload is a file that an owner sent on its own and that was not taken. Nothing of it is kept but its name, until the owner
-// adds another one.
+// goes on with another one.
 type RefusedUpload struct {
 	N    int       `json:"n"`
 	Name []byte    `json:"name"` // sealed
@@ -32,6 +33,11 @@ func (f *File) RefuseUpload(t *Task, name, why string) error {
 	t.Owner.Refused = append(t.Owner.Refused, r)
 	t.Owner.Refused = t.Owner.Refused[max(0, len(t.Owner.Refused)-maxRefused):]
 	return f.TaskEntry(t, "file_refused", t.OwnerActor(), map[string]any{"n": r.N, "why": why})
+}
+
+// ForgetRefused forgets the files that were refused until then: an owner who began to add another one at that time has been told.
+func (f *File) ForgetRefused(t *Task, until time.Time) {
+	t.Owner.Refused = slices.DeleteFunc(t.Owner.Refused, func(r RefusedUpload) bool { return !r.At.After(until) })
 }
 
 // RefusedName opens the name of a file that was not taken.

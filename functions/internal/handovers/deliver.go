@@ -76,14 +76,19 @@ func (d *Desk) ready(ctx context.Context, made handover.Record) error {
 }
 
 // Address returns where a delivery that is Ready can be fetched, for at most five minutes. It is of no use to anybody until the
-// caller gives it out, which is under Give.
+// caller gives it out, which is under Give. fault.NotFound when it is not Ready, or no longer.
 func (d *Desk) Address(ctx context.Context, r handover.Record) (blobs.Address, error) {
+	if r.State != handover.Ready {
+		return blobs.Address{}, errOver
+	}
 	a, err := d.Door.Download(ctx, r.Object(), r.Filename, blobs.MaxAddressLife)
 	if err != nil {
 		return a, fmt.Errorf("addressing a delivery: %w", err)
 	}
 	return a, nil
 }
+
+var errOver = fault.New(fault.NotFound, "this part was downloaded before")
 
 // Give returns the write that counts the address of a delivery as given out, for the transaction that records to whom: one of
 // several who try succeeds. fault.NotFound when it is not Ready, or no longer.
@@ -93,7 +98,7 @@ func (d *Desk) Give(ctx context.Context, id string) (table.Write, error) {
 		return table.Write{}, err
 	}
 	if r.State != handover.Ready {
-		return table.Write{}, fault.New(fault.NotFound, "this part was downloaded before")
+		return table.Write{}, errOver
 	}
 	r.Mints++
 	r.State, r.Look = handover.Given, d.Records.Now().UTC().Add(handover.OpenLife)

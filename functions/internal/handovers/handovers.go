@@ -37,6 +37,7 @@ type Desk struct {
 	Door    blobs.HandOver // nil = nothing is handed over
 	// Later has Carry called with the id, somewhere with time to spare, and does not wait for it; nil = there is no such place.
 	Later  func(ctx context.Context, id string) error
+	Small  int64 // bytes that are carried at once all the same
 	Files  *uploads.Desk
 	Limits uploads.Limits // of files that owners put into the inbox
 	Log    *slog.Logger
@@ -63,7 +64,7 @@ func (d *Desk) Carry(ctx context.Context, id string) error {
 
 // carried has r carried, here when it is small, and returns it as it is then: still Waiting when it is done elsewhere.
 func (d *Desk) carried(ctx context.Context, r handover.Record, size int64) (handover.Record, error) {
-	if d.Later == nil || size <= Small {
+	if d.Later == nil || size <= d.Small {
 		if err := d.Carry(ctx, r.ID); err != nil {
 			return r, err
 		}

@@ -88,7 +88,7 @@ func (d *Desk) take(ctx context.Context, r handover.Record) error {
 	if err != nil {
 		return fmt.Errorf("opening the name of a file: %w", err)
 	}
-	slot := uploads.Slot{Tenant: r.Tenant, CaseID: r.CaseID, TaskID: r.TaskID, Holder: r.Holder, Keys: f.Keys}
+	slot := uploads.Slot{Tenant: r.Tenant, CaseID: r.CaseID, TaskID: r.TaskID, Holder: r.Holder, Keys: f.Keys, Begun: r.CreatedAt}
 	done := func(f *casefile.File) error { return d.done(ctx, f, r.ID) }
 	why := pages.TooLarge // the form does not let it come; whoever else put it there is not believed
 	if info.Bytes <= d.Limits.File {

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"time"
 
 	"github.com/habeas-dsar/habeas/functions/internal/objects"
 	"github.com/habeas-dsar/habeas/functions/internal/pages"
@@ -46,6 +47,7 @@ type Slot struct {
 	Tenant, CaseID, TaskID string
 	Holder                 int
 	Keys                   *keys.CaseKeys
+	Begun                  time.Time // when its owner began to send it; zero = now
 }
 
 // Change changes the task of the slot under a fresh read: fault.Conflict once it was settled or passed on.
@@ -125,6 +127,11 @@ func (d *Desk) add(ctx context.Context, s Slot, l Limits, u casefile.Upload, nam
 			why = pages.TooLarge
 			return nil
 		}
+		begun := s.Begun
+		if begun.IsZero() {
+			begun = f.Now()
+		}
+		f.ForgetRefused(t, begun)
 		if _, err := f.AddUpload(t, u, name); err != nil || also == nil {
 			return err
 		}
