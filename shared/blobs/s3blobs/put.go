@@ -34,7 +34,7 @@ func (s *Store) Put(ctx context.Context, name string, r io.Reader) (blobs.Info, 
 		return blobs.Info{}, err
 	}
 	src, mark := &source{r: r}, uuid.NewString()
-	up := &uploads{S3APIClient: s.client}
+	up := &uploads{S3APIClient: s.client, within: s.write}
 	in := &transfermanager.UploadObjectInput{
 		Bucket: &bucket, Key: &name, Body: src.reader(ctx), Metadata: map[string]string{markKey: mark},
 	}
@@ -107,10 +107,12 @@ type readerFunc func([]byte) (int, error)
 
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
-// uploads stands between the transfer manager and S3. It classifies errors, remembers whether the one request was sent that makes
-// an object visible, and aborts by itself where the transfer manager would write to the standard log before it does.
+// uploads stands between the transfer manager and S3. It bounds every request, because no client bounds the sending of a body,
+// classifies errors, remembers whether the one request was sent that makes an object visible, and aborts by itself where the
+// transfer manager would write to the standard log before it does.
 type uploads struct {
 	transfermanager.S3APIClient
+	within  time.Duration
 	decided bool
 	at      time.Time
 	failed  error // why a large object was not completed
@@ -120,6 +122,8 @@ type uploads struct {
 // PutObject stores a small object.
 func (u *uploads) PutObject(ctx context.Context, in *s3.PutObjectInput, o ...func(*s3.Options)) (*s3.PutObjectOutput, error) {
 	u.decided = true
+	ctx, cancel := context.WithTimeout(ctx, u.within)
+	defer cancel()
 	out, err := u.S3APIClient.PutObject(ctx, in, o...)
 	if err != nil {
 		return nil, awsfault.Wrap(err, "writing object")
@@ -131,17 +135,27 @@ func (u *uploads) PutObject(ctx context.Context, in *s3.PutObjectInput, o ...fun
 // CompleteMultipartUpload stores a large object. That it failed is remembered, not returned.
 func (u *uploads) CompleteMultipartUpload(ctx context.Context, in *s3.CompleteMultipartUploadInput, o ...func(*s3.Options)) (*s3.CompleteMultipartUploadOutput, error) {
 	u.decided = true
-	out, err := u.S3APIClient.CompleteMultipartUpload(ctx, in, o...)
+	bounded, cancel := context.WithTimeout(ctx, u.within)
+	defer cancel()
+	out, err := u.S3APIClient.CompleteMultipartUpload(bounded, in, o...)
 	if err == nil {
 		u.at = servedAt(out.ResultMetadata)
 		return out, nil
 	}
 	u.failed = awsfault.Wrap(err, "completing object")
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanUp)
-	defer cancel()
+	fresh, end := context.WithTimeout(context.WithoutCancel(ctx), cleanUp)
+	defer end()
 	// Never fails; see there.
-	_, _ = u.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{Bucket: in.Bucket, Key: in.Key, UploadId: in.UploadId})
+	_, _ = u.AbortMultipartUpload(fresh, &s3.AbortMultipartUploadInput{Bucket: in.Bucket, Key: in.Key, UploadId: in.UploadId})
 	return &s3.CompleteMultipartUploadOutput{}, nil
+}
+
+// CreateMultipartUpload begins a large object.
+func (u *uploads) CreateMultipartUpload(ctx context.Context, in *s3.CreateMultipartUploadInput, o ...func(*s3.Options)) (*s3.CreateMultipartUploadOutput, error) {
+	ctx, cancel := context.WithTimeout(ctx, u.within)
+	defer cancel()
+	out, err := u.S3APIClient.CreateMultipartUpload(ctx, in, o...)
+	return out, awsfault.Wrap(err, "beginning object")
 }
 
 // AbortMultipartUpload removes what was written of a large object. That it failed is remembered and never stands in for the reason
@@ -155,6 +169,8 @@ func (u *uploads) AbortMultipartUpload(ctx context.Context, in *s3.AbortMultipar
 
 // UploadPart stores a part of a large object.
 func (u *uploads) UploadPart(ctx context.Context, in *s3.UploadPartInput, o ...func(*s3.Options)) (*s3.UploadPartOutput, error) {
+	ctx, cancel := context.WithTimeout(ctx, u.within)
+	defer cancel()
 	out, err := u.S3APIClient.UploadPart(ctx, in, o...)
 	return out, awsfault.Wrap(err, "writing part of object")
 }

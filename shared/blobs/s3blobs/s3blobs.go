@@ -35,6 +35,7 @@ const (
 	partBytes    = 8 << 20 // S3 takes parts from 5 MiB and at most 10,000 of them: objects end at 78 GiB
 	partsAtOnce  = 2       // of one Put; with the part being read a Put holds three
 	defaultIdle  = 30 * time.Second
+	defaultWrite = 2 * time.Minute
 	cleanUp      = 10 * time.Second // for what follows a failure, whatever became of the context
 	maxResumes   = 4                // of a reader, in a row and without a byte between them
 	deleteRounds = 3
@@ -49,6 +50,8 @@ type Options struct {
 	KMSKey string
 	// Idle is how long a Read may wait for the next byte before the object is asked for again; 0 = 30 s.
 	Idle time.Duration
+	// Write is how long a request of a Put, which sends at most 8 MiB, may take with its repetitions; 0 = 2 min.
+	Write time.Duration
 }
 
 // Store is a blobs.Store and a blobs.HandOver over S3. Make one with New; safe for use by several goroutines.
@@ -57,6 +60,7 @@ type Store struct {
 	buckets map[string]string
 	key     string
 	idle    time.Duration
+	write   time.Duration
 }
 
 var (
@@ -78,7 +82,10 @@ func New(client *s3.Client, o Options) (*Store, error) {
 	if o.Idle <= 0 {
 		o.Idle = defaultIdle
 	}
-	return &Store{client: client, buckets: maps.Clone(o.Buckets), key: o.KMSKey, idle: o.Idle}, nil
+	if o.Write <= 0 {
+		o.Write = defaultWrite
+	}
+	return &Store{client: client, buckets: maps.Clone(o.Buckets), key: o.KMSKey, idle: o.Idle, write: o.Write}, nil
 }
 
 // bucket returns where the object is, or the class of why it is nowhere.

@@ -33,6 +33,7 @@ const (
 	cut                // the answer breaks off after some bytes
 	hollow             // the answer breaks off before its first byte
 	stalled            // the answer stands still after some bytes
+	hanging            // the request is never through
 )
 
 // bytesBefore is how much of an answer comes before it is cut or stalls.
@@ -86,6 +87,9 @@ func (f *faults) Do(req *http.Request) (*http.Response, error) {
 		return answer(req, http.StatusInternalServerError, "InternalError"), nil
 	case lost:
 		return nil, timeout{}
+	case hanging:
+		<-req.Context().Done()
+		return nil, req.Context().Err()
 	}
 	res, err := f.next.Do(req)
 	if err != nil {
@@ -273,6 +277,24 @@ func TestPutWithoutAnAnswerAtAll(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestPutNeverHangs: a connection that takes nothing more costs a bounded time, and leaves nothing behind.
+func TestPutNeverHangs(t *testing.T) {
+	f := &faults{}
+	c := ministack(t, f.in)
+	b := bucket(t, c)
+	store := open(t, c, s3blobs.Options{Buckets: map[string]string{"": b}, Write: 2 * time.Second})
+	for operation, size := range map[string]int{"PutObject": small, "CreateMultipartUpload": large, "UploadPart": large, "CompleteMultipartUpload": large} {
+		f.set(always(operation, hanging))
+		if _, err := store.Put(t.Context(), "a", bytes.NewReader(content(size, 1))); !fault.Has(err, fault.Unavailable) {
+			t.Errorf("%s hangs: %v, want unavailable", operation, err)
+		}
+		f.set(nil)
+		if _, err := read(t, store, "a", 0); !fault.Has(err, fault.NotFound) || uploads(t, c, b) != 0 {
+			t.Errorf("%s hangs: something is left (%v), and %d uploads", operation, err, uploads(t, c, b))
+		}
+	}
 }
 
 // TestPutNeverTakesAnotherForItsOwn: that somebody else's object is there proves nothing.
