@@ -28,8 +28,15 @@ type mischief struct {
 	mu     sync.Mutex
 	random *rand.Rand
 	kinds  []kind
-	done   map[string]int // how often each befell a call
+	calls  map[string]int   // by operation
+	done   map[befallen]int // how often
 }
+
+// enough is the number of calls of an operation that everything befalls at least once, at any rate that is used here.
+const enough = 200
+
+// befallen is what befell which operation.
+type befallen struct{ operation, kind string }
 
 // kind is one thing that can befall a call. Exactly one of its functions is set.
 type kind struct {
@@ -68,13 +75,15 @@ func kinds() []kind {
 func upset(t testing.TB, cfg aws.Config, rate float64, without ...string) aws.Config {
 	t.Helper()
 	seed := rand.Uint64()
-	m := &mischief{next: http.DefaultClient, rate: rate, random: rand.New(rand.NewPCG(seed, 1)), done: map[string]int{}}
+	m := &mischief{next: http.DefaultClient, rate: rate, random: rand.New(rand.NewPCG(seed, 1)), done: map[befallen]int{}, calls: map[string]int{}}
 	m.kinds = slices.DeleteFunc(kinds(), func(k kind) bool { return slices.Contains(without, k.name) })
 	t.Cleanup(func() {
 		t.Logf("seed %d: %v", seed, m.done)
 		for _, k := range m.kinds {
-			if m.done[k.name] == 0 && !t.Failed() {
-				t.Errorf("%s befell no call", k.name)
+			for _, operation := range []string{"GetItem", "Query", "TransactWriteItems"} {
+				if m.calls[operation] > enough && m.done[befallen{operation, k.name}] == 0 && (k.only == "" || k.only == operation) && !t.Failed() {
+					t.Errorf("%s befell no %s", k.name, operation)
+				}
 			}
 		}
 	})
@@ -106,17 +115,20 @@ func (m *mischief) Do(call *http.Request) (answer, error) {
 	return k.after(response)
 }
 
-// draw returns what befalls this call: nothing, most of the time, else one of what befell the fewest.
+// draw returns what befalls this call: nothing, most of the time, else one of what befell the operation least often.
 func (m *mischief) draw(operation string) kind {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.calls[operation]++
 	if m.random.Float64() >= m.rate {
 		return kind{}
 	}
 	fitting := slices.DeleteFunc(slices.Clone(m.kinds), func(k kind) bool { return k.only != "" && k.only != operation })
 	m.random.Shuffle(len(fitting), func(i, j int) { fitting[i], fitting[j] = fitting[j], fitting[i] })
-	rarest := slices.MinFunc(fitting, func(a, b kind) int { return cmp.Compare(m.done[a.name], m.done[b.name]) })
-	m.done[rarest.name]++
+	rarest := slices.MinFunc(fitting, func(a, b kind) int {
+		return cmp.Compare(m.done[befallen{operation, a.name}], m.done[befallen{operation, b.name}])
+	})
+	m.done[befallen{operation, rarest.name}]++
 	return rarest
 }
 
