@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"sync"
 
 	"github.com/habeas-dsar/habeas/shared/fault"
 	"github.com/habeas-dsar/habeas/shared/redact"
@@ -75,28 +76,32 @@ func readTenantKeys(ctx context.Context, keeper Keeper, tenant string, body []by
 	if err := json.Unmarshal(body, &row); err != nil || row.SchemaVersion != 1 || len(row.Index) == 0 {
 		return nil, fault.New(fault.Internal, "the stored tenant keys are not readable")
 	}
-	unwrap := func(purpose string, wrapped []byte) ([]byte, error) {
-		secret, err := unwrapOwn(ctx, keeper, Context{Tenant: tenant, Purpose: purpose}, wrapped)
-		if err == nil && len(secret) != keyBytes {
+	current := row.Index[len(row.Index)-1]
+	wrapped := [...]struct {
+		purpose string
+		secret  []byte
+	}{{"index", current.Key}, {"evidence", row.Evidence}, {"session", row.Session}}
+	var secrets [len(wrapped)][]byte
+	var errs [len(wrapped)]error
+	// At once, because a process that starts on AWS waits for each answer of KMS.
+	var wg sync.WaitGroup
+	for i, w := range wrapped {
+		wg.Go(func() {
+			secrets[i], errs[i] = unwrapOwn(ctx, keeper, Context{Tenant: tenant, Purpose: w.purpose}, w.secret)
+		})
+	}
+	wg.Wait()
+	for i, err := range errs {
+		if err != nil {
+			return nil, err
+		}
+		if len(secrets[i]) != keyBytes {
 			return nil, fault.New(fault.Internal, "a stored tenant key has the wrong length")
 		}
-		return secret, err
 	}
-	current := row.Index[len(row.Index)-1]
-	k := &TenantKeys{tenant: tenant, indexVersion: current.Version}
-	var err error
-	if k.index, err = unwrap("index", current.Key); err != nil {
-		return nil, err
-	}
-	seed, err := unwrap("evidence", row.Evidence)
-	if err != nil {
-		return nil, err
-	}
-	k.sign = ed25519.NewKeyFromSeed(seed)
-	if k.mac, err = unwrap("session", row.Session); err != nil {
-		return nil, err
-	}
-	return k, nil
+	return &TenantKeys{
+		tenant: tenant, indexVersion: current.Version, index: secrets[0], sign: ed25519.NewKeyFromSeed(secrets[1]), mac: secrets[2],
+	}, nil
 }
 
 // Ref returns the keyed pseudonym of an identifier: the hex of HMAC-SHA256 over its kind and normalised value under the

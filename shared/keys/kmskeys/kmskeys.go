@@ -3,6 +3,11 @@
 // One key serves all tenants; what binds a secret to its tenant, case and purpose is the encryption context, which KMS checks and
 // which the policies of roles can ask for (condition kms:EncryptionContext:purpose). CloudTrail shows the context in the open: it
 // holds ids and no personal data. A role that only wraps needs kms:Encrypt, one that unwraps kms:Decrypt.
+//
+// How often KMS is asked is decided by keys.Vault, which remembers what it unwrapped for as long as its process lives: two calls for
+// a new case, one for every process that opens the case for the first time, three for every process that meets a tenant, and one for
+// an assembly, a review and a download each. A case that some twenty processes touch costs about 25 calls, less than a hundredth of
+// a cent. Data keys (GenerateDataKey) would save none of them: every case has keys of its own, and they are wrapped once.
 package kmskeys
 
 import (
