@@ -3,6 +3,8 @@ package console_test
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"io"
 	"log/slog"
@@ -326,8 +328,9 @@ func (r *rig) assemble(f *casefile.File) {
 	if _, err := r.h.Blobs.Put(r.t.Context(), name, &b); err != nil {
 		r.t.Fatal(err)
 	}
+	sum := sha256.Sum256([]byte(packageBytes))
 	f.Case.Package = &casefile.Package{
-		Volumes: []casefile.Volume{{Object: name, Bytes: int64(len(packageBytes)), SHA256: strings.Repeat("ab", 32), Name: "data.zip"}},
+		Volumes: []casefile.Volume{{Object: name, Bytes: int64(len(packageBytes)), SHA256: hex.EncodeToString(sum[:]), Name: "data.zip"}},
 		Records: 3, Bytes: int64(len(packageBytes)), BuiltAt: f.Now(), ExpiresAt: f.Now().AddDate(0, 0, 30),
 	}
 }

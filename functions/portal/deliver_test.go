@@ -38,6 +38,17 @@ type counter struct {
 type failing struct {
 	blobs.Store
 	refuse string // prefix
+	keeps  string // "fails": nothing is deleted, with an error; "lies": without one
+}
+
+func (s *failing) Delete(ctx context.Context, name string) error {
+	switch s.keeps {
+	case "fails":
+		return fault.New(fault.Unavailable, "the store is away")
+	case "lies":
+		return nil
+	}
+	return s.Store.Delete(ctx, name)
 }
 
 func (s *failing) Put(ctx context.Context, name string, r io.Reader) (blobs.Info, error) {
@@ -380,4 +391,37 @@ func TestWhatNobodyFetchesIsRemoved(t *testing.T) {
 		t.Errorf("there lies %v", open)
 	}
 	k.want(k.take(path, token), 410)
+}
+
+// Deleting is not believed: an object that is still there stays due, and so does its record.
+func TestWhatIsNotGoneStaysDue(t *testing.T) {
+	k := newCounter(t, 1<<20)
+	c := k.open(home, ada)
+	token := k.signIn(c)
+	k.packed(c, "the zip")
+	path := k.download(c, token)
+	k.want(k.take(path, token), 303)
+	k.now = k.now.Add(handover.OpenLife)
+	for _, k.store.keeps = range []string{"fails", "lies"} {
+		if _, err := k.set.Dispose(t.Context()); !fault.Has(err, fault.Unavailable) || len(k.inTheOpen()) != 1 {
+			t.Errorf("a store that %s: %v, there lies %v", k.store.keeps, err, k.inTheOpen())
+		}
+	}
+	k.store.keeps = ""
+	k.clockwork(0)
+	if len(k.inTheOpen()) != 0 {
+		t.Errorf("there lies %v", k.inTheOpen())
+	}
+	k.store.keeps = "lies"
+	_, err := k.blobs.Put(t.Context(), k.door.Given()[0], strings.NewReader("late"))
+	k.ok(err)
+	k.now = k.now.Add(handover.AfterDelivery)
+	if _, err := k.set.Dispose(t.Context()); !fault.Has(err, fault.Unavailable) {
+		t.Errorf("the record went before its object: %v", err)
+	}
+	k.store.keeps = ""
+	k.clockwork(0)
+	if len(k.inTheOpen()) != 0 {
+		t.Errorf("there lies %v", k.inTheOpen())
+	}
 }
