@@ -52,7 +52,7 @@ func (r remote) connect(cmd *cobra.Command) (*client, error) {
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.ResponseHeaderTimeout = callTimeout
-	c := &client{base: base, token: cmp.Or(r.token, os.Getenv("HABEAS_TOKEN")), tenant: r.tenant, http: &http.Client{Transport: transport}}
+	c := &client{base: base, token: cmp.Or(r.token, os.Getenv("HABEAS_TOKEN")), tenant: r.tenant, http: &http.Client{Transport: transport, CheckRedirect: keepBearer}}
 	// The address of a portal, as serve prints it, names its tenant.
 	if before, rest, ok := strings.Cut(base.Path, "/t/"); ok {
 		base.Path = before
@@ -142,9 +142,29 @@ func (c *client) address(path string, query url.Values) *url.URL {
 	return &u
 }
 
-// open sends a call and returns the body of its answer. The bearer goes to the server alone, not to where an answer may
-// point. The caller closes the body.
+// open sends a call and returns the body of its answer. The caller closes the body.
 func (c *client) open(ctx context.Context, method string, to *url.URL, bearer string, in any) (io.ReadCloser, error) {
+	res, err := c.send(ctx, method, to, bearer, in)
+	if err != nil {
+		return nil, err
+	}
+	return res.Body, nil
+}
+
+// keepBearer follows redirects as usual, and takes the bearer from a request to another host or port: it goes to the server alone,
+// not to where an answer may point.
+func keepBearer(req *http.Request, via []*http.Request) error {
+	if len(via) >= 10 {
+		return fault.New(fault.Internal, "the server leads in circles")
+	}
+	if req.URL.Host != via[0].URL.Host {
+		req.Header.Del("Authorization")
+	}
+	return nil
+}
+
+// send sends a call and returns its answer, which is a success. The caller closes the body.
+func (c *client) send(ctx context.Context, method string, to *url.URL, bearer string, in any) (*http.Response, error) {
 	var body io.Reader
 	if in != nil {
 		raw, err := json.Marshal(in)
@@ -172,7 +192,7 @@ func (c *client) open(ctx context.Context, method string, to *url.URL, bearer st
 		return nil, fault.Wrap(fault.Unavailable, plain(err), "reaching the server")
 	}
 	if res.StatusCode < 300 {
-		return res.Body, nil
+		return res, nil
 	}
 	defer res.Body.Close()
 	return nil, refused(res)

@@ -296,7 +296,7 @@ func (o *requestOptions) fetch(ctx context.Context, c *client, session string, s
 	}
 	var files []string
 	for i, v := range s.Package.Volumes {
-		body, err := c.open(ctx, http.MethodPost, to, session, map[string]int{"volume": v.Volume})
+		body, err := c.volume(ctx, to, session, v.Volume)
 		if err != nil {
 			return files, fmt.Errorf("downloading volume %d: %w", v.Volume, err)
 		}
