@@ -5,13 +5,15 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
+	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/net/html"
 )
 
-// Browser is a person's browser without JavaScript: it keeps cookies, follows redirects and submits forms as they stand in
-// the page.
+// Browser is a person's browser without JavaScript: it keeps cookies, follows redirects, those of a page too, and submits forms as
+// they stand in the page.
 type Browser struct {
 	site *Site
 	http *http.Client
@@ -66,7 +68,30 @@ func (b *Browser) do(req *http.Request) *Page {
 			b.site.Fatal(err)
 		}
 	}
+	if after, target, ok := p.refresh(); ok {
+		if time.Sleep(after); p.Status != http.StatusOK {
+			b.site.Fatalf("%s (%d) leads on by itself", p.What, p.Status)
+		}
+		return b.Get(target)
+	}
 	return p
+}
+
+// refresh returns where a page leads by itself, and after how long.
+func (p *Page) refresh() (after time.Duration, target string, ok bool) {
+	p.Site.Helper()
+	walk(p.root, func(n *html.Node) {
+		if n.Data != "meta" || attr(n, "http-equiv") != "refresh" {
+			return
+		}
+		seconds, to, found := strings.Cut(attr(n, "content"), "; url=")
+		s, err := strconv.Atoi(seconds)
+		if !found || err != nil || s < 0 || s > 60 {
+			p.Site.Fatalf("%s leads on by %q", p.What, attr(n, "content"))
+		}
+		after, target, ok = time.Duration(s)*time.Second, p.resolve(to), true
+	})
+	return after, target, ok
 }
 
 // Want fails the test unless the page has the status.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -202,10 +203,19 @@ func (r *Request) Link() string {
 	return answer.URL
 }
 
-// Follow fetches a volume through a link with the request's session. An answer that sends on (303) is followed.
+// Follow fetches a volume through a link with the request's session. One that is being prepared (202) is asked for again, an answer
+// that sends on (303) is followed.
 func (r *Request) Follow(link string, volume int) *Answer {
 	r.Site.Helper()
 	a := r.Site.Call("POST", link, r.Session, map[string]int{"volume": volume})
+	for n := 0; a.Status == 202 && n < 60; n++ {
+		wait, err := strconv.Atoi(a.Header.Get("Retry-After"))
+		if err != nil || wait < 1 || wait > 60 {
+			r.Site.Fatalf("a volume that is being prepared says to come back after %q", a.Header.Get("Retry-After"))
+		}
+		time.Sleep(time.Duration(wait) * time.Second)
+		a = r.Site.Call("POST", link, r.Session, map[string]int{"volume": volume})
+	}
 	if a.Status == 303 {
 		a = r.Site.Call("GET", a.Header.Get("Location"), "", nil)
 	}
