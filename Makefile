@@ -11,7 +11,7 @@ AWS_TOOLS := $(TOOLS)/aws
 AXE   := axe-core@4.14.1
 
 # Tests of the running system bring libraries of their own and live in modules of their own.
-MODULES := $(filter-out test/tools,$(patsubst %/go.mod,%,$(wildcard test/*/go.mod)))
+MODULES := infra/cdk $(filter-out test/tools,$(patsubst %/go.mod,%,$(wildcard test/*/go.mod)))
 FOLDERS := connectors events functions infra shared test
 
 .PHONY: run
@@ -36,12 +36,45 @@ race: $(TOOLS)/system
 	CGO_ENABLED=1 go test -race -short -timeout 20m ./...
 
 .PHONY: test-module
-test-module: $(TOOLS)/system $(TOOLS)/node_modules/axe-core/axe.min.js $(TOOLS)/corpora/fetched $(if $(filter test/aws,$(MODULE)),$(AWS_TOOLS)/fetched)
-	cd $(MODULE) && go vet ./... && AXE="$(TOOLS)/node_modules/axe-core/axe.min.js" AWS_TOOLS="$(AWS_TOOLS)" go test -count=1 -timeout 25m ./...
+test-module: $(TOOLS)/system $(TOOLS)/node_modules/axe-core/axe.min.js $(TOOLS)/corpora/fetched $(if $(filter test/aws infra/cdk,$(MODULE)),$(AWS_TOOLS)/fetched)
+	cd $(MODULE) && $(if $(filter infra/cdk,$(MODULE)),$(CDK_BUILD)) go vet ./... && $(if $(filter infra/cdk,$(MODULE)),$(CDK_BUILD)) AXE="$(TOOLS)/node_modules/axe-core/axe.min.js" AWS_TOOLS="$(AWS_TOOLS)" go test -count=1 -timeout 25m ./...
 
 .PHONY: test-aws
 test-aws: ## the same system on emulators of AWS
 	@$(MAKE) --no-print-directory test-module MODULE=test/aws
+
+# The stacks. STAGE is a file in infra/cdk/stages, or the path of one elsewhere; credentials come from the environment.
+STAGE     ?= dev
+STAGEFILE := $(if $(filter %.yaml,$(STAGE)),$(abspath $(STAGE)),$(CURDIR)/infra/cdk/stages/$(STAGE).yaml)
+CDK       := $(AWS_TOOLS)/npm/node_modules/.bin/cdk
+# The bindings of the CDK are large: compiled without optimisation they take a fraction of the time.
+CDK_BUILD := JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION=1 GOFLAGS='"-gcflags=github.com/aws/aws-cdk-go/...=-N -l"'
+setting    = $(shell sed -n 's/^$(1):[[:space:]]*\([A-Za-z0-9_-]*\).*/\1/p' $(STAGEFILE))
+
+.PHONY: lambdas
+lambdas: ## build and pack every Lambda for STAGE
+	cd infra/cdk && go run ./cmd/pack -arch $(or $(call setting,architecture),arm64)
+
+.PHONY: synth
+synth: lambdas $(AWS_TOOLS)/npm/fetched ## make the templates of STAGE in infra/cdk/cdk.out
+	cd infra/cdk && $(CDK_BUILD) $(CDK) synth --quiet -c stage=$(STAGEFILE)
+
+.PHONY: diff
+diff: lambdas $(AWS_TOOLS)/npm/fetched ## show what a deployment of STAGE would change
+	cd infra/cdk && $(CDK_BUILD) $(CDK) diff -c stage=$(STAGEFILE)
+
+# In production every change of permissions is shown and asked for. The edge is in us-east-1, which is bootstrapped with the rest.
+.PHONY: deploy
+deploy: synth ## deploy STAGE
+	cd infra/cdk && $(CDK) bootstrap --app cdk.out
+	cd infra/cdk && $(CDK) deploy --app cdk.out --all --require-approval $(if $(filter true,$(call setting,production)),broadening,never)
+	cd infra/cdk && go run ./cmd/settle -stage $(STAGEFILE)
+
+# Keys and data of a stage in production are kept and protected; README of infra/cdk says how they go.
+.PHONY: destroy
+destroy: synth ## remove STAGE, unless cases are open
+	go run ./infra/habeas stage open-cases --stage $(STAGEFILE)
+	cd infra/cdk && $(CDK) destroy --app cdk.out --all
 
 .PHONY: bench
 bench: ## measure: start, one case, a thousand cases, one large person
@@ -132,4 +165,4 @@ $(TOOLS)/system: Makefile
 
 .PHONY: help
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

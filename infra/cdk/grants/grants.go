@@ -110,8 +110,12 @@ func Table() []Row {
 		{inventory.Mail, mail},
 		{inventory.Bus, bus},
 		{inventory.Secrets, secrets},
-		{inventory.Workers, workers},
-		{inventory.Prepare, prepare},
+		{inventory.Workers, func(p Place) []Statement {
+			return calls(p, "Workers", func(f inventory.Function) bool { return f.Has(inventory.Systems) })
+		}},
+		{inventory.Prepare, func(p Place) []Statement {
+			return calls(p, "Prepare", func(f inventory.Function) bool { return f.Trigger == inventory.Async })
+		}},
 		{inventory.Systems, func(Place) []Statement { return nil }}, // systems are opened with what Secrets holds, not with the role
 	}
 }
@@ -266,26 +270,15 @@ func references(p Place, names []string) []Statement {
 	return all
 }
 
-// workers: those who open systems, by their alias.
-func workers(p Place) []Statement {
+// calls: of other functions, by their alias.
+func calls(p Place, sid string, which func(inventory.Function) bool) []Statement {
 	var live []string
 	for _, f := range inventory.Functions() {
-		if f.Has(inventory.Systems) {
+		if which(f) {
 			live = append(live, p.Live(f.Name))
 		}
 	}
-	return []Statement{{Sid: "Workers", Actions: []string{"lambda:InvokeFunction"}, Resources: live}}
-}
-
-// prepare: the functions that others call without waiting, by their alias.
-func prepare(p Place) []Statement {
-	var live []string
-	for _, f := range inventory.Functions() {
-		if f.Trigger == inventory.Async {
-			live = append(live, p.Live(f.Name))
-		}
-	}
-	return []Statement{{Sid: "Prepare", Actions: []string{"lambda:InvokeFunction"}, Resources: live}}
+	return []Statement{{Sid: sid, Actions: []string{"lambda:InvokeFunction"}, Resources: live}}
 }
 
 func readStream(p Place) []Statement {

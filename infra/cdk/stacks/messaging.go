@@ -1,6 +1,8 @@
 package stacks
 
 import (
+	"encoding/json"
+
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsses"
@@ -68,8 +70,8 @@ func (in *installation) buildMessaging(stack awscdk.Stack) {
 		ArchiveName: jsii.String(in.Stage.Prefix()), SourceArn: bus.AttrArn(), RetentionDays: jsii.Number(archiveDays),
 		Description: jsii.String("published events, to be played again"),
 	})
-	for _, name := range in.deadLetters() {
-		in.deadQueue(stack, name)
+	for _, name := range []string{deadOutbox, deadClock, deadFiles} {
+		in.queuePolicy(stack, name, in.deadQueue(stack, name))
 	}
 	in.mail(stack)
 	for _, f := range in.triggered(inventory.Queue) {
@@ -77,41 +79,21 @@ func (in *installation) buildMessaging(stack awscdk.Stack) {
 	}
 }
 
-// deadLetters names the queues of the dead.
-func (in *installation) deadLetters() []string {
-	all := []string{deadOutbox, deadClock, deadFiles}
-	if len(in.triggered(inventory.Queue)) > 0 {
-		all = append(all, deadMail)
-	}
-	return all
-}
+// allDead are the queues of what could not be done.
+func allDead() []string { return []string{deadOutbox, deadClock, deadFiles, deadMail} }
 
 // deadQueue keeps what could not be done for as long as a queue keeps anything: 14 days.
 func (in *installation) deadQueue(stack awscdk.Stack, name string) awssqs.CfnQueue {
-	queue := awssqs.NewCfnQueue(stack, jsii.String(id("Queue", name)), &awssqs.CfnQueueProps{
-		QueueName: in.name(name), MessageRetentionPeriod: jsii.Number(14 * 24 * 3600), KmsMasterKeyId: in.queueKey(name),
-		SqsManagedSseEnabled: in.managed(name),
-	})
-	in.queuePolicy(stack, name, queue)
-	return queue
-}
-
-// queueKey: reports of mail name addresses and are encrypted under our key. Everything else in a queue is references, and a key of
-// the service spares every function a grant.
-func (in *installation) queueKey(name string) any {
-	if name == deadMail {
-		return in.keys.rest.AttrArn()
+	props := &awssqs.CfnQueueProps{QueueName: in.name(name), MessageRetentionPeriod: jsii.Number(14 * 24 * 3600)}
+	if name == deadMail { // holds reports as SES wrote them; everything else in a queue is references
+		props.KmsMasterKeyId = in.keys.rest.AttrArn()
+	} else { // a key of the service spares every function a grant
+		props.SqsManagedSseEnabled = jsii.Bool(true)
 	}
-	return nil
+	return awssqs.NewCfnQueue(stack, jsii.String(id("Queue", name)), props)
 }
 
-func (in *installation) managed(name string) any {
-	if name == deadMail {
-		return nil
-	}
-	return jsii.Bool(true)
-}
-
+// queuePolicy lets nothing into a queue that does not come over TLS, and adds statements.
 func (in *installation) queuePolicy(stack awscdk.Stack, name string, queue awssqs.CfnQueue, more ...any) {
 	awssqs.NewCfnQueuePolicy(stack, jsii.String(id("QueuePolicy", name)), &awssqs.CfnQueuePolicyProps{
 		Queues: &[]*string{queue.Ref()}, PolicyDocument: document(append([]any{onlyTLS("sqs:*", in.place.Queue(name))}, more...)...),
@@ -133,6 +115,7 @@ func (in *installation) mail(stack awscdk.Stack) {
 			SuppressedReasons: jsii.Strings("BOUNCE", "COMPLAINT"),
 		},
 	})
+	in.mailSet = set.Ref()
 	identity := awsses.NewCfnEmailIdentity(stack, jsii.String("MailDomain"), &awsses.CfnEmailIdentityProps{
 		EmailIdentity:              jsii.String(in.Stage.Mail.Domain),
 		ConfigurationSetAttributes: &awsses.CfnEmailIdentity_ConfigurationSetAttributesProperty{ConfigurationSetName: set.Ref()},
@@ -152,7 +135,8 @@ func (in *installation) mail(stack awscdk.Stack) {
 	}
 }
 
-// mailReports leads what SES reports about mail to a function: SES -> default bus (it knows no other) -> queue -> function.
+// mailReports leads what SES reports about mail to a function: SES -> default bus (it knows no other) -> queue -> function. The
+// rules are those of the inventory, which leave addresses behind.
 func (in *installation) mailReports(stack awscdk.Stack, f inventory.Function) {
 	dead := in.deadQueue(stack, deadMail)
 	queue := awssqs.NewCfnQueue(stack, jsii.String(id("Queue", f.Name)), &awssqs.CfnQueueProps{
@@ -160,43 +144,48 @@ func (in *installation) mailReports(stack awscdk.Stack, f inventory.Function) {
 		VisibilityTimeout: jsii.Number(6 * f.Seconds), // as Lambda asks: six times the function's time-out
 		RedrivePolicy:     object{"deadLetterTargetArn": dead.AttrArn(), "maxReceiveCount": 5},
 	})
-	rule := awsevents.NewCfnRule(stack, jsii.String("MailReports"), &awsevents.CfnRuleProps{
-		Name: in.name("mail-reports"), Description: jsii.String("what SES reports about mail of this stage"),
-		EventPattern: object{
-			"source": []string{"aws.ses"}, "account": []string{in.place.Account},
-			"detail": object{"mail": object{"tags": object{"ses:configuration-set": []string{in.Stage.Prefix()}}}},
-		},
-		Targets: []any{&awsevents.CfnRule_TargetProperty{
-			Id: jsii.String("queue"), Arn: queue.AttrArn(),
-			DeadLetterConfig: &awsevents.CfnRule_DeadLetterConfigProperty{Arn: dead.AttrArn()},
-		}},
-	})
-	from := object{
-		"Sid": "Reports", "Effect": "Allow", "Principal": object{"Service": "events.amazonaws.com"}, "Action": "sqs:SendMessage",
-		"Condition": object{"ArnEquals": object{"aws:SourceArn": rule.AttrArn()}},
+	var rules []string
+	if in.Stage.Mail.Kind == stage.SES {
+		rules = in.reportRules(stack, queue, dead)
 	}
-	in.queuePolicy(stack, f.Name, queue, with(from, "Resource", in.place.Queue(f.Name)))
-	awssqs.NewCfnQueuePolicy(stack, jsii.String("ReportsToTheDead"), &awssqs.CfnQueuePolicyProps{
-		Queues:         &[]*string{dead.Ref()},
-		PolicyDocument: document(onlyTLS("sqs:*", in.place.Queue(deadMail)), with(from, "Resource", in.place.Queue(deadMail))),
-	})
+	for name, to := range map[string]awssqs.CfnQueue{f.Name: queue, deadMail: dead} {
+		var from []any
+		if len(rules) > 0 {
+			from = append(from, object{
+				"Sid": "Reports", "Effect": "Allow", "Principal": object{"Service": "events.amazonaws.com"}, "Action": "sqs:SendMessage",
+				"Resource": in.place.Queue(name), "Condition": object{"ArnEquals": object{"aws:SourceArn": rules}},
+			})
+		}
+		in.queuePolicy(stack, name, to, from...)
+	}
+}
+
+// reportRules makes the rules of the inventory and returns their ARNs.
+func (in *installation) reportRules(stack awscdk.Stack, queue, dead awssqs.CfnQueue) []string {
+	var all []string
+	for _, r := range inventory.Reports(in.Stage.Prefix()) {
+		var pattern object
+		if err := json.Unmarshal([]byte(r.Pattern), &pattern); err != nil {
+			panic("the pattern " + r.Name + " of the inventory is not JSON: " + err.Error())
+		}
+		rule := awsevents.NewCfnRule(stack, jsii.String(id("Rule", r.Name)), &awsevents.CfnRuleProps{
+			Name: in.name(r.Name), Description: jsii.String("what SES reports about mail of this stage"), EventPattern: pattern,
+			Targets: []any{&awsevents.CfnRule_TargetProperty{
+				Id: jsii.String("queue"), Arn: queue.AttrArn(),
+				InputTransformer: &awsevents.CfnRule_InputTransformerProperty{InputPathsMap: r.Paths, InputTemplate: jsii.String(r.Template)},
+				DeadLetterConfig: &awsevents.CfnRule_DeadLetterConfigProperty{Arn: dead.AttrArn()},
+			}},
+		})
+		all = append(all, *rule.AttrArn())
+	}
 	awsses.NewCfnConfigurationSetEventDestination(stack, jsii.String("MailEvents"), &awsses.CfnConfigurationSetEventDestinationProps{
-		ConfigurationSetName: jsii.String(in.Stage.Prefix()),
+		ConfigurationSetName: in.mailSet,
 		EventDestination: &awsses.CfnConfigurationSetEventDestination_EventDestinationProperty{
-			Name: in.name("mail-reports"), Enabled: jsii.Bool(true),
-			MatchingEventTypes: jsii.Strings("BOUNCE", "COMPLAINT", "DELIVERY", "REJECT", "RENDERING_FAILURE", "DELIVERY_DELAY"),
+			Name: in.name("mail-reports"), Enabled: jsii.Bool(true), MatchingEventTypes: jsii.Strings(inventory.ReportTypes()...),
 			EventBridgeDestination: &awsses.CfnConfigurationSetEventDestination_EventBridgeDestinationProperty{
 				EventBusArn: jsii.String("arn:" + in.place.Partition + ":events:" + in.place.Region + ":" + in.place.Account + ":event-bus/default"),
 			},
 		},
 	})
-}
-
-// with returns a copy of an object with one more member.
-func with(o object, key string, value any) object {
-	out := object{key: value}
-	for k, v := range o {
-		out[k] = v
-	}
-	return out
+	return all
 }

@@ -146,7 +146,7 @@ func (in *installation) machines(metrics ...string) []signal {
 
 func (in *installation) queues(metric string) []signal {
 	var all []signal
-	for _, q := range in.deadLetters() {
+	for _, q := range allDead() {
 		all = append(all, signal{"AWS/SQS", metric, "Maximum", map[string]string{"QueueName": *in.name(q)}})
 	}
 	return all

@@ -50,6 +50,7 @@ type installation struct {
 	keys      keyring
 	api       endpoint
 	subnets   []*string // of the private network
+	mailSet   *string   // configuration set of SES
 	workersSG *string   // security group of the functions in it
 }
 

@@ -77,10 +77,16 @@ func build(ctx context.Context, root, goarch string, f inventory.Function, to st
 	if err != nil {
 		return err
 	}
-	// A function that did not change keeps its file and its time.
-	if old, err := os.ReadFile(to); err == nil && bytes.Equal(old, packed) {
+	return keep(to, packed)
+}
+
+// keep writes a zip. A function that did not change keeps its file and its time.
+func keep(to string, packed []byte) error {
+	old, err := os.ReadFile(to)
+	if err == nil && bytes.Equal(old, packed) {
 		return nil
-	} else if err != nil && !errors.Is(err, os.ErrNotExist) {
+	}
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("reading the zip before: %w", err)
 	}
 	return os.WriteFile(to, packed, 0o600)
