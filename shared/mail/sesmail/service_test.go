@@ -44,11 +44,12 @@ type service struct {
 	broken bool   // the answer is no document
 	drop   string // "before" or "after" the request is read
 	hang   chan struct{}
+	peers  map[string]bool // connections that calls came over
 }
 
 func newService(t testing.TB) *service {
 	t.Helper()
-	s := &service{t: t}
+	s := &service{t: t, peers: map[string]bool{}}
 	s.Server = httptest.NewUnstartedServer(http.HandlerFunc(s.entry))
 	s.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug) // of connections that the tests break
 	s.Start()
@@ -67,6 +68,7 @@ func (s *service) entry(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	drop, hang := s.drop, s.hang
 	s.calls++
+	s.peers[r.RemoteAddr] = true
 	s.mu.Unlock()
 	if drop == "before" {
 		panic(http.ErrAbortHandler)

@@ -26,6 +26,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sesv2"
 	"github.com/aws/aws-sdk-go-v2/service/sesv2/types"
+	"github.com/aws/smithy-go/middleware"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/habeas-dsar/habeas/shared/awsfault"
 	"github.com/habeas-dsar/habeas/shared/fault"
@@ -79,8 +81,7 @@ func New(client Client, opts Options) (*Sender, error) {
 	return &Sender{client, opts}, nil
 }
 
-// Send implements mail.Sender. The SDK does not repeat the call, whatever the client's retryer says: SES takes the same mail as
-// often as it is handed over. See settle for the outcomes.
+// Send implements mail.Sender: in one call, over a connection of its own. See settle for the outcomes.
 func (s *Sender) Send(ctx context.Context, m mail.Message) (mail.State, error) {
 	in, err := s.request(m)
 	if err != nil {
@@ -93,7 +94,7 @@ func (s *Sender) Send(ctx context.Context, m mail.Message) (mail.State, error) {
 	defer cancel()
 	var underWay atomic.Bool
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteHeaders: func() { underWay.Store(true) }})
-	out, err := s.client.SendEmail(ctx, in, func(o *sesv2.Options) { o.Retryer = aws.NopRetryer{} })
+	out, err := s.client.SendEmail(ctx, in, once)
 	switch {
 	case err != nil:
 		return settle(err, underWay.Load())
@@ -101,6 +102,23 @@ func (s *Sender) Send(ctx context.Context, m mail.Message) (mail.State, error) {
 		return mail.Unknown, fault.New(fault.Internal, "SES answered what its documentation does not know")
 	}
 	return mail.Sent, nil
+}
+
+// once keeps the SDK from repeating the call, whatever its client is set up for: SES takes the same mail as often as it is handed
+// over. Nor does the call use a connection that lay idle: what was frozen between two invocations is told of no closed connection,
+// finds out with the mail in hand, and could not say what became of it.
+func once(o *sesv2.Options) {
+	o.Retryer = aws.NopRetryer{}
+	o.APIOptions = append(o.APIOptions, func(stack *middleware.Stack) error {
+		return stack.Build.Add(middleware.BuildMiddlewareFunc("OwnConnection", func(
+			ctx context.Context, in middleware.BuildInput, next middleware.BuildHandler,
+		) (middleware.BuildOutput, middleware.Metadata, error) {
+			if r, ok := in.Request.(*smithyhttp.Request); ok {
+				r.Close = true
+			}
+			return next.HandleBuild(ctx, in)
+		}), middleware.After)
+	})
 }
 
 // Lookup implements mail.Sender: always Unknown. SES reports by events, see functions/receivehook.

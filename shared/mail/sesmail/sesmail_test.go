@@ -146,6 +146,20 @@ func TestAConnectionThatBreaks(t *testing.T) {
 	}
 }
 
+// A connection that lay idle may be dead without anybody knowing, and would take the letter along.
+func TestEveryLetterHasAConnectionOfItsOwn(t *testing.T) {
+	s := newService(t)
+	sender := open(t, s.client(), sesmail.Options{})
+	for n := range 3 {
+		if state, err := sender.Send(t.Context(), mailtest.Message(n)); state != mail.Sent || err != nil {
+			t.Fatalf("%s, %v", state, err)
+		}
+	}
+	if len(s.peers) != 3 {
+		t.Errorf("three letters went over %d connections", len(s.peers))
+	}
+}
+
 func TestAServiceThatCannotBeReached(t *testing.T) {
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
