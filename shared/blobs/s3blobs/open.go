@@ -46,7 +46,7 @@ func (s *Store) Open(ctx context.Context, name string, offset int64) (io.ReadClo
 	}
 	out, cancel, err := r.get(in, offset)
 	if awsfault.Code(err) == "InvalidRange" {
-		return s.openEnd(ctx, bucket, name)
+		return s.openEnd(ctx, bucket, name, offset)
 	}
 	if err != nil {
 		return nil, blobs.Info{}, awsfault.Wrap(err, "opening object")
@@ -76,13 +76,16 @@ func (s *Store) get(ctx context.Context, in s3.GetObjectInput, at int64) (*s3.Ge
 }
 
 // openEnd opens an object at or beyond its end, which S3 refuses to do.
-func (s *Store) openEnd(ctx context.Context, bucket, name string) (io.ReadCloser, blobs.Info, error) {
+func (s *Store) openEnd(ctx context.Context, bucket, name string, offset int64) (io.ReadCloser, blobs.Info, error) {
 	out, err := s.head(ctx, bucket, name, nil)
 	if err != nil {
 		return nil, blobs.Info{}, awsfault.Wrap(err, "opening object")
 	}
 	if out.ContentLength == nil || out.LastModified == nil {
 		return nil, blobs.Info{}, fault.New(fault.Unavailable, "opening object: the store did not say how large it is")
+	}
+	if *out.ContentLength > offset {
+		return nil, blobs.Info{}, fault.New(fault.Conflict, "opening object: it was replaced meanwhile")
 	}
 	return io.NopCloser(bytes.NewReader(nil)), blobs.Info{Name: name, Bytes: *out.ContentLength, StoredAt: out.LastModified.UTC()}, nil
 }
@@ -161,8 +164,11 @@ func (r *reader) Read(p []byte) (int, error) {
 		}
 		_ = r.drop() // it is broken already
 		if r.at >= r.size {
-			// Every byte came, and only then an error: the checksum of the whole is another one.
+			// Every byte came, and only then an error: the checksum of the whole is another one, or was never looked at.
 			r.err = fault.New(fault.Unavailable, "reading object: it arrived damaged")
+			if cerr := r.alive(); cerr != nil {
+				r.err = fault.Wrap(fault.Unavailable, cerr, "reading object")
+			}
 			return 0, r.err
 		}
 		if n > 0 {

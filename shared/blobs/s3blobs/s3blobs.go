@@ -10,8 +10,9 @@
 // s3:ListBucketVersions and s3:ListBucketMultipartUploads. Without s3:ListBucket S3 says 403 of a missing object, which is
 // fault.Misconfigured here. On a bucket with Object Lock also s3:GetObjectRetention and s3:GetObjectLegalHold.
 //
-// The driver starts no goroutine that outlives a call, sets no clock and keeps nothing between calls: a Lambda may be frozen
-// after each.
+// Nothing goes on after a call, and nothing is kept between calls: a Lambda may be frozen after each. What a reader holds is one
+// connection; what a Put holds is three parts of 8 MiB. A Put or an Open is one request, unless the object is large or there is
+// trouble; a Delete is four (uploads, versions, the version, and a look whether it is gone), of which two are billed as lists.
 package s3blobs
 
 import (
