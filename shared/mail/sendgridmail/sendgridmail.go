@@ -100,8 +100,10 @@ func New(opts Options) (*Sender, error) {
 	case opts.Timeout < 0:
 		return nil, fault.New(fault.Misconfigured, "the timeout of SendGrid is below zero")
 	}
+	// A connection that lay idle may have been closed without our knowing, above all where processes are frozen between letters; it
+	// would take one along whose fate nobody could tell.
 	t := &http.Transport{
-		Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true, MaxIdleConns: 10, IdleConnTimeout: 30 * time.Second,
+		Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true, DisableKeepAlives: true,
 		TLSHandshakeTimeout: 10 * time.Second, TLSClientConfig: &tls.Config{RootCAs: opts.RootCAs, MinVersion: tls.VersionTLS12},
 	}
 	// A redirect would take key and letter to somebody else.

@@ -43,6 +43,20 @@ func TestSuite(t *testing.T) {
 	})
 }
 
+// A connection that lay idle may be dead without anybody knowing, and would take the letter along.
+func TestEveryLetterHasAConnectionOfItsOwn(t *testing.T) {
+	s := newService(t)
+	sender := s.sender(t)
+	for n := range 3 {
+		if state, err := sender.Send(t.Context(), mailtest.Message(n)); state != mail.Sent || err != nil {
+			t.Fatalf("%s, %v", state, err)
+		}
+	}
+	if len(s.peers) != 3 {
+		t.Errorf("three letters went over %d connections", len(s.peers))
+	}
+}
+
 // TestWhatSendGridGets: what its events are matched by, nothing that watches the reader, nothing that holds the letter back.
 func TestWhatSendGridGets(t *testing.T) {
 	s := newService(t)

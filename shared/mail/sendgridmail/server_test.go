@@ -66,11 +66,12 @@ type service struct {
 	body   string
 	drop   string // "before" or "after" the request is read
 	hang   chan struct{}
+	peers  map[string]bool // connections that calls came over
 }
 
 func newService(t testing.TB) *service {
 	t.Helper()
-	s := &service{t: t}
+	s := &service{t: t, peers: map[string]bool{}}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /v3/mail/send", s.entry(s.send))
 	mux.HandleFunc("POST /v3/recipients/erasejob", s.entry(s.erase))
@@ -88,6 +89,7 @@ func (s *service) entry(next func(w http.ResponseWriter, body []byte)) http.Hand
 	return func(w http.ResponseWriter, r *http.Request) {
 		s.mu.Lock()
 		drop, hang := s.drop, s.hang
+		s.peers[r.RemoteAddr] = true
 		s.mu.Unlock()
 		if drop == "before" {
 			panic(http.ErrAbortHandler)
