@@ -35,16 +35,16 @@ func open(t testing.TB, cfg aws.Config) *s3blobs.Store {
 	return s
 }
 
+// clouds runs a test on every emulator of S3.
+func clouds(t *testing.T, test func(t *testing.T, cfg aws.Config)) {
+	t.Run("ministack", func(t *testing.T) { test(t, emulator.Ministack(t).Config(t, "")) })
+	t.Run("versitygw", func(t *testing.T) { test(t, emulator.Versity(t).Config(t, "")) })
+}
+
 func TestForms(t *testing.T) {
-	t.Run("ministack", func(t *testing.T) {
+	clouds(t, func(t *testing.T, cfg aws.Config) {
 		blobstest.RunForms(t, func(t testing.TB) (blobs.Store, blobs.HandOver) {
-			s := open(t, emulator.Ministack(t).Config(t, ""))
-			return s, s
-		})
-	})
-	t.Run("versitygw", func(t *testing.T) {
-		blobstest.RunForms(t, func(t testing.TB) (blobs.Store, blobs.HandOver) {
-			s := open(t, emulator.Versity(t).Config(t, ""))
+			s := open(t, cfg)
 			return s, s
 		})
 	})
