@@ -32,7 +32,7 @@ var (
 	quoted = regexp.MustCompile("`([^`]+)`")
 	parts  = strings.NewReplacer(
 		"<t>", `[a-z0-9-]+`, "<c>", `[0-9a-f-]{36}`, "<id>", `[0-9a-f-]{36}`, "<n>", `\d{6,8}`, "<reference>", `[0-9A-Z-]{11}`, "<HMAC>", `[0-9a-f]{64}`,
-		"<SHA-256>", `[0-9a-f]{64}`, "<status>", `[a-z_]+`, "<shard>", `[0-7]`, "<kind>", `[a-z]+`, "<what>", `[a-z#]+`, "<caller>", `.+`, "<task>", `[0-9a-f-]{36}`, "<hold>", `[0-9a-f-]{36}`, "<system>", `[a-z0-9_-]+`,
+		"<SHA-256>", `[0-9a-f]{64}`, "<status>", `[a-z_]+`, "<shard>", `[0-7]`, "<kind>", `[a-z]+`, "<what>", `[a-z#]+`, "<caller>", `.+`, "<task>", `[0-9a-f-]{36}`, "<hold>", `[0-9a-f-]{36}`, "<system>", `[a-z0-9_-]+`, "<journal>", `[a-z]+`,
 	)
 )
 

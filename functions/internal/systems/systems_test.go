@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	_ "modernc.org/sqlite" // the shop
 
 	sqlconn "github.com/habeas-dsar/habeas/connectors/sql"
@@ -171,5 +172,32 @@ func TestASketchHoldsWhatIsWorthKnowing(t *testing.T) {
 	}
 	if g, warnings, err := r.pool.Sketch(t.Context(), r.system("dataset: [")); g != nil || warnings != nil || err != nil {
 		t.Errorf("a map that cannot be read has a sketch: %v, %v, %v", g, warnings, err)
+	}
+}
+
+// TestTheDataMapIsTheOneThatWasRegistered, whoever asks: a pool that has the system open, whose live schema gave the connector types
+// and keys, and one that cannot open it at all.
+func TestTheDataMapIsTheOneThatWasRegistered(t *testing.T) {
+	r := newRig(t, personDDL)
+	if _, _, err := r.pool.Apply(t.Context(), r.system(one("{name: id}", mailField, "{name: born}", "{name: note, data_categories: [user.content]}"))); err != nil {
+		t.Fatal(err)
+	}
+	_, opened, err := r.pool.Open(t.Context(), "acme", "shop")
+	if err != nil {
+		t.Fatal(err)
+	}
+	with, err := r.pool.DataMap(t.Context(), "acme", "shop")
+	if err != nil || len(with.Collections) != 1 {
+		t.Fatalf("%+v, %v", with, err)
+	}
+	without, err := systems.NewPool(r.reg, nil, nil, time.Now).DataMap(t.Context(), "acme", "shop")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(opened, without); diff != "" {
+		t.Errorf("what tasks work by and what answers state (-tasks +answers):\n%s", diff)
+	}
+	if diff := cmp.Diff(with, without); diff != "" {
+		t.Errorf("with a connector and without (-with +without):\n%s", diff)
 	}
 }
