@@ -95,7 +95,7 @@ func (s *Store) Get(ctx context.Context, key table.Key) (table.Item, error) {
 	if err != nil {
 		return table.Item{}, classify(err, "reading item")
 	}
-	s.read(out.ConsumedCapacity)
+	s.read(key.Table, out.ConsumedCapacity)
 	if len(out.Item) == 0 {
 		return table.Item{}, notFound()
 	}
@@ -156,9 +156,9 @@ func (s *Store) counting() types.ReturnConsumedCapacity {
 	return types.ReturnConsumedCapacityTotal
 }
 
-func (s *Store) read(used *types.ConsumedCapacity) {
+func (s *Store) read(name table.Name, used *types.ConsumedCapacity) {
 	if s.consumed != nil && used != nil {
-		s.consumed(string(s.names[aws.ToString(used.TableName)]), aws.ToFloat64(used.CapacityUnits), 0)
+		s.consumed(string(name), aws.ToFloat64(used.CapacityUnits), 0)
 	}
 }
 

@@ -48,7 +48,7 @@ func (s *Store) Query(ctx context.Context, q table.Query) (table.Page, error) {
 		if err != nil {
 			return table.Page{}, classify(err, "reading page")
 		}
-		s.read(out.ConsumedCapacity)
+		s.read(q.Table, out.ConsumedCapacity)
 		if err := g.take(in, out); err != nil {
 			return table.Page{}, fmt.Errorf("reading page: %w", err)
 		}
