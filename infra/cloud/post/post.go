@@ -4,6 +4,7 @@ package post
 import (
 	"net"
 	"strconv"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/sesv2"
 
@@ -16,6 +17,11 @@ import (
 	"github.com/habeas-dsar/habeas/shared/mail/sesmail"
 	"github.com/habeas-dsar/habeas/shared/mail/smtpmail"
 	"github.com/habeas-dsar/habeas/shared/redact"
+)
+
+const (
+	within      = 15 * time.Second // for one mail: a row of the outbox has 20
+	submissions = 465              // speaks TLS from the first byte (RFC 8314, 3.3)
 )
 
 // Open opens it. On SES mail is sent under the configuration set that has the name of the prefix.
@@ -32,14 +38,18 @@ func Open(c *cloud.Cloud) (mail.Sender, error) {
 	}
 	switch c.Mail {
 	case cloud.SendGrid:
-		return sendgridmail.New(sendgridmail.Options{Key: secret})
+		return sendgridmail.New(sendgridmail.Options{Key: secret, Timeout: within})
 	case cloud.SMTP:
 		host, port, err := net.SplitHostPort(c.MailServer)
 		n, perr := strconv.Atoi(port)
 		if err != nil || perr != nil {
 			return nil, fault.New(fault.Misconfigured, "the setting "+inventory.EnvMailServer+" is no host:port")
 		}
-		return smtpmail.New(smtpmail.Options{Host: host, Port: n, Username: c.MailUser, Password: secret})
+		o := smtpmail.Options{Host: host, Port: n, Username: c.MailUser, Password: secret, Hello: c.MailDomain, Timeout: within}
+		if n == submissions {
+			o.Security = smtpmail.Implicit
+		}
+		return smtpmail.New(o)
 	}
 	return nil, fault.New(fault.Misconfigured, "the setting "+inventory.EnvMail+" names no way by which mail leaves")
 }
