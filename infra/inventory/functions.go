@@ -69,31 +69,39 @@ func Worker(kind string) string {
 	return "RunTask"
 }
 
+// step is a function that a state of a machine calls.
+func step(name, folder, does string, needs ...Need) Function {
+	return Function{Name: name, Main: "functions/" + folder + "/lambda", Does: does, Trigger: Workflow, MemoryMB: 256, Seconds: 60, Needs: needs}
+}
+
+func sized(f Function, memory, seconds int) Function {
+	f.MemoryMB, f.Seconds = memory, seconds
+	return f
+}
+
+func disk(f Function, size int) Function {
+	f.DiskMB = size
+	return f
+}
+
+// web is a function behind the HTTP API, which waits 30 seconds for it.
+func web(name, folder, does string, reserved int, routes []string, needs ...Need) Function {
+	return Function{
+		Name: name, Main: "functions/" + folder + "/lambda", Does: does, Trigger: HTTP, MemoryMB: 512, Seconds: 29, Reserved: reserved,
+		Routes: routes, Needs: needs,
+	}
+}
+
+// clock is a function that a schedule calls, one at a time.
+func clock(name, folder, does string, minutes int, needs ...Need) Function {
+	return Function{
+		Name: name, Main: "functions/" + folder + "/lambda", Does: does, Trigger: Clock, MemoryMB: 512, Seconds: 300, Reserved: 1,
+		Minutes: minutes, Needs: needs,
+	}
+}
+
 // Functions returns every function, in a fresh slice.
 func Functions() []Function {
-	step := func(name, folder, does string, needs ...Need) Function {
-		return Function{Name: name, Main: "functions/" + folder + "/lambda", Does: does, Trigger: Workflow, MemoryMB: 256, Seconds: 60, Needs: needs}
-	}
-	sized := func(f Function, memory, seconds int) Function {
-		f.MemoryMB, f.Seconds = memory, seconds
-		return f
-	}
-	disk := func(f Function, size int) Function {
-		f.DiskMB = size
-		return f
-	}
-	web := func(name, folder, does string, reserved int, routes []string, needs ...Need) Function {
-		return Function{
-			Name: name, Main: "functions/" + folder + "/lambda", Does: does, Trigger: HTTP, MemoryMB: 512, Seconds: 29, Reserved: reserved,
-			Routes: routes, Needs: needs,
-		}
-	}
-	clock := func(name, folder, does string, minutes int, needs ...Need) Function {
-		return Function{
-			Name: name, Main: "functions/" + folder + "/lambda", Does: does, Trigger: Clock, MemoryMB: 512, Seconds: 300, Reserved: 1,
-			Minutes: minutes, Needs: needs,
-		}
-	}
 	return []Function{
 		step("Triage", "triage", "finds the law, the right and the level of verification of a request"),
 		step("Acknowledge", "acknowledge", "acknowledges a request"),
