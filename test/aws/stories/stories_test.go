@@ -60,7 +60,9 @@ func TestStories(t *testing.T) {
 	if err := cmd.Wait(); err != nil {
 		t.Errorf("the stories: %v", err)
 	}
-	t.Logf("%d stories passed on the deployed stage", passed)
+	if t.Logf("%d stories passed on the deployed stage", passed); passed == 0 {
+		t.Error("no story was run")
+	}
 }
 
 // report says what failed, with what the story said, and counts what passed.
