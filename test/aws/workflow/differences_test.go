@@ -16,7 +16,7 @@ func row(does, says, shows string) workflowtest.Difference {
 
 // hangs is a row for what never ends; nobody waits longer for it than it takes an emulator to run any other program.
 func hangs(does, says string) workflowtest.Difference {
-	d := hangs(does, says)
+	d := row(does, says, `deadline exceeded`)
 	d.Patience = 15 * time.Second
 	return d
 }

@@ -1,3 +1,6 @@
+// Package workflow_test proves that the state machines of Habeas, and the small programs of the conformance suite, do on engines
+// of others what they do on ours: on ministack and moto, two emulators of Step Functions, through the SDK and the driver of AWS.
+// Functions are real Lambdas of ministack that ask the test what to answer (stub).
 package workflow_test
 
 import (
@@ -6,6 +9,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"maps"
 	"math"
@@ -30,7 +34,20 @@ import (
 	"github.com/habeas-dsar/habeas/test/aws/emulator"
 )
 
-func TestMain(m *testing.M) { os.Exit(emulator.Run(m)) }
+// together is how many tests run side by side unless -parallel says: they wait more than they work.
+const together = "8"
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
+	if !given {
+		if err := flag.Set("test.parallel", together); err != nil {
+			panic(err)
+		}
+	}
+	os.Exit(emulator.Run(m))
+}
 
 // cloud is an emulator of Step Functions, and the one whose Lambdas it invokes.
 type cloud struct {
@@ -237,7 +254,7 @@ func (d deployed) settle(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-time.After(50 * time.Millisecond):
+		case <-time.After(100 * time.Millisecond):
 		}
 	}
 }

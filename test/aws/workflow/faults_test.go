@@ -142,15 +142,20 @@ func TestLostStop(t *testing.T) {
 		Machines: map[string]json.RawMessage{"main": version("only")}, Functions: []string{"ask"}, Invoker: tokens,
 	})
 	e := troubled(t, d, &trouble{lost: map[string]int{"StopExecution": 2}, throttled: map[string]int{}})
-	begin(t, e, "stopped")
 	begin(t, e, "ended")
-	for range 2 {
-		tokens.next(t)
+	if err := e.Succeed(t.Context(), tokens.next(t), nil); err != nil {
+		t.Fatal(err)
 	}
-	for range 2 {
-		if err := e.Stop(t.Context(), "main", "stopped", "superseded", "a newer generation took over"); err != nil {
-			t.Error(err)
+	end(t, e, "ended")
+	begin(t, e, "stopped")
+	tokens.next(t)
+	for _, name := range []string{"stopped", "stopped", "ended"} {
+		if err := e.Stop(t.Context(), "main", name, "superseded", "a newer generation took over"); err != nil {
+			t.Errorf("stopping what is %s: %v", name, err)
 		}
+	}
+	if x := end(t, e, "ended"); x.Status != workflow.Succeeded {
+		t.Errorf("what had ended is %s", x.Status)
 	}
 	if x := end(t, e, "stopped"); x.Status != workflow.Aborted || x.Error != "superseded" {
 		t.Errorf("it ended as %s (%s)", x.Status, x.Error)
