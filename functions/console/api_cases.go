@@ -3,12 +3,12 @@ package console
 import (
 	"bytes"
 	"fmt"
-	"mime"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/habeas-dsar/habeas/functions/internal/handovers"
 	"github.com/habeas-dsar/habeas/functions/internal/web"
 	"github.com/habeas-dsar/habeas/shared/casefile"
 	"github.com/habeas-dsar/habeas/shared/fault"
@@ -133,10 +133,7 @@ func (h *Handler) apiEvidence(w http.ResponseWriter, r *http.Request, c *caller)
 	if err := h.record(r.Context(), c, act{Kind: evidenceRead, CaseID: one.ID}); err != nil {
 		return err
 	}
-	head := w.Header()
-	head.Set("Content-Type", "application/zip")
-	head.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": "evidence-" + one.Reference + ".zip"}))
-	head.Set("Cache-Control", "no-store")
-	_, _ = w.Write(b.Bytes()) // the connection may be gone
-	return nil
+	return h.HandOvers.File(w, r, handovers.File{
+		Tenant: c.tenant.Name, CaseID: one.ID, By: c.actor(), Name: "evidence-" + one.Reference + ".zip", Body: b.Bytes(),
+	})
 }

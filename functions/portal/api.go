@@ -3,11 +3,11 @@ package portal
 import (
 	"bytes"
 	"fmt"
-	"mime"
 	"net/http"
 	"net/url"
 	"time"
 
+	"github.com/habeas-dsar/habeas/functions/internal/handovers"
 	"github.com/habeas-dsar/habeas/functions/internal/identity"
 	"github.com/habeas-dsar/habeas/functions/internal/intake"
 	"github.com/habeas-dsar/habeas/functions/internal/pages"
@@ -247,10 +247,7 @@ func (h *Handler) apiEvidence(w http.ResponseWriter, r *http.Request, g session.
 	if err := h.Cases.WriteBundle(r.Context(), &b, g.Tenant, g.CaseID); err != nil {
 		return fmt.Errorf("exporting evidence: %w", err)
 	}
-	head := w.Header()
-	head.Set("Content-Type", "application/zip")
-	head.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": "evidence-" + f.Case.Reference + ".zip"}))
-	head.Set("Cache-Control", "no-store")
-	_, _ = w.Write(b.Bytes()) // the connection may be gone
-	return nil
+	return h.HandOvers.File(w, r, handovers.File{
+		Tenant: g.Tenant, CaseID: g.CaseID, By: evidence.Subject, Name: "evidence-" + f.Case.Reference + ".zip", Body: b.Bytes(),
+	})
 }

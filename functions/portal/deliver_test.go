@@ -425,3 +425,41 @@ func TestWhatIsNotGoneStaysDue(t *testing.T) {
 		t.Errorf("there lies %v", k.inTheOpen())
 	}
 }
+
+// A function answers with little: evidence that is larger is laid out as well. What an entry adds to a bundle is measured, so that the
+// bound can be read as a number of entries.
+func TestLargeEvidenceIsHandedOverToo(t *testing.T) {
+	k := newCounter(t, 1<<20)
+	c := k.open(home, ada)
+	token := k.signIn(c)
+	small := k.want(k.send(call{method: "GET", path: api(c) + "/evidence", bearer: token}), 200)
+	for range 20 {
+		k.change(c, func(f *casefile.File) error {
+			for range 50 {
+				if err := f.Entry("turn_recorded", evidence.System, map[string]any{"sum": handover.NewID()}); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	large := k.want(k.send(call{method: "GET", path: api(c) + "/evidence", bearer: token}), 200)
+	each := (len(large.body) - len(small.body)) / 1000
+	t.Logf("an entry adds %d bytes to a bundle: %d entries fit into an answer", each, k.set.HandOvers.Most/int64(each))
+	if each > 400 {
+		t.Errorf("an entry adds %d bytes", each)
+	}
+	k.set.HandOvers.Most = int64(len(large.body)) - 1
+	for path, bearer := range map[string]string{api(c) + "/evidence": token, page(c) + "/evidence": ""} {
+		a := k.want(k.send(call{method: "GET", path: path, bearer: bearer, cookie: token}), 303)
+		status, body, head := k.fetch(a.Header.Get("Location"))
+		rep, err := evidence.VerifyBundle(strings.NewReader(body), int64(len(body)), evidence.VerifyOptions{})
+		if status != 200 || err != nil || !rep.OK() || head.Get("Content-Type") != "application/zip" || !strings.Contains(head.Get("Content-Disposition"), "evidence-"+c.Reference) {
+			t.Errorf("%s leads to %d, %v, %+v", path, status, err, rep.Findings)
+		}
+	}
+	k.clockwork(handover.OpenLife)
+	if len(k.inTheOpen()) != 0 {
+		t.Errorf("there lies %v", k.inTheOpen())
+	}
+}

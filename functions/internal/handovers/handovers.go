@@ -23,6 +23,9 @@ const (
 	// Small is what is prepared within a call: a function behind an HTTP API answers within 29 s, and the slowest one that was
 	// measured (512 MB of memory, a third of a core) moves 64 MiB in a quarter of that.
 	Small = 64 << 20
+	// Most is what goes into an answer: a function answers at most 6 MB, in base64 (AWS Lambda Developer Guide, "Lambda quotas"), so
+	// 4.5 MB of a file, its headers included.
+	Most = 4 << 20
 	// Patience is how long somebody who was asked to prepare something is left alone, before somebody else is asked.
 	Patience = 3 * time.Minute
 	// Refresh is how often who waits should look again.
@@ -38,6 +41,7 @@ type Desk struct {
 	// Later has Carry called with the id, somewhere with time to spare, and does not wait for it; nil = there is no such place.
 	Later  func(ctx context.Context, id string) error
 	Small  int64 // bytes that are carried at once all the same
+	Most   int64 // bytes of a file that go into an answer; larger ones are offered
 	Files  *uploads.Desk
 	Limits uploads.Limits // of files that owners put into the inbox
 	Log    *slog.Logger

@@ -136,7 +136,7 @@ func New(p Ports) *Parts {
 	a.Uploads = &uploads.Desk{Cases: a.Cases, Blobs: a.Blobs, Log: a.Log}
 	a.HandOvers = &handovers.Desk{
 		Records: handover.NewStore(p.Table, p.Now), Cases: a.Cases, Blobs: a.Blobs, Door: a.HandOver, Later: a.Prepare, Files: a.Uploads,
-		Small: handovers.Small, Limits: uploads.DefaultLimits(), Log: a.Log,
+		Small: handovers.Small, Most: handovers.Most, Limits: uploads.DefaultLimits(), Log: a.Log,
 	}
 	return a
 }
