@@ -119,8 +119,8 @@ func (g *gathering) from(in *dynamodb.QueryInput, pos table.Position) {
 	if g.q.From != "" && at == g.q.To {
 		above = !g.q.Descending // BETWEEN includes it, and a page may have ended there
 	}
-	if !g.q.Index && g.q.Descending && at == g.q.From {
-		below = true // in the index, others may have the same isk
+	if !g.q.Index && g.q.Descending && (at == g.q.From || at == g.q.Prefix) {
+		below = true // the lowest there can be; in the index, others may have the same isk
 	}
 	switch {
 	case above && g.q.Descending, below && !g.q.Descending:
