@@ -29,6 +29,7 @@ func Unscoped() map[string]string {
 		delivery = "https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html"
 	)
 	return map[string]string{
+		"dynamodb:ListStreams":          "https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-eventsourcemapping.html",
 		"xray:PutTraceSegments":         actions + "list_awsx-ray.html",
 		"xray:PutTelemetryRecords":      actions + "list_awsx-ray.html",
 		"xray:GetSamplingRules":         actions + "list_awsx-ray.html",
@@ -286,6 +287,8 @@ func readStream(p Place) []Statement {
 		Sid:       "Stream",
 		Actions:   []string{"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"},
 		Resources: []string{p.OutboxStream},
+	}, {
+		Sid: "Streams", Actions: []string{"dynamodb:ListStreams"}, Resources: []string{"*"},
 	}}
 }
 

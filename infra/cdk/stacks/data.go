@@ -109,7 +109,7 @@ func (in *installation) bucket(stack awscdk.Stack, b inventory.Bucket) {
 	}
 	bucket := awss3.NewCfnBucket(stack, jsii.String(id("Bucket", b.Name)), props)
 	in.keep(bucket)
-	arn := in.place.Bucket(b.Name)
+	arn := *bucket.AttrArn()
 	statements := []any{onlyTLS("s3:*", arn, arn+"/*")}
 	if handOver {
 		statements = append(statements, object{

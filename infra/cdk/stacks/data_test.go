@@ -88,6 +88,9 @@ func TestBucketsAreClosed(t *testing.T) {
 			}
 			policy := policyOf(t, s, r)
 			denies(t, want.Name, policy, "OnlyTLS", "Bool", "aws:SecureTransport", "false")
+			if arn := "${" + r.ID + ".Arn}"; !slices.Equal(policy[0].Resources, []string{arn, arn + "/*"}) {
+				t.Errorf("%s: its policy is about %v", want.Name, policy[0].Resources)
+			}
 			if want.Name == "inbox" || want.Name == "delivery" {
 				denies(t, want.Name, policy, "OnlyFreshAddresses", "NumericGreaterThan", "s3:signatureAge", "600000")
 			}

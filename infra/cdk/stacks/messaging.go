@@ -148,16 +148,19 @@ func (in *installation) mailReports(stack awscdk.Stack, f inventory.Function) {
 	if in.Stage.Mail.Kind == stage.SES {
 		rules = in.reportRules(stack, queue, dead)
 	}
-	for name, to := range map[string]awssqs.CfnQueue{f.Name: queue, deadMail: dead} {
-		var from []any
-		if len(rules) > 0 {
-			from = append(from, object{
-				"Sid": "Reports", "Effect": "Allow", "Principal": object{"Service": "events.amazonaws.com"}, "Action": "sqs:SendMessage",
-				"Resource": in.place.Queue(name), "Condition": object{"ArnEquals": object{"aws:SourceArn": rules}},
-			})
-		}
-		in.queuePolicy(stack, name, to, from...)
+	in.queuePolicy(stack, f.Name, queue, in.fromRules(f.Name, rules)...)
+	in.queuePolicy(stack, deadMail, dead, in.fromRules(deadMail, rules)...)
+}
+
+// fromRules lets rules put messages into a queue.
+func (in *installation) fromRules(queue string, rules []string) []any {
+	if len(rules) == 0 {
+		return nil
 	}
+	return []any{object{
+		"Sid": "Reports", "Effect": "Allow", "Principal": object{"Service": "events.amazonaws.com"}, "Action": "sqs:SendMessage",
+		"Resource": in.place.Queue(queue), "Condition": object{"ArnEquals": object{"aws:SourceArn": rules}},
+	}}
 }
 
 // reportRules makes the rules of the inventory and returns their ARNs.

@@ -72,7 +72,7 @@ func (in *installation) alarms() []alarm {
 	all := []alarm{
 		{
 			name: "executions-ended-badly", runbook: "executions", minutes: 5, why: "A case has left its workflow. The sweeper restarts it; if the alarm stays, it could not.",
-			signals: in.machines("ExecutionsFailed", "ExecutionsTimedOut", "ExecutionsThrottled"),
+			signals: in.machines("ExecutionsFailed", "ExecutionsTimedOut", "ExecutionThrottled"),
 		},
 		{
 			name: "outbox-late", runbook: "outbox", minutes: 5, periods: 2, bound: 300_000, why: "Letters, decisions and events wait for more than five minutes.",

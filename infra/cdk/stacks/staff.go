@@ -48,12 +48,15 @@ func (in *installation) buildStaff(stack awscdk.Stack) {
 			IdToken: jsii.String("hours"), AccessToken: jsii.String("hours"), RefreshToken: jsii.String("hours"),
 		},
 	})
-	for name, value := range map[string]*string{
-		stage.ParameterOIDCIssuer: jsii.String("https://cognito-idp." + in.Stage.Region + ".amazonaws.com/" + *pool.Ref()),
-		stage.ParameterOIDCClient: client.Ref(),
+	for _, p := range []struct {
+		name  string
+		value *string
+	}{
+		{stage.ParameterOIDCIssuer, jsii.String("https://cognito-idp." + in.Stage.Region + ".amazonaws.com/" + *pool.Ref())},
+		{stage.ParameterOIDCClient, client.Ref()},
 	} {
-		awsssm.NewCfnParameter(stack, jsii.String(id("Parameter", name)), &awsssm.CfnParameterProps{
-			Name: jsii.String(in.Stage.Parameter(name)), Type: jsii.String("String"), Value: value, Description: jsii.String("sign-in of staff"),
+		awsssm.NewCfnParameter(stack, jsii.String(id("Parameter", p.name)), &awsssm.CfnParameterProps{
+			Name: jsii.String(in.Stage.Parameter(p.name)), Type: jsii.String("String"), Value: p.value, Description: jsii.String("sign-in of staff"),
 		})
 	}
 	awssecretsmanager.NewCfnSecret(stack, jsii.String("Secret"), &awssecretsmanager.CfnSecretProps{
