@@ -4,6 +4,9 @@
 //
 // Files stream through the case's results key into the object store: they are never whole in memory, never plain on disk, and
 // never opened. Names are sealed with the task. Looking at the page changes nothing, because mail scanners look too.
+//
+// Where the process takes small requests only, a large file goes by a form of its own into the inbox of the object store, and from
+// there through the same checks; see package handovers.
 package ownertask
 
 import (

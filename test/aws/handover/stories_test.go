@@ -46,14 +46,12 @@ import (
 	"github.com/habeas-dsar/habeas/test/aws/emulator"
 )
 
-const (
-	tenant = "alder"
-	base   = "https://privacy.example.com"
-)
+const tenant = "alder"
 
 // site is portal, console and the page of owners over objects in S3; records are on disk.
 type site struct {
 	testing.TB
+	base  string
 	now   time.Time
 	store *s3blobs.Store
 	set   *functions.Set
@@ -63,6 +61,9 @@ type site struct {
 func newSite(t testing.TB, cfg aws.Config) *site {
 	t.Helper()
 	s := &site{TB: t, now: time.Date(2027, 1, 4, 9, 0, 0, 0, time.UTC), store: open(t, cfg)}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.http.ServeHTTP(w, r) }))
+	t.Cleanup(server.Close)
+	s.base = server.URL
 	now := func() time.Time { return s.now }
 	dir := t.TempDir()
 	records, err := sqlitetable.Open(filepath.Join(dir, "records.db"), sqlitetable.Options{Now: now})
@@ -78,7 +79,7 @@ func newSite(t testing.TB, cfg aws.Config) *site {
 		Sleep: func(context.Context, time.Duration) error { return nil }, Poke: func([]casefile.OutboxRow) {},
 		Publish: func(context.Context, events.Event) error { return nil }, Log: slog.New(slog.DiscardHandler),
 		Secret:  func(string) (redact.Text, error) { return redact.Text{}, nil },
-		BaseURL: base, MailDomain: "privacy.example.com", TempDir: dir, Rules: verification.DefaultRules(),
+		BaseURL: s.base, MailDomain: "privacy.example.com", TempDir: dir, Rules: verification.DefaultRules(),
 	})
 	s.ok(err)
 	t.Cleanup(s.set.Systems.Close)
@@ -108,10 +109,12 @@ func (s *site) request() casefile.Case {
 		Person: casefile.Person{Email: who, Proven: []subject.Identifier{who}},
 	})
 	s.ok(err)
-	raw, err := json.Marshal(map[string]any{"tenant": tenant, "caseId": c.ID, "generation": 1, "schemaVersion": 1, "state": "Triage"})
-	s.ok(err)
-	_, err = s.set.Steps["Triage"](s.Context(), raw)
-	s.ok(err)
+	for _, step := range []string{"Triage", "Acknowledge"} {
+		raw, err := json.Marshal(map[string]any{"tenant": tenant, "caseId": c.ID, "generation": 1, "schemaVersion": 1, "state": step})
+		s.ok(err)
+		_, err = s.set.Steps[step](s.Context(), raw)
+		s.ok(err)
+	}
 	return c
 }
 
@@ -153,7 +156,7 @@ func (s *site) packed(c casefile.Case, size int) []byte {
 
 func (s *site) send(method, path, contentType, bearer, body string) *http.Response {
 	s.Helper()
-	req := httptest.NewRequestWithContext(s.Context(), method, base+path, strings.NewReader(body))
+	req := httptest.NewRequestWithContext(s.Context(), method, s.base+path, strings.NewReader(body))
 	req.Header.Set("Content-Type", contentType)
 	if bearer != "" {
 		req.Header.Set("Authorization", "Bearer "+bearer)
@@ -210,7 +213,7 @@ func (s *site) hand(c casefile.Case) string {
 	s.ok(err)
 	var link struct{ URL string }
 	s.ok(json.Unmarshal([]byte(s.text(s.send("POST", "/t/"+tenant+"/api/v1/requests/"+c.Reference+"/package", "application/json", token, "{}"), 200)), &link))
-	r := s.send("POST", strings.TrimPrefix(link.URL, base), "application/json", token, `{"volume":1}`)
+	r := s.send("POST", strings.TrimPrefix(link.URL, s.base), "application/json", token, `{"volume":1}`)
 	s.text(r, http.StatusSeeOther)
 	return r.Header.Get("Location")
 }
@@ -245,18 +248,7 @@ var (
 func TestAnOwnerPutsALargeFileIntoTheInbox(t *testing.T) {
 	clouds(t, func(t *testing.T, cfg aws.Config) {
 		s := newSite(t, cfg)
-		_, problems, err := s.set.Systems.Apply(t.Context(), registry.System{
-			Tenant: tenant, Name: "archive", Title: "Paper archive", Kind: "person", Settings: json.RawMessage(`{"email":"keeper@example.com"}`),
-		})
-		if err != nil || len(problems) > 0 {
-			t.Fatalf("registering: %v %v", err, problems)
-		}
-		c := s.request()
-		s.change(c, func(f *casefile.File) {
-			f.Case.Status, f.Case.Phase, f.Case.Verification.VerifiedAt = dsar.InProgress, dsar.PhaseRun, f.Now()
-			s.ok(s.set.Owners.Ask(t.Context(), f, f.AddTask("archive", dsar.ReadOut)))
-		})
-		link := s.ownerLink(c)
+		c, link := s.ownersTask()
 		content := "%PDF-1.4 " + strings.Repeat("x", 9<<20)
 		for body, want := range map[string]string{content: "a large file.pdf", "MZ": "was not added"} {
 			page := html.UnescapeString(s.text(s.send("POST", link+"/file", "application/x-www-form-urlencoded", "", url.Values{"filename": {"a large file.pdf"}}.Encode()), 200))
@@ -268,7 +260,7 @@ func TestAnOwnerPutsALargeFileIntoTheInbox(t *testing.T) {
 			if status != http.StatusSeeOther || len(s.lying("inbox/")) != 1 {
 				t.Fatalf("the store answers %d, and there lies %v", status, s.lying("inbox/"))
 			}
-			s.text(s.send("GET", strings.TrimPrefix(location, base), "", "", ""), http.StatusSeeOther)
+			s.text(s.send("GET", strings.TrimPrefix(location, s.base), "", "", ""), http.StatusSeeOther)
 			if left := s.lying("inbox/"); len(left) != 0 {
 				t.Errorf("in the open: %v", left)
 			}
@@ -287,7 +279,24 @@ func TestAnOwnerPutsALargeFileIntoTheInbox(t *testing.T) {
 	})
 }
 
-var ownerLink = regexp.MustCompile(regexp.QuoteMeta(base) + `(/owner/[A-Za-z0-9_-]{43})\b`)
+var ownerLink = regexp.MustCompile(`http://127\.0\.0\.1:\d+(/owner/[A-Za-z0-9_-]{43})\b`)
+
+// ownersTask puts a task to the owner of a system and returns the path of their page.
+func (s *site) ownersTask() (casefile.Case, string) {
+	s.Helper()
+	_, problems, err := s.set.Systems.Apply(s.Context(), registry.System{
+		Tenant: tenant, Name: "archive", Title: "Paper archive", Kind: "person", Settings: json.RawMessage(`{"email":"keeper@example.com"}`),
+	})
+	if err != nil || len(problems) > 0 {
+		s.Fatalf("registering: %v %v", err, problems)
+	}
+	c := s.request()
+	s.change(c, func(f *casefile.File) {
+		f.Case.Status, f.Case.Phase, f.Case.Verification.VerifiedAt = dsar.InProgress, dsar.PhaseRun, f.Now()
+		s.ok(s.set.Owners.Ask(s.Context(), f, f.AddTask("archive", dsar.ReadOut)))
+	})
+	return c, s.ownerLink(c)
+}
 
 func (s *site) ownerLink(c casefile.Case) string {
 	s.Helper()
