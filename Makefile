@@ -90,7 +90,7 @@ lint: $(TOOLS)/bin/golangci-lint ## golangci-lint with .golangci.yml, in every m
 	$(TOOLS)/bin/golangci-lint run ./...
 	@for module in $(MODULES); do \
 		echo "== $$module"; \
-		(cd $$module && $(TOOLS)/bin/golangci-lint run --config $(CURDIR)/.golangci.yml ./...); \
+		(cd $$module && $(CDK_BUILD) $(TOOLS)/bin/golangci-lint run --config $(CURDIR)/.golangci.yml ./...); \
 	done
 
 .PHONY: fmt

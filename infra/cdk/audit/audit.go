@@ -55,7 +55,7 @@ func (t Template) OfType(kind string) []Resource {
 // At returns a value within the properties by its path; nil where there is none. A list on the way is entered by number: "Rules.0.Id".
 func (r Resource) At(path string) any {
 	var v any = r.Properties
-	for _, step := range strings.Split(path, ".") {
+	for step := range strings.SplitSeq(path, ".") {
 		switch of := v.(type) {
 		case map[string]any:
 			v = of[step]

@@ -1,6 +1,8 @@
 package grants
 
 import (
+	"strings"
+
 	"github.com/habeas-dsar/habeas/infra/inventory"
 )
 
@@ -70,8 +72,11 @@ func (p Place) LogGroup(function string) string {
 // LogGroupName returns the name of the log group of a function.
 func LogGroupName(prefix, function string) string { return "/aws/lambda/" + prefix + "-" + function }
 
-// secret returns the ARNs of one secret: the service adds six characters of its own to a name.
-func (p Place) secret(name string) string { return p.arn("secretsmanager", "secret:"+name+"-??????") }
+// secret returns the ARNs of one secret: the service adds six characters of its own to a name. A reference may name a field in it.
+func (p Place) secret(name string) string {
+	name, _, _ = strings.Cut(name, "#")
+	return p.arn("secretsmanager", "secret:"+name+"-??????")
+}
 
 // parameter returns the ARN of a parameter, whose name begins with a slash.
 func (p Place) parameter(name string) string { return p.arn("ssm", "parameter"+name) }

@@ -17,7 +17,11 @@ for (const templateFile of templates) {
   const stack = new Stack(app, path.basename(templateFile, '.template.json'), { synthesizer: new LegacyStackSynthesizer() });
   new CfnInclude(stack, 'Template', { templateFile, preserveLogicalIds: true });
 }
-app.synth();
+try {
+  app.synth();
+} catch (failure) { // findings are judged by who asked
+  if (!String(failure.message).startsWith('Validation failed.')) throw failure;
+}
 
 const found = [];
 const report = JSON.parse(fs.readFileSync(path.join(outdir, 'validation-report.json'), 'utf8'));
@@ -30,4 +34,3 @@ for (const plugin of report.pluginReports) {
   }
 }
 process.stdout.write(JSON.stringify(found));
-process.exitCode = 0; // findings are judged by who asked

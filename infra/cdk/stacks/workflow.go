@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -231,9 +232,7 @@ func digest(stack awscdk.Stack, v any) string {
 func (in *installation) environmentParameter(stack awscdk.Stack) {
 	all := map[string]string{}
 	for _, f := range in.Functions {
-		for k, v := range in.environment(f) {
-			all[k] = v
-		}
+		maps.Copy(all, in.environment(f))
 	}
 	awsssm.NewCfnParameter(stack, jsii.String("Environment"), &awsssm.CfnParameterProps{
 		Name: jsii.String(in.Stage.Parameter(stage.ParameterEnvironment)), Type: jsii.String("String"), Tier: jsii.String("Standard"),
