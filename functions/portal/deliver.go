@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"time"
 
 	"github.com/habeas-dsar/habeas/functions/internal/handovers"
 	"github.com/habeas-dsar/habeas/functions/internal/pages"
@@ -17,6 +18,7 @@ import (
 	"github.com/habeas-dsar/habeas/shared/fault"
 	"github.com/habeas-dsar/habeas/shared/handover"
 	"github.com/habeas-dsar/habeas/shared/session"
+	"github.com/habeas-dsar/habeas/shared/verification"
 )
 
 // deliver hands over one volume past the process. The first call uses the link up for the volume and has its object made; the same
@@ -85,6 +87,12 @@ func (h *Handler) begin(r *http.Request, g session.Grant, n int) (handover.Recor
 	if n < 1 || n > len(p.Volumes) {
 		return handover.Record{}, fault.InvalidField("/volume", "there is no such volume")
 	}
+	if len(h.Limits.TriesPerIP) > 0 {
+		count := session.Count{Key: "handovers#" + g.Tenant + "#" + g.CaseID, Limits: deliveryLimits(len(p.Volumes))}
+		if err := h.Sessions.Allow(ctx, count); err != nil {
+			return handover.Record{}, err
+		}
+	}
 	id := handover.IDOf(r.PathValue("token"), n)
 	write, err := h.HandOvers.Records.Write(h.HandOvers.Delivery(id, &f.Case, n, p.Volumes[n-1], evidence.Subject))
 	if err != nil {
@@ -94,6 +102,11 @@ func (h *Handler) begin(r *http.Request, g session.Grant, n int) (handover.Recor
 		return handover.Record{}, err
 	}
 	return h.HandOvers.Records.Get(ctx, id)
+}
+
+// deliveryLimits bound how often the volumes of a request are laid out: each time costs as much as the volume is large.
+func deliveryLimits(volumes int) []verification.Limit {
+	return []verification.Limit{{Max: 10 * volumes, Per: time.Hour}, {Max: 30 * volumes, Per: 24 * time.Hour}}
 }
 
 // answerDelivery answers with the address, once, or says that it is not ready.

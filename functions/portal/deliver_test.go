@@ -24,6 +24,7 @@ import (
 	"github.com/habeas-dsar/habeas/shared/evidence"
 	"github.com/habeas-dsar/habeas/shared/fault"
 	"github.com/habeas-dsar/habeas/shared/handover"
+	"github.com/habeas-dsar/habeas/shared/verification"
 )
 
 // counter is a portal that hands volumes over through a door.
@@ -457,6 +458,32 @@ func TestLargeEvidenceIsHandedOverToo(t *testing.T) {
 		if status != 200 || err != nil || !rep.OK() || head.Get("Content-Type") != "application/zip" || !strings.Contains(head.Get("Content-Disposition"), "evidence-"+c.Reference) {
 			t.Errorf("%s leads to %d, %v, %+v", path, status, err, rep.Findings)
 		}
+	}
+	k.clockwork(handover.OpenLife)
+	if len(k.inTheOpen()) != 0 {
+		t.Errorf("there lies %v", k.inTheOpen())
+	}
+}
+
+// Every link lays a volume out anew, so their number is bounded: nobody fills the store, or runs up a bill, with one request.
+func TestLinksDoNotLayOutWithoutEnd(t *testing.T) {
+	k := newCounter(t, 1<<20)
+	k.set.Portal.Limits = verification.DefaultLimits()
+	c := k.open(home, ada)
+	token := k.signIn(c)
+	k.packed(c, "the zip")
+	for n := range 12 {
+		want := 303
+		if n >= 10 {
+			want = 429
+		}
+		a := k.want(k.take(k.download(c, token), token), want)
+		if want == 429 && a.Header.Get("Retry-After") == "" {
+			t.Error("it does not say when it goes on")
+		}
+	}
+	if len(k.inTheOpen()) != 10 {
+		t.Errorf("there lie %d", len(k.inTheOpen()))
 	}
 	k.clockwork(handover.OpenLife)
 	if len(k.inTheOpen()) != 0 {
