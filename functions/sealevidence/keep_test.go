@@ -38,10 +38,14 @@ func newShelf(r *rig) *shelf {
 	return s
 }
 
-// holds checks what is kept: each the signed checkpoint that its name says.
+// holds checks what is kept: each the signed checkpoint that its name says. names are without the root.
 func (s *shelf) holds(r *rig, names ...string) {
 	r.Helper()
-	if got := slices.Sorted(maps.Keys(s.docs)); !slices.Equal(got, names) {
+	var got []string
+	for _, name := range slices.Sorted(maps.Keys(s.docs)) {
+		got = append(got, name[:strings.LastIndexByte(name, '-')])
+	}
+	if !slices.Equal(got, names) {
 		r.Errorf("kept are %v, want %v", got, names)
 	}
 	for name, doc := range s.docs {

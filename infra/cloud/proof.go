@@ -16,7 +16,7 @@ import (
 
 // Proof outside of the records lies in the evidence bucket, which keeps every version and gives none back (Object Lock):
 //
-//	evidence/<tenant>/checkpoints/<size, twelve digits>   the signed checkpoints of the tenant's log
+//	evidence/<tenant>/checkpoints/<size>-<root>  the signed checkpoints of the tenant's log
 //	evidence/shredded/keys/<tenant>/<id>                  tombstones of destroyed keys, JSON of keys.Tombstone
 //
 // A tenant may be called "shredded" all the same: its checkpoints stand beside the folder "keys".

@@ -24,9 +24,11 @@ func Unkept(ctx context.Context, store table.Store, limit int, cursor string) (t
 	return tenants, page.Next, nil
 }
 
-// KeptName is the name of the object that keeps a checkpoint: its note, as it was signed.
+// KeptName is the name of the object that keeps a checkpoint: its note, as it was signed. It begins with the size and goes on with
+// the root: of a log that is rewritten, or goes on from a restored backup, the checkpoints before and after stand side by side, and
+// two of one size show it to whoever lists them.
 func (c Checkpoint) KeptName() string {
-	return fmt.Sprintf("evidence/%s/checkpoints/%012d", c.Tenant, c.Size)
+	return fmt.Sprintf("evidence/%s/checkpoints/%012d-%x", c.Tenant, c.Size, c.Root[:8])
 }
 
 // Kept says that the checkpoint is kept elsewhere. It is fine to say so twice, and of a checkpoint that is not the newest any more,
