@@ -19,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/sesv2"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 
 	"github.com/habeas-dsar/habeas/connectors/catalog"
@@ -82,8 +83,20 @@ func newInstallation(tb testing.TB, emulated *emulator.Cloud, env map[string]str
 		r.SetURL(api)
 		r.Out.Host = apiHost
 	}}
+	in.mayWrite(tb, "lumen.test", "riverside.test", "oakhurst.test")
 	in.serve()
 	return in
+}
+
+// mayWrite lets tenants of the demonstration send mail from their domains.
+func (in *installation) mayWrite(tb testing.TB, domains ...string) {
+	tb.Helper()
+	client := sesv2.NewFromConfig(in.config)
+	for _, domain := range domains {
+		if _, err := client.CreateEmailIdentity(context.Background(), &sesv2.CreateEmailIdentityInput{EmailIdentity: &domain}); err != nil {
+			tb.Fatalf("letting a domain send mail: %v", err)
+		}
+	}
 }
 
 // start makes the installation as a demonstration is at its start, for the next story.

@@ -38,7 +38,7 @@ func TestStories(t *testing.T) {
 		skip = append(skip, "^"+name+"$")
 	}
 	slices.Sort(skip)
-	args := []string{"test", "-count=1", "-timeout=20m", "-json", "./test/e2e"}
+	args := []string{"test", "-count=1", "-parallel=1", "-timeout=20m", "-json", "./test/e2e"}
 	if len(skip) > 0 {
 		args = append(args, "-skip", strings.Join(skip, "|"))
 	}

@@ -148,7 +148,7 @@ func definitionFor(names map[string]string, definition []byte) []byte {
 }
 
 // short is how long a time-out lasts in an emulator: less, and still in order, and long enough for a test to act in it.
-func short(d time.Duration) time.Duration { return min(max(d/100, time.Second), 8*time.Second) }
+func short(d time.Duration) time.Duration { return min(max(d/60, time.Second), 12*time.Second) }
 
 // stopAll ends what runs, so that nothing calls a function of a test that is over.
 func (d deployed) stopAll(t testing.TB) {
@@ -259,9 +259,12 @@ func (d deployed) settle(ctx context.Context) error {
 	}
 }
 
+// longest is how long advance waits at most: what lasts longer has not ended when the test has.
+const longest = 12 * time.Second
+
 // advance waits as long as the emulator takes for what would take d.
 func (d deployed) advance(ctx context.Context, by time.Duration) error {
-	waits := time.Duration(float64(by) * emulator.WaitScale)
+	waits := min(time.Duration(float64(by)*emulator.WaitScale), longest)
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
