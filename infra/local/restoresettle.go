@@ -8,11 +8,11 @@ import (
 	"strings"
 	"time"
 
+	"github.com/habeas-dsar/habeas/infra/settle"
 	"github.com/habeas-dsar/habeas/shared/casefile"
 	"github.com/habeas-dsar/habeas/shared/evidence"
 	"github.com/habeas-dsar/habeas/shared/fault"
 	"github.com/habeas-dsar/habeas/shared/keys"
-	"github.com/habeas-dsar/habeas/shared/mail"
 )
 
 // settle brings restored records up to date before anything runs on them: nothing is sent twice, nothing destroyed comes back,
@@ -44,11 +44,11 @@ func (o RestoreOptions) settle(ctx context.Context, work string, b Backup, open 
 			return fmt.Errorf("destroying again what was destroyed: %w", err)
 		}
 	}
-	if r.Mails, err = app.settleMails(ctx); err != nil {
+	if r.Mails, err = settle.Mails(ctx, app.Cases); err != nil {
 		return fmt.Errorf("settling mails: %w", err)
 	}
 	for _, c := range open {
-		done, err := app.takeOver(ctx, c, b)
+		done, err := settle.TakeOver(ctx, app.Cases, c.Tenant, c.CaseID, map[string]any{"backup": b.ID, "takenAt": b.TakenAt})
 		if err != nil {
 			return fmt.Errorf("taking over an open case: %w", err)
 		}
@@ -83,75 +83,4 @@ func (a *App) again(ctx context.Context, t keys.Tombstone, r *Restored) error {
 		r.Shredded++
 	}
 	return err
-}
-
-// settleMails takes every mail that was on its way out of it: whether it left after the backup was taken is not known. It is
-// never sent by itself again; the case lists it among the letters that may not have arrived.
-func (a *App) settleMails(ctx context.Context) (n int, err error) {
-	for shard := range uint32(casefile.OutboxShards) {
-		for cursor := ""; ; {
-			rows, next, err := a.Cases.Outbox(ctx, shard, 500, cursor)
-			if err != nil {
-				return n, err
-			}
-			for _, row := range rows {
-				if row.Kind != casefile.OutMail {
-					continue
-				}
-				settled, err := a.settleMail(ctx, row)
-				if err != nil {
-					return n, err
-				}
-				if settled {
-					n++
-				}
-			}
-			if cursor = next; cursor == "" {
-				break
-			}
-		}
-	}
-	return n, nil
-}
-
-func (a *App) settleMail(ctx context.Context, row casefile.OutboxRow) (bool, error) {
-	m, _, err := a.Cases.Mail(ctx, row.Tenant, row.CaseID, row.Mail)
-	if fault.Has(err, fault.NotFound) || err == nil && m.State != mail.Claimed {
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	f, err := a.Cases.Load(ctx, row.Tenant, row.CaseID)
-	if err != nil {
-		return false, err
-	}
-	if err := f.SettleMail(m, mail.Unknown, "", row); err != nil {
-		return false, err
-	}
-	return true, a.Cases.Commit(ctx, f)
-}
-
-// takeOver lets an open case go on from its record. One that waits for another to answer it, or is paused, has no execution.
-func (a *App) takeOver(ctx context.Context, c casefile.DueRef, b Backup) (bool, error) {
-	f, err := a.Cases.Load(ctx, c.Tenant, c.CaseID)
-	if fault.Has(err, fault.NotFound) {
-		return false, nil // its keys were destroyed
-	}
-	if err != nil {
-		return false, err
-	}
-	if !f.Case.Open() {
-		return false, nil
-	}
-	if err := f.Entry("restored", evidence.System, map[string]any{"backup": b.ID, "takenAt": b.TakenAt}); err != nil {
-		return false, err
-	}
-	parked := f.Case.Paused != nil || (f.Case.MergedInto != "" && f.Case.Noticed)
-	if !parked {
-		if err := f.TakeOver(evidence.System, "restored from a backup"); err != nil {
-			return false, err
-		}
-	}
-	return !parked, a.Cases.Commit(ctx, f)
 }
