@@ -44,6 +44,7 @@ type Outputs struct {
 	API         *url.URL                     // of the HTTP API, as the emulator answers it
 	Host        string                       // that requests to API carry
 	Stacks      map[string]map[string]string // outputs by stack and name
+	Assembly    string                       // directory of the templates, until the test ends
 }
 
 // Deploy deploys the stage with these settings (Development, or more) and returns when all stacks stand. Deploying the same stage
@@ -62,7 +63,9 @@ func Deploy(tb testing.TB, cloud *emulator.Cloud, settings string) Outputs {
 	r.run(cdk, "bootstrap", "--app", assembly)
 	outputs := filepath.Join(dir, "outputs.json")
 	r.run(cdk, "deploy", "--app", assembly, "--all", "--require-approval", "never", "--outputs-file", outputs, "--concurrency", "4")
-	return read(tb, cloud, s, outputs)
+	out := read(tb, cloud, s, outputs)
+	out.Assembly = assembly
+	return out
 }
 
 // write puts the settings into a file of the stage's name, for functions that run on this machine.
