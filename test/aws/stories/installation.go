@@ -57,6 +57,7 @@ type installation struct {
 	outside interface{ Close() error }
 	mails   int   // mails of stories before
 	logged  int64 // bytes of logs of stories before
+	watched watched
 }
 
 // Now is the time of the installation.
@@ -230,6 +231,9 @@ func (in *installation) wipe(ctx context.Context) error {
 	}
 	if err := in.idle(ctx); err != nil {
 		return err
+	}
+	if err := in.lookAtStores(ctx); err != nil {
+		return fmt.Errorf("looking for people: %w", err)
 	}
 	tables := dynamodb.NewFromConfig(in.config)
 	for _, name := range table.Names() {

@@ -30,6 +30,7 @@ func TestStories(t *testing.T) {
 	scaleWaits(t, emulated)
 	out := deploy.Deploy(t, emulated, deploy.Development)
 	in := newInstallation(t, emulated, out.Environment, out.API, out.Host, testkit.New(t.TempDir()).Demo(t))
+	defer in.watch(t)()
 	control := httptest.NewServer(in.control())
 	t.Cleanup(control.Close)
 
@@ -63,6 +64,7 @@ func TestStories(t *testing.T) {
 	if t.Logf("%d stories passed on the deployed stage", passed); passed == 0 {
 		t.Error("no story was run")
 	}
+	checkGrants(t, emulated, out, os.Getenv("STORY") == "")
 }
 
 // report says what failed, with what the story said, and counts what passed.
