@@ -73,7 +73,8 @@ type Engine interface {
 }
 
 // Invoker runs a function by name: the engine's side of lambda:invoke. A classified error becomes the errorType that Retry
-// and Catch see (the class, such as "throttled"); an unclassified one is "internal". A panic is "Lambda.Unknown".
+// and Catch see (the class, such as "throttled"); an unclassified one is "internal". A panic is "Lambda.Unknown", which newer
+// runtimes of Lambda report as "Runtime.ExitError": machines retry both.
 type Invoker interface {
 	Invoke(ctx context.Context, function string, payload json.RawMessage) (json.RawMessage, error)
 }
