@@ -40,6 +40,14 @@ func NewStore(t table.Store, now func() time.Time) *Store {
 	return &Store{table: t, now: now, cached: map[string]cached{}, maps: map[string]string{}}
 }
 
+// Forget drops the copies: the next read sees what everybody has written. Where processes come and go, each call begins so.
+func (s *Store) Forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.version++
+	s.cached = map[string]cached{}
+}
+
 const (
 	pkTenants   = "TENANTS"
 	pkStaff     = "STAFF"
@@ -91,10 +99,7 @@ func partition[T any](ctx context.Context, s *Store, pk string, set func(*T, int
 
 func (s *Store) write(ctx context.Context, writes ...table.Write) error {
 	err := s.table.Transact(ctx, writes...)
-	s.mu.Lock()
-	s.version++
-	s.cached = map[string]cached{}
-	s.mu.Unlock()
+	s.Forget()
 	if err != nil {
 		return fmt.Errorf("writing registry: %w", err)
 	}

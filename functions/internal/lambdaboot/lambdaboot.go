@@ -94,7 +94,7 @@ func boot(ctx context.Context, log *slog.Logger, ports []Port, build func(*parts
 	}
 	if hand != nil {
 		hand.table = p.Table
-		s.before = hand.read
+		s.before = append(s.before, hand.read)
 		if err := hand.read(ctx); err != nil {
 			return nil, err
 		}
@@ -104,7 +104,10 @@ func boot(ctx context.Context, log *slog.Logger, ports []Port, build func(*parts
 			return nil, err
 		}
 	}
-	s.handle, err = build(parts.New(*p))
+	a := parts.New(*p)
+	// Others register systems and tenants: what this process remembers of an invocation before may be old.
+	s.before = append(s.before, func(context.Context) error { a.Registry.Forget(); return nil })
+	s.handle, err = build(a)
 	return s, err
 }
 

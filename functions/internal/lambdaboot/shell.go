@@ -20,7 +20,7 @@ type shell struct {
 	log         *slog.Logger
 	name, stage string
 	handle      handler
-	before      func(ctx context.Context) error // nil = nothing to do before an invocation
+	before      []func(ctx context.Context) error // each invocation
 	now         func() time.Time
 	metrics     io.Writer // nil = standard output
 
@@ -69,8 +69,8 @@ func (s *shell) invoke(ctx context.Context, payload []byte) (out json.RawMessage
 			out, class, err = nil, panicked, nil
 		}
 	}()
-	if s.before != nil {
-		if err = s.before(ctx); err != nil {
+	for _, do := range s.before {
+		if err = do(ctx); err != nil {
 			return nil, string(fault.ClassOf(err)), err
 		}
 	}

@@ -45,7 +45,7 @@ func Web[H interface{ Register(mux *http.ServeMux) }, S resolver](build func(*pa
 			_, _ = w.Write([]byte("ok\n")) // the connection may be gone
 		})
 		// Every body travels as base64: what a browser uploads or fetches is bytes.
-		adapter := algnhsa.New(door.guard(web.Protect(mux)), &algnhsa.Options{RequestType: algnhsa.RequestTypeAPIGatewayV2, BinaryContentTypes: []string{"*/*"}})
+		adapter := algnhsa.New(sniff(door.guard(web.Protect(mux))), &algnhsa.Options{RequestType: algnhsa.RequestTypeAPIGatewayV2, BinaryContentTypes: []string{"*/*"}})
 		return func(ctx context.Context, payload json.RawMessage) (json.RawMessage, error) {
 			out, err := adapter.Invoke(ctx, payload)
 			if err == nil && len(out) > maxAnswer {

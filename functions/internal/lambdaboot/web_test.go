@@ -65,3 +65,38 @@ func TestAnAnswerTooLargeIsAProblem(t *testing.T) {
 		t.Errorf("%+v, %v", out, err)
 	}
 }
+
+// A page that is told after its status has the media type that it would have from a server.
+func TestMediaTypesAreThoseOfAServer(t *testing.T) {
+	for name, h := range map[string]http.HandlerFunc{
+		"a page": func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<!doctype html><p>x")) },
+		"a page after a status": func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(400)
+			_, _ = w.Write([]byte("<!doctype html><p>x"))
+		},
+		"a status":     func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) },
+		"two statuses": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(404); w.WriteHeader(200) },
+		"nothing":      func(http.ResponseWriter, *http.Request) {},
+		"a problem": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/problem+json")
+			w.WriteHeader(409)
+			_, _ = w.Write([]byte("{}"))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := httptest.NewServer(h)
+			defer server.Close()
+			want, err := http.Get(server.URL)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = want.Body.Close()
+			w := httptest.NewRecorder()
+			sniff(h).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
+			got := w.Result()
+			if got.StatusCode != want.StatusCode || got.Header.Get("Content-Type") != want.Header.Get("Content-Type") {
+				t.Errorf("%d %q, a server answers %d %q", got.StatusCode, got.Header.Get("Content-Type"), want.StatusCode, want.Header.Get("Content-Type"))
+			}
+		})
+	}
+}
