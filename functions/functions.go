@@ -83,7 +83,7 @@ type Set struct {
 // New puts the handlers together.
 func New(p Ports) (*Set, error) {
 	a := parts.New(p)
-	s := &Set{Cases: a.Cases, Registry: a.Registry, Sessions: a.Sessions, Vault: a.Vault, Systems: a.Systems, Holds: a.Holds, HandOvers: a.HandOvers, Steps: map[string]Handler{}}
+	s := &Set{Cases: a.Cases, Registry: a.Registry, Sessions: a.Sessions, Vault: a.Vault, Systems: a.Systems, Holds: a.Holds, HandOvers: a.HandOvers(), Steps: map[string]Handler{}}
 	b := builder{parts: a}
 	s.Packs, s.Pages, s.Erasures, s.Restores = got(&b, a.Packs), got(&b, a.Pages), got(&b, a.Erasures), got(&b, a.Restores)
 	s.Owners = got(&b, a.Owners)

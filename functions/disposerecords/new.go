@@ -12,7 +12,7 @@ import (
 
 // New puts the handler together.
 func New(a *parts.Parts) (*Step, error) {
-	return &Step{Cases: a.Cases, Registry: a.Registry, Blobs: a.Blobs, Shredding: a.Shredding, Held: held(a.Cases, a.Holds), Open: a.HandOvers.Sweep}, nil
+	return &Step{Cases: a.Cases, Registry: a.Registry, Blobs: a.Blobs, Shredding: a.Shredding, Held: held(a.Cases, a.Holds), Open: a.HandOvers().Sweep}, nil
 }
 
 // held reports whether a legal hold covers anything that a case is about, so that its proof and what it knows must stay.

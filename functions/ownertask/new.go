@@ -16,7 +16,7 @@ func New(a *parts.Parts) (*Handler, error) {
 		return nil, err
 	}
 	return &Handler{
-		Cases: a.Cases, Registry: a.Registry, Sessions: a.Sessions, Owners: desk, Blobs: a.Blobs, Files: a.Uploads, HandOvers: a.HandOvers,
+		Cases: a.Cases, Registry: a.Registry, Sessions: a.Sessions, Owners: desk, Blobs: a.Blobs, Files: a.HandOvers().Files, HandOvers: a.HandOvers(),
 		Pages: renderer, Log: a.Log, BaseURL: a.BaseURL, Limits: uploads.DefaultLimits(), Demo: a.Demo, Manual: a.Manual,
 	}, nil
 }

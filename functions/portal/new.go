@@ -20,6 +20,6 @@ func New(a *parts.Parts) (*Handler, error) {
 	}
 	return &Handler{
 		Cases: a.Cases, Registry: a.Registry, Sessions: a.Sessions, Desk: desk, Blobs: a.Blobs, Packs: packs, Pages: renderer,
-		HandOvers: a.HandOvers, Log: a.Log, BaseURL: a.BaseURL, Limits: a.Limits, Demo: a.Demo, Manual: a.Manual,
+		HandOvers: a.HandOvers(), Log: a.Log, BaseURL: a.BaseURL, Limits: a.Limits, Demo: a.Demo, Manual: a.Manual,
 	}, nil
 }

@@ -20,7 +20,7 @@ type Ref struct {
 type Step struct{ Desk *handovers.Desk }
 
 // New puts the handler together.
-func New(a *parts.Parts) (*Step, error) { return &Step{Desk: a.HandOvers}, nil }
+func New(a *parts.Parts) (*Step, error) { return &Step{Desk: a.HandOvers()}, nil }
 
 // Handle prepares one file.
 func (s *Step) Handle(ctx context.Context, ref Ref) error { return s.Desk.Carry(ctx, ref.HandOver) }

@@ -19,7 +19,6 @@ import (
 	"github.com/habeas-dsar/habeas/functions/internal/pages"
 	"github.com/habeas-dsar/habeas/functions/internal/restores"
 	"github.com/habeas-dsar/habeas/functions/internal/systems"
-	"github.com/habeas-dsar/habeas/functions/internal/uploads"
 	"github.com/habeas-dsar/habeas/shared/blobs"
 	"github.com/habeas-dsar/habeas/shared/blobs/sealedtemp"
 	"github.com/habeas-dsar/habeas/shared/casefile"
@@ -27,7 +26,6 @@ import (
 	"github.com/habeas-dsar/habeas/shared/connector/engine"
 	"github.com/habeas-dsar/habeas/shared/disclosure"
 	"github.com/habeas-dsar/habeas/shared/erasureledger"
-	"github.com/habeas-dsar/habeas/shared/handover"
 	"github.com/habeas-dsar/habeas/shared/hold"
 	"github.com/habeas-dsar/habeas/shared/keys"
 	"github.com/habeas-dsar/habeas/shared/letters"
@@ -102,15 +100,13 @@ type Parts struct {
 
 	asked *desk.Client // nil = systems are opened in this process
 
-	Uploads   *uploads.Desk
-	HandOvers *handovers.Desk
-
 	packs     once[*policy.Set]
 	pages     once[*pages.Renderer]
 	letters   once[*correspondence.Writer]
 	assembler once[*disclosure.Assembler]
 	turner    once[*engine.Engine]
 	erasures  once[*erasureledger.Ledger]
+	handOvers once[*handovers.Desk]
 }
 
 // New returns the parts of an installation.
@@ -132,11 +128,6 @@ func New(p Ports) *Parts {
 	} else {
 		a.asked = desk.NewClient(desk.Options{Call: p.Call, Worker: p.Worker, Workers: p.Workers, Registry: a.Registry, Now: time.Now})
 		a.Systems = systems.Elsewhere(a.Registry, a.asked, p.Now)
-	}
-	a.Uploads = &uploads.Desk{Cases: a.Cases, Blobs: a.Blobs, Log: a.Log}
-	a.HandOvers = &handovers.Desk{
-		Records: handover.NewStore(p.Table, p.Now), Cases: a.Cases, Blobs: a.Blobs, Door: a.HandOver, Later: a.Prepare, Files: a.Uploads,
-		Small: handovers.Small, Most: handovers.Most, Limits: uploads.DefaultLimits(), Log: a.Log,
 	}
 	return a
 }
