@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"strings"
 
 	"github.com/akrylysov/algnhsa"
@@ -36,6 +37,9 @@ func Web[H interface{ Register(mux *http.ServeMux) }, S resolver](build func(*pa
 		h, err := build(a)
 		if err != nil {
 			return nil, err
+		}
+		if at, perr := url.Parse(a.BaseURL); perr == nil {
+			door.host = at.Host
 		}
 		mux := http.NewServeMux()
 		h.Register(mux)
@@ -76,7 +80,10 @@ const (
 )
 
 // door lets in what came through CloudFront, where there is one.
-type door struct{ secret redact.Text }
+type door struct {
+	secret redact.Text
+	host   string // by which people reach the installation
+}
 
 func (d *door) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -89,6 +96,10 @@ func (d *door) guard(next http.Handler) http.Handler {
 			}
 			r.Header.Del(originHeader)
 			r.RemoteAddr = viewer(r.Header.Get(viewerHeader), r.RemoteAddr)
+		}
+		// The HTTP API is called by a name of its own; whether a browser acts from another site is judged by the one it knows.
+		if d.host != "" {
+			r.Host = d.host
 		}
 		next.ServeHTTP(w, r)
 	})
