@@ -3,7 +3,6 @@ package e2e
 import (
 	"encoding/json"
 	"net/http"
-	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -120,10 +119,7 @@ func TestEveryCallByEverybody(t *testing.T) {
 // addStaff adds an account with the command, as an operator does beside the running server, and returns its token.
 func addStaff(t *testing.T, s *testkit.Site, tenant, roles string) string {
 	t.Helper()
-	out, err := exec.Command(kit.Binary(t), "staff", "add", "--data", s.Dir, "--email", "keeper@riverside.test", "--roles", roles, "--tenant", tenant, "--token", "walk", "--json").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
+	out := s.Run(append([]string{"staff", "add", "--email", "keeper@riverside.test", "--roles", roles, "--tenant", tenant, "--token", "walk", "--json"}, s.Records()...)...)
 	var added struct{ ID, Password, Token string }
 	if err := json.Unmarshal(out, &added); err != nil || added.Token == "" || added.ID == "" || added.Password == "" {
 		t.Fatalf("staff add prints %s: %v", out, err)

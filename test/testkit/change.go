@@ -235,6 +235,7 @@ func (s *Site) Run(args ...string) []byte {
 	s.Helper()
 	var said strings.Builder
 	cmd := exec.Command(s.kit.Binary(s), args...)
+	cmd.Env = append(os.Environ(), s.env...)
 	cmd.Stderr = &said
 	out, err := cmd.Output()
 	if err != nil {
@@ -247,7 +248,7 @@ func (s *Site) Run(args ...string) []byte {
 func (s *Site) NewStaff(name, roles string) string {
 	s.Helper()
 	var added struct{ Token string }
-	out := s.Run("staff", "add", "--data", s.Dir, "--email", name+"@example.com", "--roles", roles, "--token", name, "--json")
+	out := s.Run(append([]string{"staff", "add", "--email", name + "@example.com", "--roles", roles, "--token", name, "--json"}, s.Records()...)...)
 	if err := json.Unmarshal(out, &added); err != nil || added.Token == "" {
 		s.Fatalf("staff add printed %s: %v", out, err)
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -19,6 +20,9 @@ type Joined struct {
 	URL  string    `json:"url"`
 	Dir  string    `json:"dir"` // where the databases of the demonstration are, in the folder demo
 	Line FirstLine `json:"line"`
+
+	Stage string   `json:"stage"` // file of the stage, for commands that operate it
+	Env   []string `json:"env"`   // under which they find it
 }
 
 // join starts over on an installation that somebody else keeps. A story that starts, stops or looks into a process of its own
@@ -35,6 +39,8 @@ func (k *Kit) join(t testing.TB, at string, opts []Option) *Site {
 	for _, o := range opts {
 		o(s)
 	}
+	// What is deployed always says everything.
+	s.args = slices.DeleteFunc(s.args, func(arg string) bool { return arg == "--verbose" })
 	if len(s.args) > 0 || len(s.env) != len(free) {
 		t.Fatal("this story starts a process in a way of its own")
 	}
@@ -52,6 +58,7 @@ func (k *Kit) join(t testing.TB, at string, opts []Option) *Site {
 		t.Fatalf("starting over answers %d: %v: %s", res.StatusCode, err, raw)
 	}
 	s.URL, s.Dir, s.First = strings.TrimSuffix(j.URL, "/"), j.Dir, j.Line
+	s.stage, s.env = j.Stage, j.Env
 	s.log = func() []byte {
 		t.Helper()
 		res, err := s.HTTP.Get(at + "/log")
@@ -80,4 +87,12 @@ func (s *Site) ours() {
 	if s.log != nil {
 		s.Fatal("an installation that is no process of ours is not started or stopped")
 	}
+}
+
+// Records is how a command is told whose records it works on: those of the process, or those of the stage.
+func (s *Site) Records() []string {
+	if s.stage != "" {
+		return []string{"--stage", s.stage}
+	}
+	return []string{"--data", s.Dir}
 }

@@ -35,6 +35,7 @@ type Site struct {
 	env     []string
 	process *process
 	log     func() []byte // of an installation that is no process of ours
+	stage   string        // of such an installation
 }
 
 // Option changes how a site is started.

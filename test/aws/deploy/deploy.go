@@ -40,6 +40,8 @@ mail: { kind: ses, domain: example.com }
 // Outputs is what is known of a deployed stage.
 type Outputs struct {
 	Stage       stage.Stage
+	File        string                       // of the stage's settings
+	Operator    []string                     // environment of programs that operate the stage
 	Environment map[string]string            // of the functions; references unresolved
 	API         *url.URL                     // of the HTTP API, as the emulator answers it
 	Host        string                       // that requests to API carry

@@ -7,9 +7,10 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httputil"
-	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -33,6 +34,7 @@ import (
 	"github.com/habeas-dsar/habeas/shared/casefile"
 	"github.com/habeas-dsar/habeas/shared/table"
 	"github.com/habeas-dsar/habeas/shared/verification"
+	"github.com/habeas-dsar/habeas/test/aws/deploy"
 	"github.com/habeas-dsar/habeas/test/aws/emulator"
 	"github.com/habeas-dsar/habeas/test/testkit"
 )
@@ -46,6 +48,7 @@ type installation struct {
 	settings cloud.Settings
 	config   aws.Config
 	seeded   string // the databases of the demonstration, to be copied
+	deployed deploy.Outputs
 	front    *http.Server
 	address  string
 	proxy    *httputil.ReverseProxy
@@ -67,22 +70,22 @@ func (in *installation) Now() time.Time {
 	return in.now
 }
 
-// newInstallation serves a deployed stage whose HTTP API is at api and whose functions have the environment env.
-func newInstallation(tb testing.TB, emulated *emulator.Cloud, env map[string]string, api *url.URL, apiHost, seeded string) *installation {
+// newInstallation serves a deployed stage.
+func newInstallation(tb testing.TB, emulated *emulator.Cloud, deployed deploy.Outputs, seeded string) *installation {
 	tb.Helper()
 	settings, err := cloud.Read(func(name string) string {
 		if name == "AWS_REGION" {
 			return emulator.Region
 		}
-		return env[name]
+		return deployed.Environment[name]
 	})
 	if err != nil {
 		tb.Fatalf("reading the settings of the stage: %v", err)
 	}
-	in := &installation{tb: tb, cloud: emulated, settings: settings, config: emulated.Config(tb, ""), seeded: seeded, now: testkit.Start0}
+	in := &installation{tb: tb, cloud: emulated, settings: settings, config: emulated.Config(tb, ""), seeded: seeded, deployed: deployed, now: testkit.Start0}
 	in.proxy = &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
-		r.SetURL(api)
-		r.Out.Host = apiHost
+		r.SetURL(deployed.API)
+		r.Out.Host = deployed.Host
 	}}
 	in.mayWrite(tb, "lumen.test", "riverside.test", "oakhurst.test")
 	in.serve()
@@ -137,7 +140,12 @@ func (in *installation) start(ctx context.Context) (testkit.Joined, error) {
 	if err == nil {
 		err = json.Unmarshal(raw, &first)
 	}
-	return testkit.Joined{URL: in.address, Dir: dir, Line: first}, err
+	return testkit.Joined{URL: in.address, Dir: dir, Line: first, Stage: in.deployed.File, Env: in.operator()}, err
+}
+
+// operator is what of the environment leads a command to the stage.
+func (in *installation) operator() []string {
+	return slices.DeleteFunc(slices.Clone(in.deployed.Operator), func(v string) bool { return !strings.HasPrefix(v, "AWS_") })
 }
 
 // open puts a product together over the tables of the stage. It starts, sends and answers nothing: the functions do.

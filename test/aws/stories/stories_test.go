@@ -22,14 +22,27 @@ import (
 func TestMain(m *testing.M) { os.Exit(emulator.Run(m)) }
 
 // ofOneProcess are the stories of test/e2e that are about a process on one machine, and why nothing of them exists on AWS.
-var ofOneProcess = map[string]string{}
+var ofOneProcess = map[string]string{
+	"TestRestartsContinue":                      "ends and starts the process",
+	"TestAnInstallationComesBackFromItsBackup":  "backs up a data directory; a stage is restored in test/aws/stage",
+	"TestARestoredSystemIsFoundAndErasedAgain":  "puts another database under a process that is stopped",
+	"TestNothingPersonalIsInTheClear":           "looks into the files of a data directory; watch does it for a stage",
+	"TestChangesLeaveNothingPersonalInTheClear": "looks into the files of a data directory; watch does it for a stage",
+	"TestEvidenceIsSealedThoughTheIndexLags":    "lets the index of SQLite lag",
+	"TestLaggingIndexesChangeNothing":           "lets the index of SQLite lag",
+	"TestLimits":                                "leaves the limits on, which a stage with a clock set by hand does not have",
+	"TestAHandlerSignsInAtTheIssuer":            "starts a process that knows an issuer; test/aws/signin signs in at Cognito",
+	"TestTheIssuerOpensNothingByItself":         "starts a process that knows an issuer; test/aws/signin signs in at Cognito",
+	"TestOnlyTheIssuerSignsIn":                  "starts a process that knows an issuer; test/aws/signin signs in at Cognito",
+	"TestAnIssuerThatIsDown":                    "starts a process that knows an issuer; test/aws/signin signs in at Cognito",
+}
 
 // TestStories runs every story of test/e2e, unchanged, through the HTTP API of a deployed stage.
 func TestStories(t *testing.T) {
 	emulated := emulator.Ministack(t)
 	scaleWaits(t, emulated)
 	out := deploy.Deploy(t, emulated, deploy.Development)
-	in := newInstallation(t, emulated, out.Environment, out.API, out.Host, testkit.New(t.TempDir()).Demo(t))
+	in := newInstallation(t, emulated, out, testkit.New(t.TempDir()).Demo(t))
 	defer in.watch(t)()
 	control := httptest.NewServer(in.control())
 	t.Cleanup(control.Close)
