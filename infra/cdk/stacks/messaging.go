@@ -101,7 +101,7 @@ func (in *installation) queuePolicy(stack awscdk.Stack, name string, queue awssq
 }
 
 // mail makes the identity that mail is sent from. Opens and clicks are not tracked: what a person does with a letter is nobody's
-// business.
+// business. No list of suppressed addresses is kept or asked: a letter is sent once, and what becomes of it is reported.
 func (in *installation) mail(stack awscdk.Stack) {
 	if in.Stage.Mail.Kind != stage.SES {
 		return
@@ -111,10 +111,9 @@ func (in *installation) mail(stack awscdk.Stack) {
 		DeliveryOptions:   &awsses.CfnConfigurationSet_DeliveryOptionsProperty{TlsPolicy: jsii.String("REQUIRE")},
 		ReputationOptions: &awsses.CfnConfigurationSet_ReputationOptionsProperty{ReputationMetricsEnabled: jsii.Bool(true)},
 		SendingOptions:    &awsses.CfnConfigurationSet_SendingOptionsProperty{SendingEnabled: jsii.Bool(true)},
-		SuppressionOptions: &awsses.CfnConfigurationSet_SuppressionOptionsProperty{
-			SuppressedReasons: jsii.Strings("BOUNCE", "COMPLAINT"),
-		},
 	})
+	// The CDK leaves an empty list out; without one the list of the account would hold.
+	set.AddPropertyOverride(jsii.String("SuppressionOptions"), object{"SuppressedReasons": []string{}})
 	in.mailSet = set.Ref()
 	identity := awsses.NewCfnEmailIdentity(stack, jsii.String("MailDomain"), &awsses.CfnEmailIdentityProps{
 		EmailIdentity:              jsii.String(in.Stage.Mail.Domain),

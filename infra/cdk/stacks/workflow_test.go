@@ -14,6 +14,7 @@ import (
 	"github.com/habeas-dsar/habeas/infra/cdk/audit"
 	"github.com/habeas-dsar/habeas/infra/cdk/stacks"
 	"github.com/habeas-dsar/habeas/infra/inventory"
+	"github.com/habeas-dsar/habeas/infra/stage"
 	"github.com/habeas-dsar/habeas/infra/workflow"
 )
 
@@ -267,4 +268,44 @@ func TestFunctionsAreToldWhatTheyNeed(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestLettersAreSentOnceAndNotWatched: no list of addresses is kept, and nobody learns whether a letter was opened.
+func TestLettersAreSentOnceAndNotWatched(t *testing.T) {
+	everyStage(t, func(t *testing.T, s synthesised) {
+		for _, set := range s.all("AWS::SES::ConfigurationSet") {
+			if reasons, ok := set.At("SuppressionOptions.SuppressedReasons").([]any); !ok || len(reasons) != 0 {
+				t.Errorf("addresses are suppressed for %v", set.At("SuppressionOptions"))
+			}
+			if set.At("TrackingOptions") != nil || set.Text("DeliveryOptions.TlsPolicy") != "REQUIRE" || set.Text("Name") != s.stage.Prefix() {
+				t.Errorf("letters leave under %v", set.Properties)
+			}
+		}
+		for _, d := range s.all("AWS::SES::ConfigurationSetEventDestination") {
+			if got, want := d.Text("EventDestination.MatchingEventTypes"), strings.Join(inventory.ReportTypes(), ","); got != want {
+				t.Errorf("SES reports %s, want %s", got, want)
+			}
+		}
+		if got, want := len(s.all("AWS::SES::ConfigurationSet")) == 1, s.stage.Mail.Kind == stage.SES; got != want {
+			t.Errorf("mail by SES is set up: %t, want %t", got, want)
+		}
+	})
+}
+
+// TestReportsLeaveAddressesBehind: the rules are those of the inventory, which hand on a document without addresses.
+func TestReportsLeaveAddressesBehind(t *testing.T) {
+	s := of(t, "prod")
+	for _, want := range inventory.Reports(s.stage.Prefix()) {
+		rule := named(t, s, "AWS::Events::Rule", "Name", s.stage.Prefix()+"-"+want.Name)
+		if got := rule.Text("Targets.0.InputTransformer.InputTemplate"); got != want.Template {
+			t.Errorf("%s hands on %s, want %s", want.Name, got, want.Template)
+		}
+		var pattern any
+		if err := json.Unmarshal([]byte(want.Pattern), &pattern); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(pattern, rule.At("EventPattern")); diff != "" {
+			t.Errorf("%s (-inventory +template):\n%s", want.Name, diff)
+		}
+	}
 }
