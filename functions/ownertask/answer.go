@@ -181,6 +181,8 @@ func (h *Handler) answer(ctx context.Context, v *visit, in *typed) error {
 				p = pages.Refused
 			}
 			in.wrong("file", p)
+		case "/checking":
+			in.wrong("file", pages.StillCheck)
 		case "/records":
 			in.wrong("records", pages.Missing)
 		case "/note":

@@ -272,12 +272,29 @@ func TestALargeFileIsCheckedElsewhere(t *testing.T) {
 	if len(k.asked) != 1 || len(k.files()) != 0 {
 		t.Fatalf("asked %d times", len(k.asked))
 	}
+	// Who says that everything is there does not lose what is on its way.
+	k.want(k.post(k.link(), []file{{"other.csv", "a;b"}}, "answer", "done", "do", "answer"), 400, "still being checked", `href="#file"`)
 	k.ok(k.set.HandOvers.Carry(t.Context(), k.asked[0]))
 	k.ok(k.set.HandOvers.Carry(t.Context(), k.asked[0])) // repeated
 	k.want(k.get(back), 303)
-	if len(k.files()) != 1 || len(k.inbox()) != 0 {
+	if len(k.files()) != 2 || len(k.inbox()) != 0 {
 		t.Errorf("%d files, in the open %v", len(k.files()), k.inbox())
 	}
+	k.want(k.post(k.link(), nil, "answer", "done", "do", "answer"), 303)
+	k.verified()
+}
+
+// A file that was being checked and is lost holds nobody up for ever: its owner is told.
+func TestAFileThatIsLostWhileItIsCheckedIsToldOf(t *testing.T) {
+	k := newCounter(t)
+	k.set.HandOvers.Small = 10
+	f, _ := k.pick("a.pdf")
+	k.want(k.get(k.put(f, "%PDF-1.4 0123456789")), 200)
+	k.ok(k.blobs.Delete(t.Context(), k.inbox()[0])) // the net below took it
+	k.clockwork(handover.UploadLife)
+	k.want(k.get(k.link()), 200, "a.pdf", "Please add it again")
+	k.want(k.post(k.link(), []file{{"other.csv", "a;b"}}, "answer", "done", "do", "answer"), 303)
+	k.verified()
 }
 
 func TestNothingOfAFileThatNobodyWantsStays(t *testing.T) {

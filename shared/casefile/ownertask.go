@@ -53,7 +53,8 @@ type OwnerWork struct {
 	UploadsNo  int          `json:"uploadsNo,omitempty"` // uploads so far, removed and refused ones included
 	Answer     *OwnerAnswer `json:"answer,omitempty"`
 
-	Refused []RefusedUpload `json:"refused,omitempty"` // that came on their own, and whose owner has not gone on yet
+	Checking []string        `json:"checking,omitempty"` // hand-overs of files that have come and are being checked
+	Refused  []RefusedUpload `json:"refused,omitempty"`  // that came on their own, and whose owner has not gone on yet
 }
 
 // Holder is somebody who was asked.
@@ -323,6 +324,8 @@ func (r Reply) check(t *Task) error {
 		return fault.InvalidField("/note", "say why it cannot be done")
 	case r.Answer != OwnerDone:
 		return nil
+	case len(t.Owner.Checking) > 0:
+		return fault.InvalidField("/checking", "a file is still being checked")
 	}
 	switch t.Action {
 	case dsar.ReadOut:

@@ -48,3 +48,22 @@ func (f *File) RefusedName(t *Task, r RefusedUpload) (redact.Text, error) {
 	}
 	return redact.NewText(string(plain.Reveal())), nil
 }
+
+// CheckUpload notes that a file has come on its own and is being checked: an owner who says that everything is there must not mean it
+// and lose it.
+func (f *File) CheckUpload(t *Task, id string) error {
+	if err := f.OwnerMay(t); err != nil {
+		return err
+	}
+	if !slices.Contains(t.Owner.Checking, id) {
+		t.Owner.Checking = append(t.Owner.Checking, id)
+	}
+	return nil
+}
+
+// Checked notes that the file was taken, refused or given up, and reports whether it was being checked.
+func (t *Task) Checked(id string) bool {
+	before := len(t.Owner.Checking)
+	t.Owner.Checking = slices.DeleteFunc(t.Owner.Checking, func(o string) bool { return o == id })
+	return len(t.Owner.Checking) < before
+}

@@ -53,6 +53,11 @@ func (d *Desk) end(ctx context.Context, id string) error {
 		if r, err = d.Records.Get(ctx, id); err != nil {
 			return err
 		}
+		if r.State == handover.Waiting {
+			if err := d.giveUp(ctx, r); err != nil && !fault.Has(err, fault.NotFound) && !fault.Has(err, fault.Conflict) {
+				return err
+			}
+		}
 	}
 	if r.State != handover.Ended {
 		// First, so that whoever still prepares it finds that nobody wants it.

@@ -3,6 +3,7 @@ package handovers
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/habeas-dsar/habeas/functions/internal/pages"
 	"github.com/habeas-dsar/habeas/functions/internal/uploads"
@@ -58,10 +59,21 @@ func (d *Desk) Arrived(ctx context.Context, s uploads.Slot, id string) (Arrival,
 		return Missing, r, err
 	}
 	r, err = d.carried(ctx, r, size)
-	if err != nil || r.State == handover.Waiting {
-		return Checking, r, err
+	if err != nil || r.State != handover.Waiting {
+		return Settled, r, err
 	}
-	return Settled, r, nil
+	return Checking, r, d.Files.Change(ctx, s, func(_ context.Context, f *casefile.File, t *casefile.Task) error {
+		now, err := d.Records.Get(ctx, id)
+		if err != nil || now.State != handover.Waiting {
+			return err // it is done by now
+		}
+		w, err := d.Records.Write(now) // and is not while this is committed
+		if err != nil || slices.Contains(t.Owner.Checking, id) {
+			return err
+		}
+		f.With(w)
+		return f.CheckUpload(t, id)
+	})
 }
 
 // errTaken stops the commit of somebody who was slower. Nobody outside sees it.
@@ -134,9 +146,29 @@ func (d *Desk) done(ctx context.Context, f *casefile.File, id string) error {
 	r.State = handover.Done
 	w, err := d.Records.Write(r)
 	if err == nil {
+		f.Task(r.TaskID).Checked(id)
 		f.With(w)
 	}
 	return err
+}
+
+// giveUp tells the owner of a file that was being checked and could not be taken, so that they send it again.
+func (d *Desk) giveUp(ctx context.Context, r handover.Record) error {
+	f, err := d.Cases.Load(ctx, r.Tenant, r.CaseID)
+	if err != nil {
+		return err
+	}
+	name, err := f.Keys.OpenDoc(label(r.ID), r.Name)
+	if err != nil {
+		return fmt.Errorf("opening the name of a file: %w", err)
+	}
+	slot := uploads.Slot{Tenant: r.Tenant, CaseID: r.CaseID, TaskID: r.TaskID, Holder: r.Holder, Keys: f.Keys}
+	return d.Files.Change(ctx, slot, func(_ context.Context, f *casefile.File, t *casefile.Task) error {
+		if !t.Checked(r.ID) {
+			return nil
+		}
+		return f.RefuseUpload(t, string(name.Reveal()), string(pages.NotStored))
+	})
 }
 
 // settle ends an upload that came to nothing and deletes the file.

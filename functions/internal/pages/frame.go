@@ -63,11 +63,12 @@ const (
 	BadKind    Problem = "bad_kind"      // a file of a kind that is not taken, or whose content is not what its name says
 	EmptyFile  Problem = "empty"         // a file without content
 	NotStored  Problem = "not_stored"    // a file that could not be taken for a reason of ours
+	StillCheck Problem = "still_checked" // a file that has come and is being checked
 )
 
 // Problems lists every problem.
 func Problems() []Problem {
-	return []Problem{Missing, NotAnEmail, TooLong, NotAChoice, NotADate, NotACode, WrongCode, CodeEnded, NotARef, Refused, BadLogin, NotAllowed, StaleForm, TooLarge, TooMany, BadKind, EmptyFile, NotStored}
+	return []Problem{Missing, NotAnEmail, TooLong, NotAChoice, NotADate, NotACode, WrongCode, CodeEnded, NotARef, Refused, BadLogin, NotAllowed, StaleForm, TooLarge, TooMany, BadKind, EmptyFile, NotStored, StillCheck}
 }
 
 // FieldError is one problem with one field. Field is the name of the form field, which is also the anchor the error
