@@ -1,4 +1,4 @@
-// Command habeas runs Habeas and talks to it: serve, systems, request, cases, evidence, clock, staff and more. Every command
+// Command habeas runs Habeas and talks to it: serve, systems, request, cases, evidence, clock, staff, stage, doctor and more. Every command
 // has --json; it exits with 0 when all is well, 1 when something failed and 2 when it was called wrongly.
 package main
 
@@ -42,6 +42,7 @@ func newRoot() *cobra.Command {
 		newServe(), newStaff(), newTenants(), newDemo(),
 		newSystems(), newRecipients(), newRequest(), newCases(), newCase(), newTasks(), newHolds(),
 		newClock(), newEvidence(), newRestoreCheck(), newBackup(), newRestore(),
+		newStage(), newDoctor(), newCost(),
 	)
 	return root
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"slices"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -40,8 +41,8 @@ func checkSignIn(o oidcsignin.Settings) error {
 }
 
 // withStaff does something with the member of staff who has the address.
-func withStaff(cmd *cobra.Command, dir, email string, do func(r *registry.Store, m registry.Staff) error) error {
-	return withRegistry(dir, func(r *registry.Store, _ *session.Store) error {
+func withStaff(cmd *cobra.Command, at records, email string, do func(r *registry.Store, m registry.Staff) error) error {
+	return at.withRegistry(cmd, func(r *registry.Store, _ *session.Store, _ func() time.Time) error {
 		m, err := r.StaffByEmail(cmd.Context(), email)
 		if fault.Has(err, fault.NotFound) {
 			return fault.New(fault.NotFound, "there is no account with this address")
@@ -53,13 +54,14 @@ func withStaff(cmd *cobra.Command, dir, email string, do func(r *registry.Store,
 	})
 }
 
-func staffFlags(c *cobra.Command, dir, email *string) {
-	c.Flags().StringVar(dir, "data", "./habeas-data", "data directory of the server")
+func staffFlags(c *cobra.Command, at *records, email *string) {
+	at.flags(c)
 	c.Flags().StringVar(email, "email", "", "address of the account")
 }
 
 func newStaffTie() *cobra.Command {
-	var dir, email, issuer, subject string
+	var at records
+	var email, issuer, subject string
 	c := &cobra.Command{
 		Use: "tie", Short: "Tie an account to one at an OpenID Connect issuer", Args: cobra.NoArgs,
 		Long: "Ties an account to one at an issuer, for issuers that vouch for no e-mail address. Where they do, the first sign-in ties\n" +
@@ -68,31 +70,33 @@ func newStaffTie() *cobra.Command {
 			if issuer == "" || subject == "" {
 				return usage("--issuer and --subject say which account")
 			}
-			return withStaff(cmd, dir, email, func(r *registry.Store, m registry.Staff) error {
+			return withStaff(cmd, at, email, func(r *registry.Store, m registry.Staff) error {
 				return r.Tie(cmd.Context(), m, issuer, redact.NewText(subject))
 			})
 		},
 	}
-	staffFlags(c, &dir, &email)
+	staffFlags(c, &at, &email)
 	c.Flags().StringVar(&issuer, "issuer", "", "the issuer, as --oidc-issuer names it")
 	c.Flags().StringVar(&subject, "subject", "", "the subject of the account there")
 	return c
 }
 
 func newStaffUntie() *cobra.Command {
-	var dir, email string
+	var at records
+	var email string
 	c := &cobra.Command{
 		Use: "untie", Short: "Untie an account from the one at an issuer", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return withStaff(cmd, dir, email, func(r *registry.Store, m registry.Staff) error { return r.UntieStaff(cmd.Context(), m.ID) })
+			return withStaff(cmd, at, email, func(r *registry.Store, m registry.Staff) error { return r.UntieStaff(cmd.Context(), m.ID) })
 		},
 	}
-	staffFlags(c, &dir, &email)
+	staffFlags(c, &at, &email)
 	return c
 }
 
 func newStaffChange() *cobra.Command {
-	var dir, email string
+	var at records
+	var email string
 	var closed, glass bool
 	c := &cobra.Command{
 		Use: "change", Short: "Close an account, or let an administrator's password break the glass", Args: cobra.NoArgs,
@@ -101,7 +105,7 @@ func newStaffChange() *cobra.Command {
 			if !asked("closed") && !asked("break-glass") {
 				return usage("nothing to change: --closed or --break-glass")
 			}
-			return withStaff(cmd, dir, email, func(r *registry.Store, m registry.Staff) error {
+			return withStaff(cmd, at, email, func(r *registry.Store, m registry.Staff) error {
 				if glass && !slices.Contains(m.Roles, registry.Admin) {
 					return usage("--break-glass is for administrators")
 				}
@@ -116,7 +120,7 @@ func newStaffChange() *cobra.Command {
 			})
 		},
 	}
-	staffFlags(c, &dir, &email)
+	staffFlags(c, &at, &email)
 	c.Flags().BoolVar(&closed, "closed", false, "close the account, with its sessions and tokens; --closed=false opens it again")
 	c.Flags().BoolVar(&glass, "break-glass", false, "leave the password in force with serve --oidc-only; --break-glass=false ends that")
 	return c

@@ -2,8 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -13,18 +11,7 @@ import (
 	"github.com/habeas-dsar/habeas/infra/local"
 	"github.com/habeas-dsar/habeas/shared/registry"
 	"github.com/habeas-dsar/habeas/shared/session"
-	"github.com/habeas-dsar/habeas/shared/table/sqlitetable"
 )
-
-// withRegistry runs do on the registry of a data directory, whether or not a server runs on it.
-func withRegistry(dir string, do func(r *registry.Store, s *session.Store) error) error {
-	t, err := sqlitetable.Open(filepath.Join(dir, "habeas.db"), sqlitetable.Options{Now: time.Now})
-	if err != nil {
-		return fmt.Errorf("opening the data directory: %w", err)
-	}
-	defer t.Close()
-	return do(registry.NewStore(t, time.Now), session.NewStore(t, time.Now))
-}
 
 func newStaff() *cobra.Command {
 	c := &cobra.Command{Use: "staff", Short: "Accounts of the privacy team"}
@@ -33,7 +20,8 @@ func newStaff() *cobra.Command {
 }
 
 func newStaffAdd() *cobra.Command {
-	var dir, email, roles, tenant, token string
+	var at records
+	var email, roles, tenant, token string
 	c := &cobra.Command{
 		Use: "add", Short: "Add an account with a random password", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -48,8 +36,8 @@ func newStaffAdd() *cobra.Command {
 				}
 				list = append(list, role)
 			}
-			return withRegistry(dir, func(r *registry.Store, s *session.Store) error {
-				acc, t, err := (local.Accounts{Registry: r, Sessions: s, Now: time.Now}).Add(cmd.Context(), tenant, email, list, token)
+			return at.withRegistry(cmd, func(r *registry.Store, s *session.Store, now func() time.Time) error {
+				acc, t, err := (local.Accounts{Registry: r, Sessions: s, Now: now}).Add(cmd.Context(), tenant, email, list, token)
 				if err != nil {
 					return err
 				}
@@ -69,7 +57,7 @@ func newStaffAdd() *cobra.Command {
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&dir, "data", "./habeas-data", "data directory of the server")
+	at.flags(c)
 	f.StringVar(&email, "email", "", "address to sign in with")
 	f.StringVar(&roles, "roles", "handler", "admin, handler, approver, auditor")
 	f.StringVar(&tenant, "tenant", "", "only this tenant (default: every tenant)")
@@ -78,11 +66,11 @@ func newStaffAdd() *cobra.Command {
 }
 
 func newStaffList() *cobra.Command {
-	var dir string
+	var at records
 	c := &cobra.Command{
 		Use: "list", Short: "List accounts", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return withRegistry(dir, func(r *registry.Store, _ *session.Store) error {
+			return at.withRegistry(cmd, func(r *registry.Store, _ *session.Store, _ func() time.Time) error {
 				all, err := r.AllStaff(cmd.Context())
 				if err != nil {
 					return err
@@ -100,7 +88,7 @@ func newStaffList() *cobra.Command {
 			})
 		},
 	}
-	c.Flags().StringVar(&dir, "data", "./habeas-data", "data directory of the server")
+	at.flags(c)
 	return c
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -10,8 +11,8 @@ import (
 	"github.com/habeas-dsar/habeas/shared/session"
 )
 
-// newTenants shows and changes the controllers that an installation serves. It works on the data directory, whether or not a
-// server runs on it; a running one sees the change within five seconds.
+// newTenants shows and changes the controllers that an installation serves. It works on the data directory or on the
+// records of a stage, whether or not a server runs on them; a running one sees the change within five seconds.
 func newTenants() *cobra.Command {
 	c := &cobra.Command{Use: "tenants", Short: "Controllers that this installation serves"}
 	c.AddCommand(newTenantsList(), newTenantsSet())
@@ -19,11 +20,11 @@ func newTenants() *cobra.Command {
 }
 
 func newTenantsList() *cobra.Command {
-	var dir string
+	var at records
 	c := &cobra.Command{
 		Use: "list", Short: "List tenants", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return withRegistry(dir, func(r *registry.Store, _ *session.Store) error {
+			return at.withRegistry(cmd, func(r *registry.Store, _ *session.Store, _ func() time.Time) error {
 				all, err := r.Tenants(cmd.Context())
 				if err != nil {
 					return err
@@ -38,19 +39,19 @@ func newTenantsList() *cobra.Command {
 			})
 		},
 	}
-	c.Flags().StringVar(&dir, "data", "./habeas-data", "data directory of the server")
+	at.flags(c)
 	return c
 }
 
 func newTenantsSet() *cobra.Command {
-	var dir string
+	var at records
 	var t registry.Tenant
 	c := &cobra.Command{
 		Use: "set NAME", Short: "Add a tenant or change one; flags that are not given keep what is there", Args: cobra.ExactArgs(1),
 		Example: `  habeas tenants set shop --title "Example Shop" --controller "Example Shop Ltd, 1 High Street, London" \
     --contact privacy@shop.test --from "Example Shop <privacy@shop.test>" --zone Europe/London`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return withRegistry(dir, func(r *registry.Store, _ *session.Store) error {
+			return at.withRegistry(cmd, func(r *registry.Store, _ *session.Store, _ func() time.Time) error {
 				old, err := r.Tenant(cmd.Context(), args[0])
 				if err != nil && !fault.Has(err, fault.NotFound) {
 					return err
@@ -86,7 +87,7 @@ func newTenantsSet() *cobra.Command {
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&dir, "data", "./habeas-data", "data directory of the server")
+	at.flags(c)
 	f.StringVar(&t.Title, "title", "", "what people call the controller")
 	f.StringVar(&t.Controller, "controller", "", "legal name and address, one line")
 	f.StringVar(&t.Contact, "contact", "", "address of the privacy team")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -18,11 +19,11 @@ type Status struct {
 	Stage   string            `json:"stage"`
 	Address string            `json:"address"` // empty = the deployment is not at its end
 	Stacks  []Stack           `json:"stacks"`
-	Alarms  []string          `json:"alarms"`  // names of those that are in alarm
-	Dead    map[string]int    `json:"dead"`    // messages by queue of what could not be done; -1 = no such queue
-	Open    map[string]int    `json:"open"`    // open cases by tenant
-	Late    int               `json:"late"`    // cases that the sweeper should have looked at more than five minutes ago
-	Outbox  Backlog           `json:"outbox"`  // promises not yet kept
+	Alarms  []string          `json:"alarms"` // names of those that are in alarm
+	Dead    map[string]int    `json:"dead"`   // messages by queue of what could not be done; -1 = no such queue
+	Open    map[string]int    `json:"open"`   // open cases by tenant
+	Late    int               `json:"late"`   // cases that the sweeper should have looked at more than five minutes ago
+	Outbox  Backlog           `json:"outbox"` // promises not yet kept
 	Seal    Backlog           `json:"unsealed"`
 	Unknown map[string]string `json:"unknown,omitempty"`
 }
@@ -199,6 +200,9 @@ func (in *Installation) alarms(ctx context.Context) ([]string, error) {
 	}
 }
 
+// stackNames are the stacks of a stage, behind the prefix (infra/cdk/stacks/stacks.go).
+var stackNames = []string{"keys", "data", "messaging", "network", "workflow", "api", "staff", "clockwork", "observability"}
+
 // stacks lists the stacks of the stage in its region; that of the edge is in us-east-1 and is not asked.
 func (in *Installation) stacks(ctx context.Context) ([]Stack, error) {
 	all := []Stack{}
@@ -220,8 +224,8 @@ func (in *Installation) stacks(ctx context.Context) ([]Stack, error) {
 			return all, err
 		}
 		for _, s := range out.Stacks {
-			if !strings.HasPrefix(s.Name, in.Stage.Prefix()+"-") {
-				continue
+			if name, ours := strings.CutPrefix(s.Name, in.Stage.Prefix()+"-"); !ours || !slices.Contains(stackNames, name) {
+				continue // another stage may be called like the beginning of this one
 			}
 			one := Stack{Name: s.Name, Status: s.Status}
 			for _, at := range []string{s.Updated, s.Created} {
