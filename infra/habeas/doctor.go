@@ -14,14 +14,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/habeas-dsar/habeas/infra/cloud/operations"
-	"github.com/habeas-dsar/habeas/infra/stage"
 	"github.com/habeas-dsar/habeas/shared/dsar"
 	"github.com/habeas-dsar/habeas/shared/evidence"
 	"github.com/habeas-dsar/habeas/shared/fault"
 )
-
-// simulator takes every letter and delivers it to nobody (Amazon SES Developer Guide, "Using the mailbox simulator").
-const simulator = "success@simulator.amazonses.com"
 
 // How often checks are repeated. Reading a bundle is itself an entry of the case: one that is read more often is not sealed meanwhile.
 const (
@@ -56,7 +52,7 @@ type check struct {
 func newDoctor() *cobra.Command {
 	o := &doctor{}
 	c := &cobra.Command{
-		Use: "doctor (--stage FILE | --server URL --token TOKEN)", Short: "Check an installation by a synthetic request, end to end", Args: cobra.NoArgs,
+		Use: "doctor --email ADDRESS (--stage FILE | --server URL --token TOKEN)", Short: "Check an installation by a synthetic request, end to end", Args: cobra.NoArgs,
 		Long: "Asks for a copy of the data of a synthetic person, in a tenant of its own without systems, and follows the request to its\n" +
 			"end. With --stage every part of the installation is checked besides, and the case is disposed of; what stays is what stays of\n" +
 			"every case: evidence and a certificate, nothing personal. With --server the tenant must be there (habeas tenants set doctor\n" +
@@ -65,7 +61,7 @@ func newDoctor() *cobra.Command {
 	}
 	o.flags(c)
 	stageFlag(c, &o.stage)
-	c.Flags().StringVar(&o.email, "email", "", "address that the letters go to (default with SES: its mailbox simulator)")
+	c.Flags().StringVar(&o.email, "email", "", "address that the letters go to: one of yours, or \"success\" at SES's mailbox simulator, simulator.amazonses.com")
 	c.Flags().DurationVar(&o.within, "within", 5*time.Minute, "how long to wait for the case, its letters and its seal")
 	return c
 }
@@ -73,6 +69,9 @@ func newDoctor() *cobra.Command {
 func (o *doctor) run(cmd *cobra.Command) (err error) {
 	if o.cmd = cmd; (o.stage == "") == (o.server == "" && o.token == "") || o.within <= 0 {
 		return usage("either --stage, or --server and --token; --within wants a time")
+	}
+	if o.email == "" {
+		return usage("--email wants an address that letters may go to, such as one of yours")
 	}
 	ctx, cancel := context.WithTimeout(cmd.Context(), o.within)
 	defer cancel()
@@ -105,20 +104,11 @@ func (o *doctor) run(cmd *cobra.Command) (err error) {
 func (o *doctor) enter(ctx context.Context) (err error) {
 	if o.stage == "" {
 		o.tenant = cmp.Or(o.tenant, operations.DoctorTenant)
-		if o.email == "" {
-			return usage("--email wants an address that letters may go to")
-		}
 		o.client, err = o.staff(o.cmd)
 		return err
 	}
 	if o.in, err = openStage(o.cmd, o.stage); err != nil {
 		return err
-	}
-	if o.email == "" && o.in.Stage.Mail.Kind == stage.SES {
-		o.email = simulator
-	}
-	if o.email == "" {
-		return usage("--email wants an address that letters may go to: only SES has a mailbox for that")
 	}
 	if o.in.Address == "" {
 		return fault.New(fault.Misconfigured, "the stage does not know its address: run make deploy again, its last step tells it")
