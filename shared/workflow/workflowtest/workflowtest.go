@@ -188,8 +188,6 @@ func Run(t *testing.T, h Harness) {
 
 // Run runs the program.
 func (p Program) Run(t testing.TB, h Harness) {
-	ctx, cancel := context.WithTimeout(t.Context(), cmp.Or(h.Patience, time.Minute))
-	defer cancel()
 	script := newScript(p.Functions)
 	names := make([]string, 0, len(p.Functions))
 	for n := range p.Functions {
@@ -197,9 +195,11 @@ func (p Program) Run(t testing.TB, h Harness) {
 	}
 	s := h.Deploy(t, Deployment{Machines: p.Machines, Functions: names, Invoker: script})
 	script.system = s
-	if _, err := s.Engine.Start(ctx, "main", execution, s.named(p.Input)); err != nil {
+	if _, err := s.Engine.Start(t.Context(), "main", execution, s.named(p.Input)); err != nil {
 		t.Fatal(err)
 	}
+	ctx, cancel := context.WithTimeout(t.Context(), cmp.Or(h.Patience, time.Minute))
+	defer cancel()
 	x := finish(ctx, t, s, script, "main", execution)
 	p.check(t, h, x, script)
 	p.checkStates(ctx, t, s)

@@ -14,7 +14,7 @@ func row(does, says, shows string) workflowtest.Difference {
 	return workflowtest.Difference{Does: does, Says: says, Shows: regexp.MustCompile(shows)}
 }
 
-// hangs is a row for what never ends; nobody waits longer for it than it takes an emulator to run any other program.
+// hangs is a row for what never ends, which is not waited for as long as a slow machine may need.
 func hangs(does, says string) workflowtest.Difference {
 	d := row(does, says, `deadline exceeded`)
 	d.Patience = 15 * time.Second

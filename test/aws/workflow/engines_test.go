@@ -51,10 +51,9 @@ func TestMain(m *testing.M) {
 
 // cloud is an emulator of Step Functions, and the one whose Lambdas it invokes.
 type cloud struct {
-	name    string
-	sfn     *sfn.Client
-	lambda  *lambda.Client
-	aliases bool // StartExecution takes the ARN of an alias
+	name   string
+	sfn    *sfn.Client
+	lambda *lambda.Client
 }
 
 // ministack and moto start the emulators on first use. Both know one account here: moto's functions are ministack's.
@@ -69,12 +68,12 @@ func ministack(t testing.TB) cloud {
 	if err := res.Body.Close(); err != nil || res.StatusCode != http.StatusOK {
 		t.Fatalf("setting the scale of waits: %s, %v", res.Status, err)
 	}
-	return cloud{"ministack", sfn.NewFromConfig(config), lambda.NewFromConfig(config), true}
+	return cloud{"ministack", sfn.NewFromConfig(config), lambda.NewFromConfig(config)}
 }
 
 func moto(t testing.TB) cloud {
 	functions := emulator.Ministack(t)
-	return cloud{"moto", sfn.NewFromConfig(emulator.Moto(t, functions.Endpoint).Config(t, "")), lambda.NewFromConfig(functions.Config(t, "")), false}
+	return cloud{"moto", sfn.NewFromConfig(emulator.Moto(t, functions.Endpoint).Config(t, "")), lambda.NewFromConfig(functions.Config(t, ""))}
 }
 
 // deployments counts, so that the names of what tests deploy differ.
@@ -162,8 +161,8 @@ func (d deployed) stopAll(t testing.TB) {
 		}
 		for _, x := range list.Executions {
 			_, err := d.sfn.StopExecution(ctx, &sfn.StopExecutionInput{ExecutionArn: x.ExecutionArn})
-			if e, ok := errors.AsType[*types.ValidationException](err); err != nil && !ok {
-				t.Errorf("stopping execution: %v", e)
+			if _, ended := errors.AsType[*types.ValidationException](err); err != nil && !ended {
+				t.Errorf("stopping execution: %v", err)
 			}
 		}
 	}
@@ -207,7 +206,6 @@ func (d deployed) events(ctx context.Context, machine, name string) ([]workflow.
 type progress struct {
 	open      int // executions
 	events    int // of those
-	calls     int // of functions that should have come
 	now, done int // calls of functions
 	starting  bool
 }
