@@ -46,7 +46,17 @@ func TestStories(t *testing.T) {
 	defer in.watch(t)()
 	control := httptest.NewServer(in.control())
 	t.Cleanup(control.Close)
+	t.Run("stories", func(t *testing.T) { run(t, control.URL) })
+	t.Run("a take-over", func(t *testing.T) {
+		t.Setenv(testkit.Installation, control.URL)
+		takeOver(t, in, testkit.New(t.TempDir()).Start(t))
+	})
+	checkGrants(t, emulated, out, os.Getenv("STORY") == "")
+}
 
+// run runs the stories on the installation that is kept at the address.
+func run(t *testing.T, keeper string) {
+	t.Helper()
 	var skip []string
 	for name := range ofOneProcess {
 		skip = append(skip, "^"+name+"$")
@@ -61,7 +71,7 @@ func TestStories(t *testing.T) {
 	}
 	cmd := exec.CommandContext(t.Context(), "go", args...)
 	cmd.Dir = root()
-	cmd.Env = append(os.Environ(), testkit.Installation+"="+control.URL)
+	cmd.Env = append(os.Environ(), testkit.Installation+"="+keeper)
 	cmd.Stderr = os.Stderr
 	pipe, err := cmd.StdoutPipe()
 	if err != nil {
@@ -77,7 +87,6 @@ func TestStories(t *testing.T) {
 	if t.Logf("%d stories passed on the deployed stage", passed); passed == 0 {
 		t.Error("no story was run")
 	}
-	checkGrants(t, emulated, out, os.Getenv("STORY") == "")
 }
 
 // report says what failed, with what the story said, and counts what passed.
