@@ -22,7 +22,7 @@ func (r *rig) handsOver(small int64) (*blobstest.Door, *[]string) {
 	r.t.Helper()
 	door, asked := blobstest.NewDoor(r.t, r.h.Blobs), &[]string{}
 	r.h.HandOvers = &handovers.Desk{
-		Records: handover.NewStore(r.h.Cases.Table(), r.h.Now), Cases: r.h.Cases, Blobs: r.h.Blobs, Door: door, Small: small, Log: r.h.Log,
+		Records: handover.NewStore(r.h.Cases.Table(), r.h.Now), Cases: r.h.Cases, Blobs: r.h.Blobs, Door: door, Small: small,
 		Later: func(_ context.Context, id string) error { *asked = append(*asked, id); return nil },
 		Files: &uploads.Desk{Cases: r.h.Cases, Blobs: r.h.Blobs, Log: r.h.Log},
 	}

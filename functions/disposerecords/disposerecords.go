@@ -228,8 +228,8 @@ func (s *Step) dispose(ctx context.Context, r casefile.DueRef, p registry.Policy
 	})
 }
 
-// kinds begin the names of a case's objects.
-var kinds = []string{"raw", "spool", "plan", "package", "delivery", "inbox", "mail"}
+// kinds begin the names of a case's objects. Names of what lies in the open tell no case; it has ended long before.
+var kinds = []string{"raw", "spool", "plan", "package", "mail"}
 
 // removeObjects removes every object of the case and looks whether they are gone.
 func (s *Step) removeObjects(ctx context.Context, tenant, caseID string) (removed int, err error) {

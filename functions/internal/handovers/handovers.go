@@ -9,7 +9,6 @@ package handovers
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"time"
 
 	"github.com/habeas-dsar/habeas/functions/internal/uploads"
@@ -20,8 +19,8 @@ import (
 )
 
 const (
-	// Small is what is prepared within a call: a function behind an HTTP API answers within 29 s, and the slowest one that was
-	// measured (512 MB of memory, a third of a core) moves 64 MiB in a quarter of that.
+	// Small is what is prepared within a call, of which a function behind an HTTP API has 29 s. 64 MiB take 0.25 s of a core, so about
+	// 1 s where there is a third of one (512 MB of memory); the rest is the bandwidth to the store. See test/aws/handover.
 	Small = 64 << 20
 	// Most is what goes into an answer: a function answers at most 6 MB, in base64 (AWS Lambda Developer Guide, "Lambda quotas"), so
 	// 4.5 MB of a file, its headers included.
@@ -44,7 +43,6 @@ type Desk struct {
 	Most   int64 // bytes of a file that go into an answer; larger ones are offered
 	Files  *uploads.Desk
 	Limits uploads.Limits // of files that owners put into the inbox
-	Log    *slog.Logger
 }
 
 // Open reports whether things are handed over here.

@@ -11,7 +11,7 @@ func (a *Parts) HandOvers() *handovers.Desk {
 	desk, _ := a.handOvers.get(func() (*handovers.Desk, error) { // it never fails
 		return &handovers.Desk{
 			Records: handover.NewStore(a.Table, a.Now), Cases: a.Cases, Blobs: a.Blobs, Door: a.HandOver, Later: a.Prepare,
-			Small: handovers.Small, Most: handovers.Most, Limits: uploads.DefaultLimits(), Log: a.Log,
+			Small: handovers.Small, Most: handovers.Most, Limits: uploads.DefaultLimits(),
 			Files: &uploads.Desk{Cases: a.Cases, Blobs: a.Blobs, Log: a.Log},
 		}, nil
 	})
