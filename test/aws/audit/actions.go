@@ -23,6 +23,7 @@ func Actions() map[string][]string {
 		"S3:HeadObject":           {"s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket"},
 		"S3:PutObject":            {"s3:PutObject"},
 		"S3:DeleteObject":         {"s3:DeleteObject", "s3:DeleteObjectVersion"},
+		"S3:ListObjectsV2":        {"s3:ListBucket"},
 		"S3:ListObjectVersions":   {"s3:ListBucketVersions"},
 		"S3:ListMultipartUploads": {"s3:ListBucketMultipartUploads"},
 		// "Multipart upload API and permissions", Amazon S3 User Guide.

@@ -29,7 +29,7 @@ import (
 	"github.com/habeas-dsar/habeas/infra/cloud"
 	"github.com/habeas-dsar/habeas/infra/cloud/machines"
 	"github.com/habeas-dsar/habeas/infra/cloud/objects"
-	"github.com/habeas-dsar/habeas/infra/cloud/secrets"
+	"github.com/habeas-dsar/habeas/infra/cloud/secrets/parameters"
 	"github.com/habeas-dsar/habeas/infra/local"
 	"github.com/habeas-dsar/habeas/shared/casefile"
 	"github.com/habeas-dsar/habeas/shared/table"
@@ -168,7 +168,7 @@ func (in *installation) open() error {
 		return err
 	}
 	in.set, err = functions.New(functions.Ports{
-		Table: records, Keeper: keeper, Blobs: store, Workflow: engine, Connectors: catalog.Factories(), Secret: secrets.Open(c).Resolve,
+		Table: records, Keeper: keeper, Blobs: store, Workflow: engine, Connectors: catalog.Factories(), Secret: parameters.Open(c).Resolve,
 		Now: in.Now, Poke: func([]casefile.OutboxRow) {}, Publish: func(context.Context, events.Event) error { return nil },
 		Sleep: func(context.Context, time.Duration) error { return nil }, Log: slog.New(slog.DiscardHandler), BaseURL: in.address,
 		MailDomain: in.settings.MailDomain, Rules: verification.DefaultRules(), Demo: true, Manual: true,
