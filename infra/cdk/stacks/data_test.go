@@ -228,13 +228,29 @@ func TestKeysTurnAndAreNotUsedByWhoManagesThem(t *testing.T) {
 }
 
 func TestWhatIsKeptCannotBeDeletedByMistake(t *testing.T) {
-	s := of(t, "prod")
-	for _, secret := range s.all("AWS::SecretsManager::Secret") {
-		if !strings.Contains(secret.Text("KmsKeyId"), "RestKey") {
-			t.Errorf("secret %s is not under our key", secret.ID)
+	everyStage(t, func(t *testing.T, s synthesised) {
+		for name, got := range s.protected {
+			if want := s.stage.Production && (name == stacks.Keys || name == stacks.Data); got != want {
+				t.Errorf("stack %s is protected: %t, want %t", name, got, want)
+			}
 		}
+		for _, pool := range s.all("AWS::Cognito::UserPool") {
+			kept(t, s, pool)
+			if active := pool.Text("DeletionProtection") == "ACTIVE"; active != s.stage.Production {
+				t.Errorf("%s is protected: %t", pool.ID, active)
+			}
+		}
+	})
+}
+
+func TestSecretsAreUnderOurKey(t *testing.T) {
+	secrets := of(t, "prod").all("AWS::SecretsManager::Secret")
+	if len(secrets) != 2 {
+		t.Errorf("production has %d secrets, want that of the edge and that of the user pool", len(secrets))
 	}
-	if len(s.all("AWS::SecretsManager::Secret")) == 0 {
-		t.Error("production has no secret for its edge")
+	for _, secret := range secrets {
+		if !strings.Contains(secret.Text("KmsKeyId"), "RestKey") {
+			t.Errorf("%s is not under our key", secret.ID)
+		}
 	}
 }

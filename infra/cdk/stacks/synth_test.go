@@ -39,6 +39,7 @@ type synthesised struct {
 	functions []inventory.Function
 	stacks    map[string]audit.Template
 	raw       map[string][]byte
+	protected map[string]bool // against being deleted
 }
 
 // all returns the resources of a type in every stack.
@@ -100,8 +101,9 @@ func templates(dir string, s stage.Stage, functions []inventory.Function) synthe
 	}})
 	made := stacks.New(app, stacks.Options{Stage: s, Functions: functions, Runbooks: "https://example.com/runbooks"})
 	app.Synth(nil)
-	out := synthesised{stage: s, functions: functions, stacks: map[string]audit.Template{}, raw: map[string][]byte{}}
-	for name := range made {
+	out := synthesised{stage: s, functions: functions, stacks: map[string]audit.Template{}, raw: map[string][]byte{}, protected: map[string]bool{}}
+	for name, stack := range made {
+		out.protected[name] = *stack.TerminationProtection()
 		raw, err := os.ReadFile(filepath.Join(dir, name+".template.json"))
 		must(err)
 		t, err := audit.Read(raw)
