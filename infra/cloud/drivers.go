@@ -15,16 +15,52 @@ import (
 
 // Table opens the records.
 func (c *Cloud) Table() (*dynamotable.Store, error) {
-	o := dynamotable.Options{Client: dynamodb.NewFromConfig(c.Config), Prefix: c.Prefix, Now: c.now}
+	client := dynamodb.NewFromConfig(c.Config)
+	calls := records{get: client.GetItem, query: client.Query, transact: client.TransactWriteItems}
+	o := dynamotable.Options{Client: calls, Prefix: c.Prefix, Now: c.now}
 	if c.meter != nil {
 		o.Consumed = c.meter.Units
 	}
 	return dynamotable.New(o)
 }
 
+type records struct {
+	get      Operation[dynamodb.GetItemInput, dynamodb.Options, dynamodb.GetItemOutput]
+	query    Operation[dynamodb.QueryInput, dynamodb.Options, dynamodb.QueryOutput]
+	transact Operation[dynamodb.TransactWriteItemsInput, dynamodb.Options, dynamodb.TransactWriteItemsOutput]
+}
+
+func (r records) GetItem(ctx context.Context, in *dynamodb.GetItemInput, o ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error) {
+	return r.get(ctx, in, o...)
+}
+
+func (r records) Query(ctx context.Context, in *dynamodb.QueryInput, o ...func(*dynamodb.Options)) (*dynamodb.QueryOutput, error) {
+	return r.query(ctx, in, o...)
+}
+
+func (r records) TransactWriteItems(
+	ctx context.Context, in *dynamodb.TransactWriteItemsInput, o ...func(*dynamodb.Options),
+) (*dynamodb.TransactWriteItemsOutput, error) {
+	return r.transact(ctx, in, o...)
+}
+
 // Keeper opens the key under which the keys of cases and tenants are wrapped.
 func (c *Cloud) Keeper() (*kmskeys.Keeper, error) {
-	return kmskeys.New(kms.NewFromConfig(c.Config), c.Key)
+	client := kms.NewFromConfig(c.Config)
+	return kmskeys.New(wrapping{client.Encrypt, client.Decrypt}, c.Key)
+}
+
+type wrapping struct {
+	encrypt Operation[kms.EncryptInput, kms.Options, kms.EncryptOutput]
+	decrypt Operation[kms.DecryptInput, kms.Options, kms.DecryptOutput]
+}
+
+func (w wrapping) Encrypt(ctx context.Context, in *kms.EncryptInput, o ...func(*kms.Options)) (*kms.EncryptOutput, error) {
+	return w.encrypt(ctx, in, o...)
+}
+
+func (w wrapping) Decrypt(ctx context.Context, in *kms.DecryptInput, o ...func(*kms.Options)) (*kms.DecryptOutput, error) {
+	return w.decrypt(ctx, in, o...)
 }
 
 // The ways by which mail leaves.

@@ -4,8 +4,9 @@ package main
 import (
 	"github.com/habeas-dsar/habeas/functions/askperson"
 	"github.com/habeas-dsar/habeas/functions/internal/lambdaboot"
+	"github.com/habeas-dsar/habeas/functions/internal/parts"
 )
 
 func main() {
-	lambdaboot.Step(askperson.New)
+	lambdaboot.Task(func(a *parts.Parts) (lambdaboot.TaskStep, error) { return askperson.New(a) })
 }

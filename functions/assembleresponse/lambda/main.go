@@ -4,9 +4,10 @@ package main
 import (
 	"github.com/habeas-dsar/habeas/functions/assembleresponse"
 	"github.com/habeas-dsar/habeas/functions/internal/lambdaboot"
+	"github.com/habeas-dsar/habeas/functions/internal/parts"
 	"github.com/habeas-dsar/habeas/infra/cloud/objects"
 )
 
 func main() {
-	lambdaboot.Step(assembleresponse.New, lambdaboot.Objects(objects.Open))
+	lambdaboot.Step(func(a *parts.Parts) (lambdaboot.CaseStep, error) { return assembleresponse.New(a) }, lambdaboot.Objects(objects.Open))
 }

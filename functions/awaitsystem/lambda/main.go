@@ -4,8 +4,9 @@ package main
 import (
 	"github.com/habeas-dsar/habeas/functions/awaitsystem"
 	"github.com/habeas-dsar/habeas/functions/internal/lambdaboot"
+	"github.com/habeas-dsar/habeas/functions/internal/parts"
 )
 
 func main() {
-	lambdaboot.Step(awaitsystem.New)
+	lambdaboot.Task(func(a *parts.Parts) (lambdaboot.TaskStep, error) { return awaitsystem.New(a) })
 }

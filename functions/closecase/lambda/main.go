@@ -4,8 +4,9 @@ package main
 import (
 	"github.com/habeas-dsar/habeas/functions/closecase"
 	"github.com/habeas-dsar/habeas/functions/internal/lambdaboot"
+	"github.com/habeas-dsar/habeas/functions/internal/parts"
 )
 
 func main() {
-	lambdaboot.Step(closecase.New)
+	lambdaboot.Step(func(a *parts.Parts) (lambdaboot.CaseStep, error) { return closecase.New(a) })
 }

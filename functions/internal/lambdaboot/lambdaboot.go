@@ -2,7 +2,9 @@
 // the one handler of the binary needs, and gives each invocation a logger with its request id, a deadline that leaves time to
 // put things away, metrics, and the class of a failure as the errorType that Retry and Catch of the state machines name.
 //
-// A main is one line: lambdaboot.Step(triage.New). What it needs beyond records and keys it names as ports.
+// A main is one statement: what it builds of the parts, and as ports what it needs beyond records and keys. The builders that pages
+// and steps of a case have are plain functions of *parts.Parts, not generic ones: a type argument puts the types around it into a
+// dictionary that counts as reflection, and then templates, which call methods by name, have the linker keep all of Parts.
 package lambdaboot
 
 import (
@@ -26,10 +28,29 @@ import (
 // Port opens one of the ports of a handler.
 type Port func(ctx context.Context, c *cloud.Cloud, p *parts.Ports) error
 
-// Step runs a step of a state machine; O is step.Answer or step.TaskAnswer.
-func Step[H interface {
-	Handle(ctx context.Context, in step.Input) (O, error)
-}, O any](build func(*parts.Parts) (H, error), ports ...Port) {
+// CaseStep is a step of a case, and TaskStep of one of its tasks.
+type (
+	CaseStep interface {
+		Handle(ctx context.Context, in step.Input) (step.Answer, error)
+	}
+	TaskStep interface {
+		Handle(ctx context.Context, in step.Input) (step.TaskAnswer, error)
+	}
+)
+
+// Step runs a step of a case.
+func Step(build func(*parts.Parts) (CaseStep, error), ports ...Port) {
+	run(ports, func(a *parts.Parts) (handler, error) {
+		h, err := build(a)
+		if err != nil {
+			return nil, err
+		}
+		return step.Handler(h.Handle), nil
+	})
+}
+
+// Task runs a step of a task.
+func Task(build func(*parts.Parts) (TaskStep, error), ports ...Port) {
 	run(ports, func(a *parts.Parts) (handler, error) {
 		h, err := build(a)
 		if err != nil {

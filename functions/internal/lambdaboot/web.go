@@ -24,8 +24,11 @@ type resolver interface {
 	Resolve(reference string) (redact.Text, error)
 }
 
+// Pages are what a function answers on the web.
+type Pages interface{ Register(mux *http.ServeMux) }
+
 // Web serves a handler behind the HTTP API, by its payload format 2.0. secrets reads what CloudFront proves itself with.
-func Web[H interface{ Register(mux *http.ServeMux) }, S resolver](build func(*parts.Parts) (H, error), secrets func(*cloud.Cloud) S, ports ...Port) {
+func Web[S resolver](build func(*parts.Parts) (Pages, error), secrets func(*cloud.Cloud) S, ports ...Port) {
 	var door door
 	open := func(_ context.Context, c *cloud.Cloud, _ *parts.Ports) (err error) {
 		if c.Origin != "" {

@@ -3,10 +3,11 @@ package main
 
 import (
 	"github.com/habeas-dsar/habeas/functions/internal/lambdaboot"
+	"github.com/habeas-dsar/habeas/functions/internal/parts"
 	"github.com/habeas-dsar/habeas/functions/notifyrecipient"
-	"github.com/habeas-dsar/habeas/infra/cloud/secrets"
+	"github.com/habeas-dsar/habeas/infra/cloud/secrets/parameters"
 )
 
 func main() {
-	lambdaboot.Step(notifyrecipient.New, lambdaboot.Secrets(secrets.Open))
+	lambdaboot.Task(func(a *parts.Parts) (lambdaboot.TaskStep, error) { return notifyrecipient.New(a) }, lambdaboot.Secrets(parameters.Open))
 }

@@ -3,9 +3,10 @@ package main
 
 import (
 	"github.com/habeas-dsar/habeas/functions/internal/lambdaboot"
+	"github.com/habeas-dsar/habeas/functions/internal/parts"
 	"github.com/habeas-dsar/habeas/functions/opentasks"
 )
 
 func main() {
-	lambdaboot.Step(opentasks.New)
+	lambdaboot.Step(func(a *parts.Parts) (lambdaboot.CaseStep, error) { return opentasks.New(a) })
 }

@@ -3,6 +3,7 @@ package main
 
 import (
 	"github.com/habeas-dsar/habeas/functions/internal/lambdaboot"
+	"github.com/habeas-dsar/habeas/functions/internal/parts"
 	"github.com/habeas-dsar/habeas/functions/ownertask"
 	"github.com/habeas-dsar/habeas/infra/cloud/files"
 	"github.com/habeas-dsar/habeas/infra/cloud/objects"
@@ -10,5 +11,5 @@ import (
 )
 
 func main() {
-	lambdaboot.Web(ownertask.New, secrets.Open, lambdaboot.Objects(objects.Open), lambdaboot.Prepare(files.Open))
+	lambdaboot.Web(func(a *parts.Parts) (lambdaboot.Pages, error) { return ownertask.New(a) }, secrets.Open, lambdaboot.Objects(objects.Open), lambdaboot.Prepare(files.Open))
 }

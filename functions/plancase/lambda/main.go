@@ -3,9 +3,10 @@ package main
 
 import (
 	"github.com/habeas-dsar/habeas/functions/internal/lambdaboot"
+	"github.com/habeas-dsar/habeas/functions/internal/parts"
 	"github.com/habeas-dsar/habeas/functions/plancase"
 )
 
 func main() {
-	lambdaboot.Step(plancase.New)
+	lambdaboot.Step(func(a *parts.Parts) (lambdaboot.CaseStep, error) { return plancase.New(a) })
 }

@@ -3,10 +3,11 @@ package main
 
 import (
 	"github.com/habeas-dsar/habeas/functions/internal/lambdaboot"
+	"github.com/habeas-dsar/habeas/functions/internal/parts"
 	"github.com/habeas-dsar/habeas/functions/receivehook"
-	"github.com/habeas-dsar/habeas/infra/cloud/secrets"
+	"github.com/habeas-dsar/habeas/infra/cloud/secrets/parameters"
 )
 
 func main() {
-	lambdaboot.Web(receivehook.New, secrets.Open, lambdaboot.Secrets(secrets.Open))
+	lambdaboot.Web(func(a *parts.Parts) (lambdaboot.Pages, error) { return receivehook.New(a) }, parameters.Open, lambdaboot.Secrets(parameters.Open))
 }

@@ -3,9 +3,10 @@ package main
 
 import (
 	"github.com/habeas-dsar/habeas/functions/internal/lambdaboot"
+	"github.com/habeas-dsar/habeas/functions/internal/parts"
 	"github.com/habeas-dsar/habeas/functions/reviewresponse"
 )
 
 func main() {
-	lambdaboot.Step(reviewresponse.New)
+	lambdaboot.Step(func(a *parts.Parts) (lambdaboot.CaseStep, error) { return reviewresponse.New(a) })
 }

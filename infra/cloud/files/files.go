@@ -17,25 +17,20 @@ import (
 // Function is the name of that function in the inventory.
 const Function = "PrepareFile"
 
-// Caller is what is used of a client of Lambda.
-type Caller interface {
-	Invoke(ctx context.Context, in *lambda.InvokeInput, o ...func(*lambda.Options)) (*lambda.InvokeOutput, error)
-}
-
 // Open returns what has the file of a hand-over prepared; see parts.Ports.Prepare.
 func Open(c *cloud.Cloud) func(ctx context.Context, id string) error {
-	return Prepare(lambda.NewFromConfig(c.Config), c.Function(Function))
+	return Prepare(lambda.NewFromConfig(c.Config).Invoke, c.Function(Function))
 }
 
 // Prepare calls the function and does not wait for it: Lambda keeps the call, and repeats it twice when it fails (AWS Lambda
 // Developer Guide, "Invoking a Lambda function asynchronously").
-func Prepare(client Caller, function string) func(ctx context.Context, id string) error {
+func Prepare(invoke cloud.Operation[lambda.InvokeInput, lambda.Options, lambda.InvokeOutput], function string) func(ctx context.Context, id string) error {
 	return func(ctx context.Context, id string) error {
 		payload, err := json.Marshal(preparefile.Ref{HandOver: id})
 		if err != nil {
 			return fmt.Errorf("encoding a hand-over: %w", err)
 		}
-		_, err = client.Invoke(ctx, &lambda.InvokeInput{FunctionName: &function, InvocationType: types.InvocationTypeEvent, Payload: payload})
+		_, err = invoke(ctx, &lambda.InvokeInput{FunctionName: &function, InvocationType: types.InvocationTypeEvent, Payload: payload})
 		return awsfault.Wrap(err, "calling for a file to be prepared")
 	}
 }

@@ -29,7 +29,7 @@ func (c *caller) Invoke(_ context.Context, in *lambda.InvokeInput, _ ...func(*la
 
 func TestPrepareCallsAndDoesNotWait(t *testing.T) {
 	c, id := &caller{}, handover.NewID()
-	if err := files.Prepare(c, "arn:of:the:function")(t.Context(), id); err != nil {
+	if err := files.Prepare(c.Invoke, "arn:of:the:function")(t.Context(), id); err != nil {
 		t.Fatal(err)
 	}
 	var ref preparefile.Ref
@@ -40,7 +40,7 @@ func TestPrepareCallsAndDoesNotWait(t *testing.T) {
 		t.Errorf("the payload is %s: %v", c.calls[0].Payload, err)
 	}
 	c.err = &smithy.GenericAPIError{Code: "TooManyRequestsException", Message: "Rate exceeded"}
-	if err := files.Prepare(c, "f")(t.Context(), id); !fault.Has(err, fault.Throttled) {
+	if err := files.Prepare(c.Invoke, "f")(t.Context(), id); !fault.Has(err, fault.Throttled) {
 		t.Errorf("a call that is not taken: %v", err)
 	}
 }

@@ -229,19 +229,24 @@ func (v *Visit) Sealed(ctx context.Context, caseID string) error {
 	return err
 }
 
-// Dispose takes the case out of the house: what was about the person goes, its keys are destroyed, evidence and certificate stay as
-// they do of every case. The case is closed.
+// Dispose takes the case out of the house.
 func (v *Visit) Dispose(ctx context.Context, caseID string, status dsar.Status, closedAt time.Time) error {
-	t := keys.Tombstone{Tenant: DoctorTenant, ID: caseID, At: v.in.Now().UTC(), Status: string(status), ClosedAt: closedAt}
-	if err := v.in.Set.Again(ctx, t); err != nil {
-		return fmt.Errorf("disposing of the synthetic case: %w", err)
+	return v.in.Dispose(ctx, DoctorTenant, caseID, status, closedAt)
+}
+
+// Dispose takes a closed case out of the house before its retention ends: what was about the person goes, its keys are destroyed, and
+// evidence and certificate stay, as of every case.
+func (in *Installation) Dispose(ctx context.Context, tenant, caseID string, status dsar.Status, closedAt time.Time) error {
+	t := keys.Tombstone{Tenant: tenant, ID: caseID, At: in.Now().UTC(), Status: string(status), ClosedAt: closedAt}
+	if err := in.Set.Again(ctx, t); err != nil {
+		return fmt.Errorf("disposing of a case: %w", err)
 	}
-	_, err := v.in.Set.Vault.Fingerprint(ctx, DoctorTenant, caseID)
+	_, err := in.Set.Vault.Fingerprint(ctx, tenant, caseID)
 	if fault.Has(err, fault.NotFound) {
 		return nil
 	}
 	if err == nil {
-		err = fault.New(fault.Internal, "the keys of the synthetic case are still there")
+		err = fault.New(fault.Internal, "the keys of a case are still there")
 	}
 	return err
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/habeas-dsar/habeas/infra/cloud"
 	"github.com/habeas-dsar/habeas/infra/cloud/machines"
 	"github.com/habeas-dsar/habeas/infra/cloud/objects"
-	"github.com/habeas-dsar/habeas/infra/cloud/secrets"
+	"github.com/habeas-dsar/habeas/infra/cloud/secrets/parameters"
 	"github.com/habeas-dsar/habeas/infra/stage"
 	"github.com/habeas-dsar/habeas/shared/awsfault"
 	"github.com/habeas-dsar/habeas/shared/blobs/s3blobs"
@@ -79,7 +79,7 @@ func Open(ctx context.Context, cfg aws.Config, s stage.Stage) (*Installation, er
 func (in *Installation) open() (err error) {
 	in.Set, err = functions.New(functions.Ports{
 		Table: in.Records, Keeper: in.Keeper, Blobs: in.Objects, Workflow: in.Engine, Connectors: catalog.Factories(),
-		Secret: secrets.Open(in.Cloud).Resolve, Worker: in.Cloud.Worker, Shredding: cloud.Shredding(in.Objects), Keep: cloud.Keep(in.Objects),
+		Secret: parameters.Open(in.Cloud).Resolve, Worker: in.Cloud.Worker, Shredding: cloud.Shredding(in.Objects), Keep: cloud.Keep(in.Objects),
 		Now: in.Now, Pace: time.Now, Poke: func([]casefile.OutboxRow) {}, // the stream of the table tells
 		Publish: func(context.Context, events.Event) error {
 			return fault.New(fault.Internal, "events are published by the stage itself")

@@ -2,6 +2,7 @@
 package post
 
 import (
+	"context"
 	"net"
 	"strconv"
 	"time"
@@ -9,7 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sesv2"
 
 	"github.com/habeas-dsar/habeas/infra/cloud"
-	"github.com/habeas-dsar/habeas/infra/cloud/secrets"
+	"github.com/habeas-dsar/habeas/infra/cloud/secrets/parameters"
 	"github.com/habeas-dsar/habeas/infra/inventory"
 	"github.com/habeas-dsar/habeas/shared/fault"
 	"github.com/habeas-dsar/habeas/shared/mail"
@@ -27,12 +28,12 @@ const (
 // Open opens it. On SES mail is sent under the configuration set that has the name of the prefix.
 func Open(c *cloud.Cloud) (mail.Sender, error) {
 	if c.Mail == cloud.SES {
-		return sesmail.New(sesv2.NewFromConfig(c.Config), sesmail.Options{ConfigurationSet: c.Prefix})
+		return sesmail.New(sending{sesv2.NewFromConfig(c.Config).SendEmail}, sesmail.Options{ConfigurationSet: c.Prefix})
 	}
 	var secret redact.Text
 	var err error
 	if c.MailSecret != "" {
-		if secret, err = secrets.Open(c).Resolve(c.MailSecret); err != nil {
+		if secret, err = parameters.Open(c).Resolve(c.MailSecret); err != nil {
 			return nil, err
 		}
 	}
@@ -52,4 +53,12 @@ func Open(c *cloud.Cloud) (mail.Sender, error) {
 		return smtpmail.New(o)
 	}
 	return nil, fault.New(fault.Misconfigured, "the setting "+inventory.EnvMail+" names no way by which mail leaves")
+}
+
+type sending struct {
+	send cloud.Operation[sesv2.SendEmailInput, sesv2.Options, sesv2.SendEmailOutput]
+}
+
+func (s sending) SendEmail(ctx context.Context, in *sesv2.SendEmailInput, o ...func(*sesv2.Options)) (*sesv2.SendEmailOutput, error) {
+	return s.send(ctx, in, o...)
 }

@@ -1,5 +1,5 @@
-// Package secrets reads what references refer to: secrets of Secrets Manager and parameters of Parameter Store, below the path of
-// one stage and nowhere else.
+// Package secrets reads what references refer to: secrets of Secrets Manager and, for those that open it by package parameters,
+// parameters of Parameter Store, below the path of one stage and nowhere else.
 package secrets
 
 import (
@@ -12,7 +12,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
-	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"github.com/habeas-dsar/habeas/infra/cloud"
 	"github.com/habeas-dsar/habeas/shared/awsfault"
@@ -25,10 +24,9 @@ type Manager interface {
 	GetSecretValue(ctx context.Context, in *secretsmanager.GetSecretValueInput, o ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error)
 }
 
-// Parameters is what is used of a client of Parameter Store.
-type Parameters interface {
-	GetParameter(ctx context.Context, in *ssm.GetParameterInput, o ...func(*ssm.Options)) (*ssm.GetParameterOutput, error)
-}
+// Parameter reads a parameter of Parameter Store, decrypted, by its name without the first slash; its errors have fault classes. One
+// that is no text is "".
+type Parameter = func(ctx context.Context, name string) (string, error)
 
 const (
 	secretLife   = 5 * time.Minute  // so long a rotated secret may still be the old one
@@ -40,10 +38,10 @@ var secretName = regexp.MustCompile(`^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.+=@-]+)+$`)
 
 // Store resolves references to secrets and remembers each for five minutes. Safe for use by several goroutines.
 type Store struct {
-	secrets    Manager
-	parameters Parameters
-	path       string // "habeas/<stage>/"
-	now        func() time.Time
+	secrets   Manager
+	parameter Parameter
+	path      string // "habeas/<stage>/"
+	now       func() time.Time
 
 	mu   sync.Mutex
 	seen map[string]heldSecret // by reference without field
@@ -54,16 +52,29 @@ type heldSecret struct {
 	until time.Time
 }
 
-// Open returns the store of an installation.
-func Open(c *cloud.Cloud) *Store {
-	return New(secretsmanager.NewFromConfig(c.Config), ssm.NewFromConfig(c.Config), "habeas/"+c.Stage, time.Now)
+// Open returns the store of an installation, without parameters: whoever needs none does not link their service.
+func Open(c *cloud.Cloud) *Store { return With(c, nil) }
+
+// With returns the store of an installation, with parameters.
+func With(c *cloud.Cloud, parameter Parameter) *Store {
+	return New(manager{secretsmanager.NewFromConfig(c.Config).GetSecretValue}, parameter, "habeas/"+c.Stage, time.Now)
+}
+
+type manager struct {
+	get cloud.Operation[secretsmanager.GetSecretValueInput, secretsmanager.Options, secretsmanager.GetSecretValueOutput]
+}
+
+func (m manager) GetSecretValue(
+	ctx context.Context, in *secretsmanager.GetSecretValueInput, o ...func(*secretsmanager.Options),
+) (*secretsmanager.GetSecretValueOutput, error) {
+	return m.get(ctx, in, o...)
 }
 
 // New returns a resolver for what lies below path ("habeas/<stage>") in Secrets Manager, and below "/" and path in Parameter
 // Store. Roles are granted no more than that; here it keeps a registered system from reading what another stage owns. now is the
-// machine's clock, because secrets are rotated in real time.
-func New(sm Manager, parameters Parameters, path string, now func() time.Time) *Store {
-	return &Store{secrets: sm, parameters: parameters, path: strings.Trim(path, "/") + "/", now: now, seen: map[string]heldSecret{}}
+// machine's clock, because secrets are rotated in real time. Without parameter a reference to one is fault.Misconfigured.
+func New(sm Manager, parameter Parameter, path string, now func() time.Time) *Store {
+	return &Store{secrets: sm, parameter: parameter, path: strings.Trim(path, "/") + "/", now: now, seen: map[string]heldSecret{}}
 }
 
 // Resolve returns the secret of a reference:
@@ -84,6 +95,9 @@ func (s *Store) Resolve(reference string) (redact.Text, error) {
 			return redact.Text{}, fault.New(fault.Misconfigured, "a reference to a secret names no field behind its #")
 		}
 	case "ssm":
+		if s.parameter == nil {
+			return redact.Text{}, fault.New(fault.Misconfigured, "a secret that is referred to here is in Secrets Manager: secretsmanager:NAME")
+		}
 		if name = strings.TrimPrefix(rest, "/"); name == rest {
 			return redact.Text{}, fault.New(fault.Misconfigured, "a reference to a parameter begins with ssm:/")
 		}
@@ -139,17 +153,6 @@ func (s *Store) secret(ctx context.Context, name string) (string, error) {
 		return "", awsfault.Wrap(err, "reading a secret that is referred to")
 	}
 	return aws.ToString(out.SecretString), nil
-}
-
-func (s *Store) parameter(ctx context.Context, name string) (string, error) {
-	out, err := s.parameters.GetParameter(ctx, &ssm.GetParameterInput{Name: aws.String("/" + name), WithDecryption: aws.Bool(true)})
-	if err != nil {
-		return "", awsfault.Wrap(err, "reading a parameter that is referred to")
-	}
-	if out.Parameter == nil {
-		return "", nil
-	}
-	return aws.ToString(out.Parameter.Value), nil
 }
 
 // fieldOf returns a field of a secret that is a JSON object.

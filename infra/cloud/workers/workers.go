@@ -16,11 +16,6 @@ import (
 	"github.com/habeas-dsar/habeas/shared/fault"
 )
 
-// Invoker is what is used of a client of Lambda.
-type Invoker interface {
-	Invoke(ctx context.Context, in *lambda.InvokeInput, o ...func(*lambda.Options)) (*lambda.InvokeOutput, error)
-}
-
 // Call invokes a function by its ARN and returns its answer.
 type Call = func(ctx context.Context, function string, payload json.RawMessage) (json.RawMessage, error)
 
@@ -32,15 +27,15 @@ func Open(c *cloud.Cloud) Call {
 	return New(lambda.NewFromConfig(c.Config, func(o *lambda.Options) {
 		o.HTTPClient = cloud.Patient()
 		o.Retryer = retry.AddWithMaxAttempts(o.Retryer, attempts)
-	}))
+	}).Invoke)
 }
 
-// New returns what calls functions by a client. The answer comes when the function ends, and ctx bounds the wait. Too many calls
+// New returns what calls functions by the operation of a client. The answer comes when the function ends, and ctx bounds the wait. Too many calls
 // at once are fault.Throttled; a function that cannot be reached or runs out of time is fault.Unavailable; one that fails by itself
 // has the class that it gives as the type of its error, and fault.Internal when that is none.
-func New(client Invoker) Call {
+func New(invoke cloud.Operation[lambda.InvokeInput, lambda.Options, lambda.InvokeOutput]) Call {
 	return func(ctx context.Context, function string, payload json.RawMessage) (json.RawMessage, error) {
-		out, err := client.Invoke(ctx, &lambda.InvokeInput{
+		out, err := invoke(ctx, &lambda.InvokeInput{
 			FunctionName: aws.String(function), InvocationType: types.InvocationTypeRequestResponse, Payload: payload,
 		})
 		if err != nil {

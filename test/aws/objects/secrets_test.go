@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/habeas-dsar/habeas/infra/cloud/secrets"
+	"github.com/habeas-dsar/habeas/infra/cloud/secrets/parameters"
 	"github.com/habeas-dsar/habeas/shared/awsfault"
 	"github.com/habeas-dsar/habeas/shared/fault"
 	"github.com/habeas-dsar/habeas/test/aws/emulator"
@@ -36,7 +37,7 @@ func newVault(t *testing.T) *vault {
 		f.next, f.seen, o.HTTPClient, o.RetryMaxAttempts = o.HTTPClient, map[string]int{}, f, 1
 	})
 	f2 := ssm.NewFromConfig(cfg, func(o *ssm.Options) { o.HTTPClient, o.RetryMaxAttempts = f, 1 })
-	v.Store = secrets.New(counted, f2, v.path, func() time.Time { return v.now })
+	v.Store = secrets.New(counted, parameters.Read(f2.GetParameter), v.path, func() time.Time { return v.now })
 	return v
 }
 
@@ -94,9 +95,12 @@ func TestSecrets(t *testing.T) {
 		}
 	}
 	for _, path := range []string{"", "/"} {
-		if _, err := secrets.New(v.secrets, v.parameters, path, time.Now).Resolve("ssm:/" + v.path + "/origin"); !fault.Has(err, fault.Misconfigured) {
+		if _, err := secrets.New(v.secrets, parameters.Read(v.parameters.GetParameter), path, time.Now).Resolve("ssm:/" + v.path + "/origin"); !fault.Has(err, fault.Misconfigured) {
 			t.Errorf("without a path: %v, want misconfigured", err)
 		}
+	}
+	if _, err := secrets.New(v.secrets, nil, v.path, time.Now).Resolve("ssm:/" + v.path + "/origin"); !fault.Has(err, fault.Misconfigured) {
+		t.Errorf("without Parameter Store: %v, want misconfigured", err)
 	}
 }
 
