@@ -13,4 +13,4 @@ func TestMinistack(t *testing.T) {
 	workflowtest.Run(t, ministack(t).harness(keep("StateEntered", "StateExited"), ministackDiffers()))
 }
 
-func TestMoto(t *testing.T) { workflowtest.Run(t, moto(t).harness(unordered, motoDiffers())) }
+func TestMoto(t *testing.T) { workflowtest.Run(t, moto(t).harness(tidied, motoDiffers())) }
