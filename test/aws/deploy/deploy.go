@@ -1,5 +1,6 @@
 // Package deploy deploys a stage into an emulator as `make deploy` deploys it into an account: the Lambdas are built and packed,
-// the environment is bootstrapped, and the CDK app is deployed, all stacks of it. What it makes is the template that AWS gets.
+// the environment is bootstrapped, the CDK app is deployed, all stacks of it, and the installation is told its address. What it makes
+// is the template that AWS gets.
 package deploy
 
 import (
@@ -65,6 +66,7 @@ func Deploy(tb testing.TB, cloud *emulator.Cloud, settings string) Outputs {
 	r.run(cdk, "bootstrap", "--app", assembly)
 	outputs := filepath.Join(dir, "outputs.json")
 	r.run(cdk, "deploy", "--app", assembly, "--all", "--require-approval", "never", "--outputs-file", outputs, "--concurrency", "4")
+	r.run("go", "run", "./cmd/settle", "-stage", path)
 	out := read(tb, cloud, s, outputs)
 	out.Assembly = assembly
 	return out
