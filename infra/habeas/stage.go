@@ -129,7 +129,7 @@ func newStageSettleRestore() *cobra.Command {
 	var file, at string
 	c := &cobra.Command{
 		Use: "settle-restore --stage FILE --at TIME", Short: "Settle the records of a stage after they were restored", Args: cobra.NoArgs,
-		Long: "For after point-in-time recovery, while nothing of the stage runs (infra/README.md says how to stop it). Keys that were\n" +
+		Long: "For after point-in-time recovery, while nothing of the stage runs (infra/README.md says how to stop it). Executions are stopped. Keys that were\n" +
 			"destroyed since are destroyed again, by the tombstones in the evidence bucket. Letters that were on their way are marked\n" +
 			"unknown and not sent again. Open cases go on in a new generation. Every tenant's journal says so. Repeat it until it succeeds.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -149,8 +149,8 @@ func newStageSettleRestore() *cobra.Command {
 				progress(cmd, "if %s was restored, too: habeas restore-check --system %s", s, s[strings.LastIndexByte(s, '/')+1:])
 			}
 			return show(cmd, r, func(w io.Writer) {
-				_, _ = fmt.Fprintf(w, "keys destroyed before\t%d\nthere again, destroyed again\t%d\nletters of unknown fate\t%d\nopen cases taken over\t%d\n",
-					r.Tombstones, r.Destroyed, r.Mails, r.TakenOver)
+				_, _ = fmt.Fprintf(w, "executions stopped\t%d\nkeys destroyed before\t%d\nthere again, destroyed again\t%d\nletters of unknown fate\t%d\nopen cases taken over\t%d\n",
+					r.Stopped, r.Tombstones, r.Destroyed, r.Mails, r.TakenOver)
 			})
 		},
 	}

@@ -6,8 +6,14 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
+	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
+
 	"github.com/habeas-dsar/habeas/infra/cloud"
+	"github.com/habeas-dsar/habeas/infra/inventory"
 	"github.com/habeas-dsar/habeas/infra/settle"
+	"github.com/habeas-dsar/habeas/shared/awsfault"
 	"github.com/habeas-dsar/habeas/shared/evidence"
 	"github.com/habeas-dsar/habeas/shared/fault"
 	"github.com/habeas-dsar/habeas/shared/keys"
@@ -17,6 +23,7 @@ import (
 type Restored struct {
 	Tombstones int `json:"tombstones"` // keys that were ever destroyed, by the evidence bucket
 	Destroyed  int `json:"destroyed"`  // of those: keys that were there again, and are destroyed again
+	Stopped    int `json:"stopped"`    // executions that ran on from where the records no longer are
 	Mails      int `json:"mails"`      // letters on their way when the copy was taken: marked unknown, not sent again
 	TakenOver  int `json:"takenOver"`  // open cases that go on in a new generation
 	// Systems are all there are, "tenant/system": one that was restored from its own backup is compared with the erasure ledger by
@@ -24,10 +31,13 @@ type Restored struct {
 	Systems []string `json:"systems"`
 }
 
-// SettleRestore brings records that were restored to the instant at up to date: keys that were destroyed since are destroyed again,
+// SettleRestore brings records that were restored to the instant at up to date: executions are stopped, keys that were destroyed since are destroyed again,
 // letters of unknown fate are not sent again, open cases go on in a new generation, and every tenant's journal says so. Nothing of
-// the stage may run meanwhile. It is repeated until it succeeds; repeating it harms nothing.
+// the stage but those executions may run meanwhile. It is repeated until it succeeds; repeating it harms nothing.
 func (in *Installation) SettleRestore(ctx context.Context, at time.Time) (r Restored, err error) {
+	if r.Stopped, err = in.stopAll(ctx); err != nil {
+		return r, err
+	}
 	// What was destroyed goes first: no letter of such a case is looked at any more.
 	for t, err := range cloud.Shredded(ctx, in.Objects) {
 		if err != nil {
@@ -60,6 +70,29 @@ func (in *Installation) SettleRestore(ctx context.Context, at time.Time) (r Rest
 		}
 	}
 	return r, in.prove(ctx, at, &r)
+}
+
+// stopAll stops every execution: each knows where its case was, and not where it is now.
+func (in *Installation) stopAll(ctx context.Context) (n int, err error) {
+	client := sfn.NewFromConfig(in.Cloud.Config)
+	for _, name := range inventory.Machines() {
+		machine := strings.TrimSuffix(in.Cloud.Machine(name), ":"+inventory.Alias)
+		pages := sfn.NewListExecutionsPaginator(client, &sfn.ListExecutionsInput{StateMachineArn: &machine, StatusFilter: types.ExecutionStatusRunning})
+		for pages.HasMorePages() {
+			page, err := pages.NextPage(ctx)
+			if err != nil {
+				return n, awsfault.Wrap(err, "listing executions")
+			}
+			for _, e := range page.Executions {
+				_, err := client.StopExecution(ctx, &sfn.StopExecutionInput{ExecutionArn: e.ExecutionArn, Error: aws.String("restored")})
+				if err != nil && awsfault.Class(err) != fault.NotFound {
+					return n, awsfault.Wrap(err, "stopping an execution")
+				}
+				n++
+			}
+		}
+	}
+	return n, nil
 }
 
 // destroy disposes of a case whose keys came back, and reports whether they had. Keys of the erasure ledger are past their horizon
