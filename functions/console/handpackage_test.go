@@ -109,7 +109,7 @@ func TestAReviewerWaitsForALargePackage(t *testing.T) {
 		t.Fatalf("asked %d times: %v", len(*asked), err)
 	}
 	for who, cookie := range map[string]string{"a colleague": colleague, "nobody": ""} {
-		if p := r.page(cookie, "GET", here, nil); p.StatusCode != 404 && p.StatusCode != 401 {
+		if p := r.page(cookie, "GET", here, nil); p.StatusCode != http.StatusNotFound && p.StatusCode != http.StatusUnauthorized {
 			t.Errorf("%s: %d", who, p.StatusCode)
 		}
 	}

@@ -205,8 +205,9 @@ func (h *Handler) lookAtDelivery(w http.ResponseWriter, r *http.Request, n int) 
 			m.Systems = len(c.Plan.Systems)
 		}
 		return true, h.Pages.PortalDownload(w, m)
+	default: // it was given out, or is over
+		return true, h.gone(w, r, pages.GoneUsed)
 	}
-	return true, h.gone(w, r, pages.GoneUsed)
 }
 
 func (h *Handler) deliveryFrame(r *http.Request, d handover.Record) (pages.Frame, casefile.Case, error) {

@@ -104,7 +104,7 @@ func TestNamesOfObjectsTellNothing(t *testing.T) {
 			}
 		}
 	}
-	if handover.IDOf("token", 1) != handover.IDOf("token", 1) || handover.IDOf("token1", 1) == handover.IDOf("token", 11) {
+	if first, again := handover.IDOf("token", 1), handover.IDOf("token", 1); first != again || handover.IDOf("token1", 1) == handover.IDOf("token", 11) {
 		t.Error("an id of a link does not belong to its link and volume")
 	}
 }

@@ -125,8 +125,10 @@ func (d *Door) Form(_ context.Context, name string, f blobs.FormUpload) (blobs.F
 	raw, err := json.Marshal(map[string]any{
 		"expiration": until.Format(time.RFC3339),
 		"conditions": []any{
-			map[string]string{"key": name}, map[string]string{"Content-Type": "application/octet-stream"},
-			map[string]string{"success_action_redirect": f.Then}, []any{"content-length-range", 1, f.MaxBytes},
+			map[string]string{"key": name},
+			map[string]string{"Content-Type": "application/octet-stream"},
+			map[string]string{"success_action_redirect": f.Then},
+			[]any{"content-length-range", 1, f.MaxBytes},
 		},
 	})
 	if err != nil {
