@@ -14,7 +14,7 @@ import (
 // Architectures of the functions.
 const (
 	ARM64  = "arm64"
-	X86_64 = "x86_64" //nolint:revive // the name that Lambda uses
+	X86_64 = "x86_64"
 )
 
 // Kinds of mail service.
