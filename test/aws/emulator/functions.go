@@ -8,11 +8,16 @@ import (
 	"testing"
 )
 
-// The launcher of ministack counts in one, and keeps mail in the other.
+// The launcher of ministack counts in one, keeps mail in another, and what functions write in the third.
 const (
 	invocations = "invocations"
 	mails       = "mails"
+	said        = "said"
 )
+
+// Said is the file with what functions on a ministack wrote since its start, each line once and as it was written, whoever called
+// them. LogFile shows some of it only.
+func (c *Cloud) Said() string { return filepath.Join(filepath.Dir(c.LogFile), said) }
 
 // Mails returns the files with what a ministack was handed to send, in order, as it was to be sent.
 func (c *Cloud) Mails(tb testing.TB) []string {

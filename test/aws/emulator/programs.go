@@ -47,7 +47,7 @@ func ministack(env ...string) program {
 				"GATEWAY_PORT=" + port, "BIND_HOST=127.0.0.1", "MINISTACK_REGION=" + Region, "LAMBDA_EXECUTOR=local", "SFTP_ENABLED=0",
 				"IOT_MTLS_ENABLED=0", "AWS_ENDPOINT_URL=http://127.0.0.1:" + port, "AWS_ACCESS_KEY_ID=" + DefaultAccount,
 				"AWS_SECRET_ACCESS_KEY=" + secretKey, "STATE_DIR=" + filepath.Join(dir, "state"), "S3_DATA_DIR=" + filepath.Join(dir, "s3"),
-				"INVOCATIONS=" + filepath.Join(dir, invocations), "MAILS=" + filepath.Join(dir, mails),
+				"INVOCATIONS=" + filepath.Join(dir, invocations), "MAILS=" + filepath.Join(dir, mails), "SAID=" + filepath.Join(dir, said),
 			}, env...)
 		},
 		ready: "/_ministack/health",

@@ -150,9 +150,9 @@ func (in *installation) getMail(w http.ResponseWriter, r *http.Request) {
 	answer(w, nil, fault.New(fault.NotFound, "there is no such mail"))
 }
 
-// log is what functions wrote in the present story: the emulator prints it among its own lines.
+// log is what functions wrote in the present story.
 func (in *installation) log() []byte {
-	f, err := os.Open(in.cloud.LogFile)
+	f, err := os.Open(in.cloud.Said())
 	if err != nil {
 		return []byte(err.Error())
 	}
@@ -165,7 +165,7 @@ func (in *installation) log() []byte {
 }
 
 func (in *installation) logSize() int64 {
-	info, err := os.Stat(in.cloud.LogFile)
+	info, err := os.Stat(in.cloud.Said())
 	if err != nil {
 		return 0
 	}

@@ -18,7 +18,7 @@ func checkGrants(t *testing.T, emulated *emulator.Cloud, out deploy.Outputs, eve
 	if err != nil {
 		t.Fatal(err)
 	}
-	log, err := os.Open(emulated.LogFile)
+	log, err := os.Open(emulated.Said())
 	if err != nil {
 		t.Fatal(err)
 	}

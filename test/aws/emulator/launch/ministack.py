@@ -10,7 +10,8 @@ ministack counts no more than the first.
 
 INVOCATIONS names a file in which two numbers say how many invocations of functions began and how many ended, so that a test can
 tell when nothing is in hand. SIGUSR1 ends every warm worker: the next invocation of a function is a cold start. Mail that is
-handed to SES as it is to be sent is kept so in the directory MAILS, numbered from 1.
+handed to SES as it is to be sent is kept so in the directory MAILS, numbered from 1. Whatever functions write is added to the file
+SAID, each line once: the log of ministack itself shows what some of its services call, and not what states and HTTP APIs do.
 """
 
 import base64
@@ -59,6 +60,24 @@ def counted(*args, **named):
 
 
 lambda_runtime.ProvidedWorker.invoke = counted
+said = os.open(os.environ["SAID"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+pump_output = lambda_runtime.ProvidedWorker._pump_output
+
+
+class Tee:
+    def __init__(self, stream):
+        self.stream = stream
+
+    def readline(self):
+        line = self.stream.readline()
+        os.write(said, line)
+        return line
+
+    def close(self):
+        self.stream.close()
+
+
+lambda_runtime.ProvidedWorker._pump_output = lambda worker, stream, lines: pump_output(worker, Tee(stream), lines)
 os.makedirs(os.environ["MAILS"], exist_ok=True)
 parse_raw_mime = ses_v2._parse_raw_mime
 mails = threading.Lock()
