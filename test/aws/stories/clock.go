@@ -3,6 +3,7 @@ package stories
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/habeas-dsar/habeas/infra/cloud"
@@ -52,10 +53,10 @@ func (in *installation) advance(ctx context.Context, t time.Time) error {
 	if t.Before(in.Now()) {
 		return fault.New(fault.Invalid, "the clock only moves forward")
 	}
+	if err := in.settle(ctx); err != nil {
+		return err
+	}
 	for {
-		if err := in.settle(ctx); err != nil {
-			return err
-		}
 		next, err := in.nextDue(ctx)
 		if err != nil {
 			return err
@@ -66,31 +67,58 @@ func (in *installation) advance(ctx context.Context, t time.Time) error {
 		if err := in.setClock(ctx, next); err != nil {
 			return err
 		}
+		if err := in.pass(ctx); err != nil {
+			return err
+		}
 	}
 	moved := t.After(in.Now())
 	if err := in.setClock(ctx, t); err != nil {
 		return err
 	}
-	if moved { // what waits in a machine looks again
-		time.Sleep(longWait)
+	if !moved {
+		return nil
 	}
+	time.Sleep(longWait) // what waits in a machine looks again
 	return in.settle(ctx)
 }
 
-// settle runs the clockwork until nothing is left to do now.
+// settle runs what schedules call until nothing is left to do now.
 func (in *installation) settle(ctx context.Context) error {
 	if err := in.idle(ctx); err != nil {
 		return err
 	}
-	for _, function := range []string{"SweepDeadlines", "DisposeRecords", "PublishEvents"} {
-		if err := in.invoke(ctx, function); err != nil {
+	if err := in.work(ctx, "SweepDeadlines", "DisposeRecords", "PublishEvents"); err != nil {
+		return err
+	}
+	return in.work(ctx, "SealEvidence")
+}
+
+// pass runs what is due at an instant on the way to another: sealing and disposing wait for the end, unless they are what is due.
+func (in *installation) pass(ctx context.Context) error {
+	work := []string{"SweepDeadlines"}
+	now := in.Now()
+	for _, next := range []func(context.Context, time.Time) (time.Time, error){in.set.Erasures.NextDue, in.set.Cases.NextDisposal} {
+		at, err := next(ctx, now.Add(-time.Millisecond))
+		if err != nil {
+			return fmt.Errorf("looking for what is due: %w", err)
+		}
+		if !at.IsZero() && !at.After(now) && !slices.Contains(work, "DisposeRecords") {
+			work = append(work, "DisposeRecords")
+		}
+	}
+	if at, err := in.nextOutbox(ctx, now); err != nil || !at.IsZero() {
+		work = append(work, "PublishEvents")
+	}
+	return in.work(ctx, work...)
+}
+
+func (in *installation) work(ctx context.Context, functions ...string) error {
+	for _, f := range functions {
+		if err := in.invoke(ctx, f); err != nil {
 			return err
 		}
 	}
-	if err := in.idle(ctx); err != nil {
-		return err
-	}
-	return in.invoke(ctx, "SealEvidence")
+	return in.idle(ctx)
 }
 
 func (in *installation) nextDue(ctx context.Context) (time.Time, error) {
