@@ -19,11 +19,14 @@ import (
 	"github.com/habeas-dsar/habeas/shared/fault"
 )
 
-// How often checks are repeated. Reading a bundle is itself an entry of the case: one that is read more often is not sealed meanwhile.
+// How often checks are repeated. Whoever reads a bundle is in the audit each time.
 const (
 	once      = time.Duration(0)
-	sealEvery = 65 * time.Second
+	sealEvery = 5 * time.Second
 )
+
+// registryAge is how long functions may still know the registry as it was: the tenant and the account were changed just now.
+const registryAge = 6 * time.Second
 
 // doctor is what a run of `habeas doctor` knows.
 type doctor struct {
@@ -115,6 +118,9 @@ func (o *doctor) enter(ctx context.Context) (err error) {
 	}
 	if o.visit, err = o.in.Admit(ctx); err != nil {
 		return err
+	}
+	if !pause(ctx, registryAge) {
+		return fault.New(fault.Unavailable, "there was no time to begin")
 	}
 	o.server, o.token, o.tenant = o.in.Address, o.visit.Token, operations.DoctorTenant
 	o.client, err = o.staff(o.cmd)
