@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/smithy-go/logging"
 	"github.com/spf13/cobra"
 
 	"github.com/habeas-dsar/habeas/infra/cloud/operations"
@@ -57,7 +58,7 @@ func openStage(cmd *cobra.Command, file string) (*operations.Installation, error
 	if err != nil {
 		return nil, fault.Wrap(fault.Invalid, err, "opening a stage")
 	}
-	cfg, err := config.LoadDefaultConfig(cmd.Context(), config.WithRegion(s.Region))
+	cfg, err := config.LoadDefaultConfig(cmd.Context(), config.WithRegion(s.Region), config.WithLogger(logging.Nop{})) // its warnings are about connections
 	if err != nil {
 		return nil, fault.New(fault.Misconfigured, "the settings of AWS cannot be read; see aws configure")
 	}
