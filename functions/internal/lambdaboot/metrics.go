@@ -8,12 +8,14 @@ import (
 // Namespace of the metrics.
 const Namespace = "Habeas"
 
-// measure writes the metrics of an invocation in CloudWatch's embedded metric format (Amazon CloudWatch User Guide,
-// "Specification: Embedded metric format"): how long it took in milliseconds, and whether it failed, by function and class.
+// measure writes what became of an invocation: function, how long it took in milliseconds, whether it failed, and its class. One
+// line is both a log and, in CloudWatch's embedded metric format (Amazon CloudWatch User Guide, "Specification: Embedded metric
+// format"), a metric: failures of the stage, and of each class once there is one. A metric is paid by the month, and what Lambda
+// measures of each function by itself (AWS/Lambda: Duration, Errors) is free, so there is none by function.
 func (s *shell) measure(took time.Duration, class string) {
-	failed := 0
+	failed, dimensions := 0, [][]string{{"Stage"}}
 	if class != "" {
-		failed = 1
+		failed, dimensions = 1, append(dimensions, []string{"Stage", "Class"})
 	}
 	type metric struct{ Name, Unit string }
 	type directive struct {
@@ -25,7 +27,7 @@ func (s *shell) measure(took time.Duration, class string) {
 		"_aws": map[string]any{
 			"Timestamp": s.now().UnixMilli(),
 			"CloudWatchMetrics": []directive{{
-				Namespace, [][]string{{"Stage", "Function"}}, []metric{{"Duration", "Milliseconds"}, {"Failed", "Count"}},
+				Namespace, dimensions, []metric{{"Failed", "Count"}},
 			}},
 		},
 		"Stage": s.stage, "Function": s.name, "Duration": float64(took.Microseconds()) / 1000, "Failed": failed,

@@ -104,7 +104,7 @@ func TestMetrics(t *testing.T) {
 	if err := json.Unmarshal([]byte(wrote), &line); err != nil {
 		t.Fatalf("%v: %s", err, wrote)
 	}
-	if len(line.AWS.CloudWatchMetrics) != 1 || line.AWS.CloudWatchMetrics[0].Namespace != Namespace || line.Stage != "dev" || line.Function != "Triage" ||
+	if len(line.AWS.CloudWatchMetrics) != 1 || line.AWS.CloudWatchMetrics[0].Namespace != Namespace || len(line.AWS.CloudWatchMetrics[0].Dimensions) != 1 || line.Stage != "dev" || line.Function != "Triage" ||
 		line.Duration == nil || line.Failed == nil || *line.Failed != 0 {
 		t.Errorf("the metrics are %s", wrote)
 	}
