@@ -36,6 +36,7 @@ func run(ctx context.Context, args []string) error {
 	arch := flags.String("arch", stage.ARM64, "architecture of Lambda: arm64 or x86_64")
 	root := flags.String("root", "../..", "root of the repository")
 	out := flags.String("out", "../../bin/lambda", "folder of the zips")
+	most := flags.Float64("max", 0, "fail when a binary has more megabytes; 0 = whatever they have")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -47,18 +48,30 @@ func run(ctx context.Context, args []string) error {
 		return fmt.Errorf("making folder: %w", err)
 	}
 	for _, f := range inventory.Functions() {
-		if err := build(ctx, *root, goarch, f, filepath.Join(*out, f.Name+".zip")); err != nil {
+		size, err := build(ctx, *root, goarch, f, filepath.Join(*out, f.Name+".zip"))
+		if err != nil {
+			return fmt.Errorf("packing %s: %w", f.Name, err)
+		}
+		if err := bound(size, *most); err != nil {
 			return fmt.Errorf("packing %s: %w", f.Name, err)
 		}
 	}
 	return nil
 }
 
-// build compiles a function and writes its zip.
-func build(ctx context.Context, root, goarch string, f inventory.Function, to string) error {
+// bound refuses a binary that has grown: what a function links it loads at every cold start.
+func bound(size int, megabytes float64) error {
+	if is := float64(size) / 1e6; megabytes > 0 && is > megabytes {
+		return fmt.Errorf("its binary has %.1f MB, more than %.1f", is, megabytes)
+	}
+	return nil
+}
+
+// build compiles a function and writes its zip. It returns the size of the binary in bytes.
+func build(ctx context.Context, root, goarch string, f inventory.Function, to string) (int, error) {
 	dir, err := os.MkdirTemp("", "habeas-lambda-")
 	if err != nil {
-		return fmt.Errorf("making directory: %w", err)
+		return 0, fmt.Errorf("making directory: %w", err)
 	}
 	defer os.RemoveAll(dir)
 	binary := filepath.Join(dir, "bootstrap")
@@ -67,17 +80,17 @@ func build(ctx context.Context, root, goarch string, f inventory.Function, to st
 	cmd.Dir, cmd.Stderr = root, os.Stderr
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+goarch, "GOFLAGS=")
 	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("compiling: %w", err)
+		return 0, fmt.Errorf("compiling: %w", err)
 	}
 	code, err := os.ReadFile(binary)
 	if err != nil {
-		return fmt.Errorf("reading binary: %w", err)
+		return 0, fmt.Errorf("reading binary: %w", err)
 	}
 	packed, err := pack(code)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	return keep(to, packed)
+	return len(code), keep(to, packed)
 }
 
 // keep writes a zip. A function that did not change keeps its file and its time.

@@ -30,8 +30,13 @@ func TestSameSourcesSameBytes(t *testing.T) {
 			}
 		}
 		to := filepath.Join(root, "Example.zip")
-		if err := build(t.Context(), root, "arm64", f, to); err != nil {
+		size, err := build(t.Context(), root, "arm64", f, to)
+		if err != nil {
 			t.Fatal(err)
+		}
+		is := float64(size) / 1e6
+		if bound(size, 0) != nil || bound(size, is) != nil || bound(size, is-0.1) == nil {
+			t.Errorf("a bound of %.1f MB is not where it should be", is)
 		}
 		raw, err := os.ReadFile(to)
 		if err != nil {
