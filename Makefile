@@ -85,6 +85,10 @@ bench: ## measure: start, one case, a thousand cases, one large person
 bench-servers: $(TOOLS)/system ## the same on PostgreSQL
 	cd test/servers && go test -run '^$$' -bench Product -benchtime 1x -timeout 30m ./product
 
+.PHONY: bench-aws
+bench-aws: $(AWS_TOOLS)/fetched ## measure: size and start of every Lambda, what a case and a month cost; writes infra/figures
+	cd test/aws && AWS_TOOLS="$(AWS_TOOLS)" go test -count=1 -run '^$$' -bench . -benchtime 1x -timeout 60m ./bench
+
 .PHONY: lint
 lint: $(TOOLS)/bin/golangci-lint ## golangci-lint with .golangci.yml, in every module
 	$(TOOLS)/bin/golangci-lint run ./...

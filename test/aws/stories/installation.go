@@ -110,7 +110,7 @@ func (in *installation) start(ctx context.Context) (testkit.Joined, error) {
 	if err := in.wipe(ctx); err != nil {
 		return testkit.Joined{}, err
 	}
-	dir := in.tb.(*testing.T).TempDir()
+	dir := in.tb.TempDir()
 	if err := os.CopyFS(filepath.Join(dir, "demo"), os.DirFS(in.seeded)); err != nil {
 		return testkit.Joined{}, err
 	}

@@ -2,9 +2,7 @@ package stories
 
 import (
 	"bufio"
-	"context"
 	"encoding/json"
-	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -40,7 +38,7 @@ var ofOneProcess = map[string]string{
 // TestStories runs every story of test/e2e, unchanged, through the HTTP API of a deployed stage.
 func TestStories(t *testing.T) {
 	emulated := emulator.Ministack(t)
-	scaleWaits(t, emulated)
+	ScaleWaits(t, emulated)
 	out := deploy.Deploy(t, emulated, deploy.Development)
 	in := newInstallation(t, emulated, out, testkit.New(t.TempDir()).Demo(t))
 	defer in.watch(t)()
@@ -136,23 +134,6 @@ func TestOfOneProcess(t *testing.T) {
 		if !slices.Contains(all, name) || why == "" {
 			t.Errorf("%s is no story, or nobody knows why it is of one process", name)
 		}
-	}
-}
-
-// scaleWaits shortens the waits of machines: their clock cannot be set by hand.
-func scaleWaits(t *testing.T, emulated *emulator.Cloud) {
-	t.Helper()
-	req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, emulated.Endpoint+"/_ministack/config", strings.NewReader(`{"stepfunctions._SFN_WAIT_SCALE":0.0005}`))
-	if err != nil {
-		t.Fatal(err)
-	}
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer res.Body.Close()
-	if res.StatusCode != http.StatusOK {
-		t.Fatalf("shortening waits answers %d", res.StatusCode)
 	}
 }
 
