@@ -240,8 +240,10 @@ func (in *installation) wipe(ctx context.Context) error {
 	if err := in.idle(ctx); err != nil {
 		return err
 	}
-	if err := in.lookAtStores(ctx); err != nil {
-		return fmt.Errorf("looking for people: %w", err)
+	if in.watched.looked != nil { // somebody watches
+		if err := in.lookAtStores(ctx); err != nil {
+			return fmt.Errorf("looking for people: %w", err)
+		}
 	}
 	tables := dynamodb.NewFromConfig(in.config)
 	for _, name := range table.Names() {
