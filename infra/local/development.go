@@ -84,6 +84,11 @@ func (a *App) target(w http.ResponseWriter, r *http.Request) (time.Time, error) 
 	if a.Clock == nil {
 		return time.Time{}, fault.New(fault.NotFound, "the clock is the machine's; start with --clock manual to move it")
 	}
+	return MoveOf(w, r, a.clock.Now())
+}
+
+// MoveOf reads to what instant a call wants a clock moved that shows now.
+func MoveOf(w http.ResponseWriter, r *http.Request, now time.Time) (time.Time, error) {
 	var in struct {
 		Advance string `json:"advance"`
 		Set     string `json:"set"`
@@ -109,7 +114,7 @@ func (a *App) target(w http.ResponseWriter, r *http.Request) (time.Time, error) 
 		if err != nil || d.Negative {
 			return time.Time{}, fault.InvalidField("/advance", "want an ISO 8601 duration such as P1D or PT30M")
 		}
-		return a.clock.Now().AddDate(int(d.Years), int(d.Months), 0).Add(d.ToTimeDuration() - yearsAndMonths(d)), nil
+		return now.AddDate(int(d.Years), int(d.Months), 0).Add(d.ToTimeDuration() - yearsAndMonths(d)), nil
 	case in.Set != "" && in.Advance == "":
 		t, err := time.Parse(time.RFC3339, in.Set)
 		if err != nil {

@@ -73,12 +73,15 @@ func TestBadInputIsRefusedAndChangesNothing(t *testing.T) {
 		{"null", asJSON, []byte("null"), "/right"},
 		{"a list", asJSON, []byte("[]"), ""},
 		{"bytes that are no UTF-8", asJSON, []byte("{\"right\":\"access\",\"email\":\"a\xff\xfe@example.com\",\"country\":\"DE\"}"), ""},
-		{"a name that is no UTF-8", asJSON, []byte("{\"right\":\"access\",\"email\":\"nobody@example.com\",\"country\":\"DE\",\"name\":\"\xff\xfe\"}"), ""},
+		{notUTF8, asJSON, []byte("{\"right\":\"access\",\"email\":\"nobody@example.com\",\"country\":\"DE\",\"name\":\"\xff\xfe\"}"), ""},
 		{"a form", "application/x-www-form-urlencoded", []byte("right=access&email=nobody%40example.com"), ""},
 		{"text", "text/plain", good(nil), ""},
 		{"no media type", "", good(nil), ""},
 		{"a media type that is none", ";;;", good(nil), ""},
 	} {
+		if c.name == notUTF8 && s.Deployed() {
+			continue // the HTTP API hands text on with what is no UTF-8 replaced
+		}
 		header := http.Header{}
 		if c.kind != "" {
 			header.Set("Content-Type", c.kind)
@@ -106,11 +109,15 @@ func TestBadInputIsRefusedAndChangesNothing(t *testing.T) {
 	if len(list.Messages) != 0 {
 		t.Errorf("%d mails were sent", len(list.Messages))
 	}
-	if metrics := string(s.Call("GET", "/metrics", "", nil).Want(200).Body); strings.Contains(metrics, "habeas_cases_total{") {
-		t.Error("a case was opened")
+	var cases struct{ Cases []any }
+	s.Staff("lumen", "auditor", "GET", "/cases", nil).Want(200).JSON(&cases)
+	if len(cases.Cases) != 0 {
+		t.Errorf("%d cases were opened", len(cases.Cases))
 	}
 	s.Ask("lumen", "access", testkit.Stranger).Verify().WantStatus("fulfilled")
 }
+
+const notUTF8 = "a name that is no UTF-8"
 
 // Paths, methods, tokens and volumes that are none.
 func TestStrangePathsAndTokens(t *testing.T) {
@@ -136,7 +143,7 @@ func TestStrangePathsAndTokens(t *testing.T) {
 	for _, volume := range []any{0, -1, 2, 1.5, "1; DROP", 1e30, nil, []int{1}} {
 		a := s.Call("POST", link, r.Session, map[string]any{"volume": volume})
 		if a.Status < 400 || a.Status > 499 {
-			if volume != nil || a.Status != 200 {
+			if volume != nil || a.Status != 200 && a.Status != 303 {
 				t.Errorf("volume %v answers %d", volume, a.Status)
 			}
 			link = r.Link()

@@ -96,3 +96,6 @@ func (s *Site) Records() []string {
 	}
 	return []string{"--data", s.Dir}
 }
+
+// Deployed reports whether the site is a stage on AWS.
+func (s *Site) Deployed() bool { return s.stage != "" }
