@@ -28,19 +28,25 @@ type Set struct {
 	calendars map[string]Calendar
 }
 
-// Load returns the packs that are built in. An error is fault.Misconfigured and names file and line.
-func Load() (*Set, error) { return LoadFS(files) }
+// Load returns the packs that are built in. An error is fault.Misconfigured and names file and line. That they fit the schema is
+// tested, not checked again: compiling a schema takes longer than everything else that a function does when it starts.
+func Load() (*Set, error) { return load(files, nil) }
 
 // LoadFS reads packs/*.yaml (one current pack per law), packs/superseded/*.yaml (earlier ones, any file name),
 // calendars/*.yaml and calendars/superseded/*.yaml. Reading is strict: an unknown key, a missing part or a number that
 // contradicts another is fault.Misconfigured and names file and line. A superseded pack keeps its version only if its
 // calendar is still the one it was written with, so a calendar that changes gets a new name.
 func LoadFS(fsys fs.FS) (*Set, error) {
-	s := &Set{current: map[ID]Pack{}, versions: map[Version]Pack{}, calendars: map[string]Calendar{}}
-	r, err := newReader()
+	check, err := packSchema()
 	if err != nil {
 		return nil, err
 	}
+	return load(fsys, check)
+}
+
+func load(fsys fs.FS, check conform) (*Set, error) {
+	s := &Set{current: map[ID]Pack{}, versions: map[Version]Pack{}, calendars: map[string]Calendar{}}
+	r := &reader{pack: check}
 	for _, step := range []struct {
 		pattern string
 		add     func(name string, content []byte) error

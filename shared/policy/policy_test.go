@@ -226,6 +226,17 @@ func TestVersionFollowsContent(t *testing.T) {
 	}
 }
 
+// TestBuiltInPacksFitTheSchema: Load does not check it again.
+func TestBuiltInPacksFitTheSchema(t *testing.T) {
+	set, err := policy.LoadFS(tree(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(set.Packs(), load(t).Packs(), cmp.AllowUnexported(policy.Calendar{})); diff != "" {
+		t.Errorf("the packs that are built in are others than those that were checked (-checked +built in):\n%s", diff)
+	}
+}
+
 // TestSupersededPackStaysReadable: a case that was opened under an earlier pack finds it, with the same version as then.
 func TestSupersededPackStaysReadable(t *testing.T) {
 	files, old := tree(t), pack(t, "eu")

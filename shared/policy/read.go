@@ -1,45 +1,25 @@
 package policy
 
 import (
-	"bytes"
-	_ "embed" // pack.schema.json
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
-	"github.com/santhosh-tekuri/jsonschema/v6"
-	"golang.org/x/text/language"
-	"golang.org/x/text/message"
 
 	"github.com/habeas-dsar/habeas/shared/fault"
 )
 
-//go:embed pack.schema.json
-var schema []byte
-
 // reader reads files strictly. The schema says what a pack looks like; Go code checks only what a schema cannot say.
-type reader struct{ pack *jsonschema.Schema }
-
-func newReader() (*reader, error) {
-	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(schema))
-	if err != nil {
-		return nil, fault.Wrap(fault.Internal, err, "reading the schema of packs")
-	}
-	c := jsonschema.NewCompiler()
-	if err := c.AddResource("pack.schema.json", doc); err != nil {
-		return nil, fault.Wrap(fault.Internal, err, "adding the schema of packs")
-	}
-	pack, err := c.Compile("pack.schema.json")
-	if err != nil {
-		return nil, fault.Wrap(fault.Internal, err, "compiling the schema of packs")
-	}
-	return &reader{pack}, nil
+type reader struct {
+	pack conform // nil = packs are known to fit the schema
 }
+
+// conform notes in the document where its content does not fit a schema.
+type conform func(d *document, content any)
 
 // document is one file being checked: it turns paths into line numbers and collects what is wrong.
 type document struct {
@@ -48,8 +28,8 @@ type document struct {
 	faults []error
 }
 
-// read decodes content into out, after checking it against the schema when there is one.
-func (r *reader) read(name string, content []byte, want *jsonschema.Schema, out any) (*document, error) {
+// read decodes content into out, after checking it against a schema when there is one.
+func (r *reader) read(name string, content []byte, check conform, out any) (*document, error) {
 	file, err := parser.ParseBytes(content, 0)
 	if err != nil {
 		return nil, yamlFault(name, err)
@@ -58,17 +38,18 @@ func (r *reader) read(name string, content []byte, want *jsonschema.Schema, out 
 		return nil, fault.New(fault.Misconfigured, name+": want exactly one YAML document")
 	}
 	doc := &document{name: name, file: file}
-	if want != nil {
+	body := file.Docs[0].Body
+	if check != nil {
 		var tree any
-		if err := yaml.Unmarshal(content, &tree); err != nil {
+		if err := yaml.NodeToValue(body, &tree); err != nil {
 			return nil, yamlFault(name, err)
 		}
-		doc.schemaFaults(want.Validate(tree))
+		check(doc, tree)
 		if err := doc.err(); err != nil {
 			return nil, err
 		}
 	}
-	if err := yaml.NewDecoder(bytes.NewReader(content), yaml.Strict()).Decode(out); err != nil {
+	if err := yaml.NodeToValue(body, out, yaml.Strict()); err != nil {
 		return nil, yamlFault(name, err)
 	}
 	return doc, nil
@@ -80,37 +61,6 @@ func yamlFault(name string, err error) error {
 		return fault.New(fault.Misconfigured, fmt.Sprintf("%s:%d: %s", name, e.GetToken().Position.Line, e.GetMessage()))
 	}
 	return fault.Wrap(fault.Misconfigured, err, "reading "+name)
-}
-
-func (d *document) schemaFaults(err error) {
-	if err == nil {
-		return
-	}
-	e, ok := errors.AsType[*jsonschema.ValidationError](err)
-	if !ok {
-		d.faults = append(d.faults, fault.Wrap(fault.Misconfigured, err, "checking "+d.name))
-		return
-	}
-	if len(e.Causes) == 0 {
-		d.fail(yamlPath(e.InstanceLocation), e.ErrorKind.LocalizedString(message.NewPrinter(language.English)))
-	}
-	for _, cause := range e.Causes {
-		d.schemaFaults(cause)
-	}
-}
-
-// yamlPath writes a JSON location as the YAML library wants it: $.clock_stops[0].effect.
-func yamlPath(location []string) string {
-	var b strings.Builder
-	b.WriteByte('$')
-	for _, part := range location {
-		if _, err := strconv.Atoi(part); err == nil {
-			b.WriteString("[" + part + "]")
-			continue
-		}
-		b.WriteString("." + part)
-	}
-	return b.String()
 }
 
 // fail notes a fault at the path.
