@@ -331,7 +331,7 @@ func TestACopyLeavesBeforeTheErasure(t *testing.T) {
 // sign-in, and looking at the page calls off nothing.
 func TestAnErasureCanBeCalledOff(t *testing.T) {
 	s := site(t)
-	s.Run("tenants", "set", "lumen", "--data", s.Dir, "--grace-days", "3")
+	s.Run(append([]string{"tenants", "set", "lumen", "--grace-days", "3"}, s.Records()...)...)
 	time.Sleep(6 * time.Second) // by when a running server has seen it
 	small(s, "crm")
 	before := s.Dump("crm.db")

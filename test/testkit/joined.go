@@ -12,7 +12,7 @@ import (
 
 // Installation is the variable that names an installation which stories are to run on, instead of a process of their own: the
 // address of who keeps it. POST <address>/start makes it as a demonstration is at its start, with the clock at Start0, and
-// answers Joined; GET <address>/log is what its functions have written since.
+// answers Joined; POST <address>/forget ends the processes of its functions; GET <address>/log is what they have written since.
 const Installation = "HABEAS_TEST_INSTALLATION"
 
 // Joined is how a story finds its installation.
@@ -58,7 +58,7 @@ func (k *Kit) join(t testing.TB, at string, opts []Option) *Site {
 		t.Fatalf("starting over answers %d: %v: %s", res.StatusCode, err, raw)
 	}
 	s.URL, s.Dir, s.First = strings.TrimSuffix(j.URL, "/"), j.Dir, j.Line
-	s.stage, s.env = j.Stage, j.Env
+	s.keeper, s.stage, s.env = at, j.Stage, j.Env
 	s.log = func() []byte {
 		t.Helper()
 		res, err := s.HTTP.Get(at + "/log")
@@ -81,12 +81,10 @@ func (k *Kit) join(t testing.TB, at string, opts []Option) *Site {
 	return s
 }
 
-// ours fails a story that handles a process where there is none.
-func (s *Site) ours() {
+// forget ends every process in which functions run, with all that they keep in memory.
+func (s *Site) forget() {
 	s.Helper()
-	if s.log != nil {
-		s.Fatal("an installation that is no process of ours is not started or stopped")
-	}
+	s.Call("POST", s.keeper+"/forget", "", nil).Want(http.StatusNoContent)
 }
 
 // Records is how a command is told whose records it works on: those of the process, or those of the stage.

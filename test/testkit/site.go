@@ -36,6 +36,7 @@ type Site struct {
 	process *process
 	log     func() []byte // of an installation that is no process of ours
 	stage   string        // of such an installation
+	keeper  string        // address of who keeps it
 }
 
 // Option changes how a site is started.
@@ -92,7 +93,9 @@ func (k *Kit) Start(t testing.TB, opts ...Option) *Site {
 // Restart starts the process, which must not run, on the same directory and address.
 func (s *Site) Restart() {
 	s.Helper()
-	s.ours()
+	if s.Deployed() {
+		return // the next call starts what it needs
+	}
 	listen := "127.0.0.1:0"
 	if s.URL != "" {
 		listen = strings.TrimPrefix(s.URL, "http://")
@@ -115,7 +118,10 @@ func (s *Site) Restart() {
 // Stop ends the process with SIGTERM; it must drain and stop in time.
 func (s *Site) Stop() {
 	s.Helper()
-	s.ours()
+	if s.Deployed() {
+		s.forget()
+		return
+	}
 	p := s.process
 	s.process = nil
 	if err := p.end(syscall.SIGTERM); err != nil {
@@ -126,7 +132,10 @@ func (s *Site) Stop() {
 // Kill ends the process with SIGKILL.
 func (s *Site) Kill() {
 	s.Helper()
-	s.ours()
+	if s.Deployed() {
+		s.forget()
+		return
+	}
 	p := s.process
 	s.process = nil
 	if err := p.end(syscall.SIGKILL); err != nil {

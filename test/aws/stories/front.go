@@ -51,6 +51,10 @@ func (in *installation) control() http.Handler {
 		j, err := in.start(r.Context())
 		answer(w, j, err)
 	})
+	mux.HandleFunc("POST /forget", func(w http.ResponseWriter, _ *http.Request) {
+		in.cloud.Forget(in.tb)
+		w.WriteHeader(http.StatusNoContent)
+	})
 	mux.HandleFunc("GET /log", func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = w.Write(in.log())
 	})
