@@ -29,6 +29,7 @@ const (
 	HandOver Need = "handover" // the inbox and delivery buckets
 	Proof    Need = "proof"    // add to the evidence bucket
 	Engine   Need = "engine"   // start, describe and stop executions
+	Watch    Need = "watch"    // describe executions
 	Tokens   Need = "tokens"   // answer task tokens; of one function only
 	Mail     Need = "mail"     // send mail
 	Bus      Need = "bus"      // put events
@@ -135,7 +136,7 @@ func Functions() []Function {
 			Name: "ReceiveReport", Main: "functions/receivehook/report/lambda", Does: "takes what SES reports about letters",
 			Trigger: Queue, MemoryMB: 256, Seconds: 60,
 		},
-		clock("SweepDeadlines", "sweepdeadlines", "reminds, escalates and restarts what stands still", 1, Engine, Workers),
+		clock("SweepDeadlines", "sweepdeadlines", "reminds, escalates and restarts what stands still", 1, Watch, Workers),
 		clock("SealEvidence", "sealevidence", "seals new evidence and signs checkpoints", 1, Proof),
 		clock("DisposeRecords", "disposerecords", "takes closed cases and what lies in the open out of the house", 5, Objects, HandOver, Proof),
 	}

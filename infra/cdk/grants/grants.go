@@ -107,6 +107,7 @@ func Table() []Row {
 		{inventory.HandOver, func(p Place) []Statement { return objects(p, "HandOver", "inbox", "delivery") }},
 		{inventory.Proof, proof},
 		{inventory.Engine, engine},
+		{inventory.Watch, watch},
 		{inventory.Tokens, tokens},
 		{inventory.Mail, mail},
 		{inventory.Bus, bus},
@@ -216,13 +217,22 @@ func engine(p Place) []Statement {
 	}
 }
 
-// tokens: of our machines, in whatever version waits.
+// watch: whether an execution still runs.
+func watch(p Place) []Statement {
+	var executions []string
+	for _, m := range inventory.Machines() {
+		executions = append(executions, p.executions(m))
+	}
+	return []Statement{{Sid: "Executions", Actions: []string{"states:DescribeExecution"}, Resources: executions}}
+}
+
+// tokens: of our machines, in whatever version waits. None is ever failed: a wait that is over is answered.
 func tokens(p Place) []Statement {
 	var machines []string
 	for _, m := range inventory.Machines() {
 		machines = append(machines, p.Machine(m), p.Machine(m)+":*")
 	}
-	return []Statement{{Sid: "Tokens", Actions: []string{"states:SendTaskSuccess", "states:SendTaskFailure"}, Resources: machines}}
+	return []Statement{{Sid: "Tokens", Actions: []string{"states:SendTaskSuccess"}, Resources: machines}}
 }
 
 // mail: from the stage's own domain only.
