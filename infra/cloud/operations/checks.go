@@ -181,6 +181,7 @@ func (v *Visit) Letters(ctx context.Context, caseID string) error {
 			return fault.New(fault.Unavailable, "a letter is under way")
 		case mail.Failed, mail.Unknown, mail.Bounced:
 			return fault.New(fault.Misconfigured, "a letter is "+string(m.State))
+		case mail.Sent:
 		}
 	}
 	return nil

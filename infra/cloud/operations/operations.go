@@ -84,7 +84,7 @@ func (in *Installation) open() (err error) {
 		Publish: func(context.Context, events.Event) error {
 			return fault.New(fault.Internal, "events are published by the stage itself")
 		},
-		Sleep: func(ctx context.Context, d time.Duration) error { return sleep(ctx, d) }, Log: slog.New(slog.DiscardHandler),
+		Sleep: sleep, Log: slog.New(slog.DiscardHandler),
 		BaseURL: in.Address, MailDomain: in.Cloud.MailDomain, Rules: verification.DefaultRules(), Demo: in.Cloud.Demo, Manual: in.Cloud.Manual,
 		MailCopies: in.Cloud.Mail == cloud.SendGrid,
 	})

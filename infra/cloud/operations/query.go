@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -35,9 +36,7 @@ const (
 // queryXML calls an action by the query protocol and decodes the answer into out.
 func (in *Installation) queryXML(ctx context.Context, service, version, action string, params url.Values, out any) error {
 	form := url.Values{"Action": {action}, "Version": {version}}
-	for name, values := range params {
-		form[name] = values
-	}
+	maps.Copy(form, params)
 	raw, err := in.signed(ctx, service, "application/x-www-form-urlencoded; charset=utf-8", "", []byte(form.Encode()))
 	if err != nil {
 		return err

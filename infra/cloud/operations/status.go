@@ -153,7 +153,7 @@ var deadQueues = []string{"dead-outbox", "dead-clock", "dead-files", "dead-mail"
 
 // depth is how many messages a queue has.
 func (in *Installation) depth(ctx context.Context, queue string) (int, error) {
-	var at struct{ QueueUrl string } //nolint:revive // as SQS calls it
+	var at struct{ QueueUrl string }
 	err := in.queryJSON(ctx, queuesAPI, "AmazonSQS.GetQueueUrl", map[string]string{"QueueName": in.Stage.Prefix() + "-" + queue}, &at)
 	if fault.Has(err, fault.NotFound) {
 		return -1, nil

@@ -123,7 +123,7 @@ func (d *desk) lock() {
 		ObjectLockConfiguration: &s3types.ObjectLockConfiguration{
 			ObjectLockEnabled: s3types.ObjectLockEnabledEnabled,
 			Rule: &s3types.ObjectLockRule{DefaultRetention: &s3types.DefaultRetention{
-				Mode: s3types.ObjectLockRetentionModeCompliance, Days: aws.Int32(int32(d.out.Stage.EvidenceDays)), //nolint:gosec // 1
+				Mode: s3types.ObjectLockRetentionModeCompliance, Days: aws.Int32(int32(d.out.Stage.EvidenceDays)),
 			}},
 		},
 	})
@@ -404,7 +404,7 @@ func (d *desk) cost() {
 		}
 		USD float64 `json:"usdPerCase"`
 	}
-	d.run(0, &bill, "cost", "--log", d.cloud.LogFile, "--cases", "5", "--transitions", "100")
+	d.run(0, &bill, "cost", "--log", d.cloud.Said(), "--cases", "5", "--transitions", "100")
 	u := bill.Usage
 	if bill.USD <= 0 || u.Functions["Triage"].Invocations < 4 || u.Tables["cases"].Write <= 0 || u.Calls["SESv2:SendEmail"].Times < 4 {
 		d.Errorf("counted %+v", bill)
