@@ -195,6 +195,7 @@ func (h *house) settle() {
 		}
 		for _, row := range rows {
 			h.ok(h.outbox(row))
+			h.ok(h.engine.Idle(h.t.Context())) // so that the stories always go the same way
 		}
 	}
 }

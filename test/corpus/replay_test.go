@@ -42,7 +42,10 @@ func TestReplay(t *testing.T) {
 				if e.Kind != "" {
 					calls[e.Kind]++
 					dir := p.copy()
-					t.Run(fmt.Sprintf("%d %s %s", n+1, e.Kind, made.ReplaceAllString(e.Name, "x")), func(t *testing.T) { replay(t, dir, e) })
+					t.Run(fmt.Sprintf("%d %s %s", n+1, e.Kind, made.ReplaceAllString(e.Name, "x")), func(t *testing.T) {
+						t.Parallel()
+						replay(t, dir, e)
+					})
 				}
 				p.apply(e)
 			}
