@@ -60,11 +60,12 @@ const (
 	maxDetails     = 4000
 	maxIdentifiers = 10
 	maxCorrections = 20
+	maxRegion      = 60 // characters
 )
 
 var (
 	country = regexp.MustCompile(`^[A-Za-z]{2}$`)
-	region  = regexp.MustCompile(`^[\p{L}0-9 .'-]{1,60}$`)
+	region  = regexp.MustCompile(`^[\p{L}0-9 .'-]+$`) // up to maxRegion: a bound would repeat all letters of the world
 	field   = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,100}$`)
 )
 
@@ -86,7 +87,7 @@ func (r Request) Opening(tenant, channel, actor string, receivedAt time.Time) (c
 	if o.Country != "" && !country.MatchString(o.Country) {
 		bad.Add("/country", "a country has two letters, such as DE (ISO 3166-1)")
 	}
-	if area != "" && !region.MatchString(area) {
+	if area != "" && (utf8.RuneCountInString(area) > maxRegion || !region.MatchString(area)) {
 		bad.Add("/region", "a region has at most 60 letters")
 	}
 	o.Person = casefile.Person{Email: email, Region: redact.NewText(area), Name: text(&bad, "/name", r.Name, maxName, false), Details: text(&bad, "/details", r.Details, maxDetails, true)}
