@@ -53,7 +53,7 @@ setting    = $(shell sed -n 's/^$(1):[[:space:]]*\([A-Za-z0-9_-]*\).*/\1/p' $(ST
 
 .PHONY: lambdas
 lambdas: ## build and pack every Lambda for STAGE
-	cd infra/cdk && go run ./cmd/pack -arch $(or $(call setting,architecture),arm64)
+	cd infra/cdk && go run ./cmd/pack -max 30 -arch $(or $(call setting,architecture),arm64)
 
 .PHONY: synth
 synth: lambdas $(AWS_TOOLS)/npm/fetched ## make the templates of STAGE in infra/cdk/cdk.out
