@@ -48,7 +48,7 @@ func Actions() map[string][]string {
 	}
 }
 
-// Excuse says why a grant stays that no story uses. Empty Function or Action is every function or action of the statement.
+// Excuse says why a grant stays that no story uses. What is empty stands for all; Sid or Function is there.
 type Excuse struct {
 	Sid      string // of the statement, as infra/cdk/grants calls it
 	Function string
@@ -57,5 +57,5 @@ type Excuse struct {
 }
 
 func (e Excuse) covers(function, sid, action string) bool {
-	return e.Sid == sid && (e.Function == "" || e.Function == function) && (e.Action == "" || e.Action == action)
+	return (e.Sid == "" || e.Sid == sid) && (e.Function == "" || e.Function == function) && (e.Action == "" || e.Action == action)
 }
