@@ -40,7 +40,7 @@ func BenchmarkCases(b *testing.B) {
 			all = append(all, count(b, c, kit, machines, seen))
 		}
 		b.ReportMetric(1000*all[dear].usage.Price(prices, 1).USD(), "millidollars/case")
-		publish(b, "cases.md", func(w *page) { writeCases(w, all, prices); writeFixed(w, idle, prices) })
+		publish(b, "cases.md", func(w *page) { writeCases(w, all, prices); writeFixed(b, w, idle, prices) })
 	}
 }
 

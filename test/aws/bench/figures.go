@@ -25,6 +25,9 @@ const (
 	aimStart    = 60.0  // milliseconds to its first invocation, median
 )
 
+// egress is what a GiB costs on its way out, in USD (https://aws.amazon.com/ec2/pricing/on-demand/, "Data transfer").
+const egress = 0.09
+
 // page is a page of figures in Markdown.
 type page struct{ bytes.Buffer }
 
@@ -68,7 +71,9 @@ func writeCases(w *page, all []counted, p cost.Prices) {
 		cells = append(cells, fmt.Sprintf("**$%.5f**", b.USD()))
 	}
 	w.row(cells...)
-	w.line("\nAim: less than $%.3f for %s. It is %s.\n", aimCase, all[dear].name, kept(bills[dear].USD(), aimCase))
+	leaves := float64(all[dear].volume) / (1 << 30) * egress
+	w.line("\nAim: less than $%.3f for %s. It is %s. The package has %.1f MB; what leaves AWS with it costs $%.5f more, a price that is not in the table.\n",
+		aimCase, all[dear].name, kept(bills[dear].USD()+leaves, aimCase), float64(all[dear].volume)/megabytes, leaves)
 	w.line("### Where it goes, %s\n", all[dear].name)
 	u := all[dear].usage
 	w.head("function", "invocations", "milliseconds")
@@ -126,7 +131,8 @@ func monthly() map[string]float64 {
 const ownMetrics = 1
 
 // writeFixed writes what a month without a case costs, a stage in production with every option but the private network.
-func writeFixed(w *page, idle cost.Usage, p cost.Prices) {
+func writeFixed(tb testing.TB, w *page, idle cost.Usage, p cost.Prices) {
+	tb.Helper()
 	w.line("\n## What a month costs without a case\n")
 	w.head("", "number", "USD a month")
 	total := 0.0
@@ -134,7 +140,7 @@ func writeFixed(w *page, idle cost.Usage, p cost.Prices) {
 		total += usd
 		w.row(what, number(n), fmt.Sprintf("%.2f", usd))
 	}
-	found, prices := resources(), monthly()
+	found, prices := resources(tb), monthly()
 	for _, of := range []struct{ name, what string }{
 		{"AWS::KMS::Key", "keys of KMS; each costs one more after its first and its second yearly rotation"},
 		{"AWS::SecretsManager::Secret", "secrets of the stage, with its copy at the edge"}, {"AWS::CloudWatch::Dashboard", "dashboards"},
@@ -171,7 +177,8 @@ func writeFixed(w *page, idle cost.Usage, p cost.Prices) {
 }
 
 // resources counts what the stacks of a stage with every option make, from the templates that their tests hold them to.
-func resources() map[string]float64 {
+func resources(tb testing.TB) map[string]float64 {
+	tb.Helper()
 	out := map[string]float64{}
 	files, _ := filepath.Glob(filepath.Join(root(), "infra", "cdk", "stacks", "testdata", "*.json")) // the pattern is well-formed
 	for _, file := range files {
@@ -187,7 +194,7 @@ func resources() map[string]float64 {
 		}
 		raw, err := os.ReadFile(file)
 		if err != nil || json.Unmarshal(raw, &template) != nil {
-			panic("the templates of the stacks cannot be read")
+			tb.Fatalf("the template %s cannot be read", filepath.Base(file))
 		}
 		for _, r := range template.Resources {
 			out[r.Type]++
@@ -206,6 +213,9 @@ func resources() map[string]float64 {
 				out["alarm metric"] += float64(max(1, watched))
 			}
 		}
+	}
+	if out["AWS::KMS::Key"] == 0 {
+		tb.Fatal("there are no templates")
 	}
 	return out
 }
