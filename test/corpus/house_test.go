@@ -27,6 +27,7 @@ import (
 	"github.com/habeas-dsar/habeas/shared/blobs/dirblobs"
 	"github.com/habeas-dsar/habeas/shared/casefile"
 	"github.com/habeas-dsar/habeas/shared/connector"
+	"github.com/habeas-dsar/habeas/shared/fault"
 	"github.com/habeas-dsar/habeas/shared/keys/filekeys"
 	"github.com/habeas-dsar/habeas/shared/mail"
 	"github.com/habeas-dsar/habeas/shared/redact"
@@ -56,6 +57,7 @@ type house struct {
 	journal []*entry
 	pending []casefile.OutboxRow
 	letter  string // text of the newest
+	broken  bool
 }
 
 // start is when the story begins: a Monday morning.
@@ -155,7 +157,7 @@ func (h *house) note(e *entry) *entry {
 func (h *house) call(kind, name string, input json.RawMessage, do func() (json.RawMessage, error)) (json.RawMessage, error) {
 	h.turn.Lock()
 	defer h.turn.Unlock()
-	e := h.note(&entry{Kind: kind, Name: name, Input: bytes.Clone(input), Held: h.holds()})
+	e := h.note(&entry{Kind: kind, Name: name, Input: bytes.Clone(input), Held: h.holds(), Broken: h.broken})
 	out, err := do()
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -310,6 +312,17 @@ func (h *house) code() string {
 // holds reports whether the system still holds the person.
 func (h *house) holds() bool {
 	return len(h.system.Records()) > 0
+}
+
+// breaks makes the system refuse whatever it is asked for, or no more.
+func (h *house) breaks(yes bool) {
+	h.broken = yes
+	h.system.Intercept(func(_ context.Context, at memory.Point) error {
+		if yes && at.Op == "rows" {
+			return fault.New(fault.Misconfigured, "the system refuses")
+		}
+		return nil
+	})
 }
 
 // noting is a record store that notes what is written.

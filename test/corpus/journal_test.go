@@ -37,7 +37,8 @@ type entry struct {
 	Name    string            `json:"name,omitempty"`
 	Input   json.RawMessage   `json:"input,omitempty"`
 	Output  json.RawMessage   `json:"output,omitempty"`
-	Held    bool              `json:"held,omitempty"` // the system still holds the person
+	Held    bool              `json:"held,omitempty"`   // the system still holds the person
+	Broken  bool              `json:"broken,omitempty"` // the system refuses whatever it is asked for
 }
 
 // write is a table.Write.

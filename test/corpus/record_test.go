@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/habeas-dsar/habeas/connectors/memory"
+	definitions "github.com/habeas-dsar/habeas/infra/workflow"
 	"github.com/habeas-dsar/habeas/shared/connector"
 	"github.com/habeas-dsar/habeas/shared/dsar"
 	"github.com/habeas-dsar/habeas/shared/keys/filekeys"
@@ -74,6 +75,12 @@ func record(t *testing.T, dir string) []entry {
 	h.request("POST", "/api/v1/cases/"+c+"/response/decision", staff, fmt.Sprintf(`{"decision":"approve","hash":%q}`, h.responseHash(c)), nil)
 	h.closed(c)
 	h.report(c)
+
+	h.breaks(true)
+	b := h.ask("access", staff)
+	h.request("POST", "/api/v1/cases/"+b+"/proceed-without", staff, `{"system":"shop","reason":"It is being moved."}`, nil)
+	h.closed(b)
+	h.breaks(false)
 
 	e := h.ask("erasure", staff)
 	var plan struct{ Hash string }
@@ -216,6 +223,26 @@ func TestNothingShippedIsMissing(t *testing.T) {
 		if before[what] == nil {
 			t.Errorf("%s is not in %s. Keep that folder as it is, and record the next version beside it; README.md says how.\n%s",
 				what, all[len(all)-1], differences(nil, described))
+		}
+	}
+}
+
+// TestEveryFunctionIsToldOf: what a machine calls is in the newest version, or it is known why not.
+func TestEveryFunctionIsToldOf(t *testing.T) {
+	untold := map[string]string{
+		"NeedsOperator": "is called when nothing else is known; its payload is that of every step, and the class of a fault",
+		"AwaitSystem":   "waits for systems that answer later, which the system of the stories does not; its payload is that of AskPerson",
+	}
+	all := versions(t)
+	told := map[string]bool{}
+	for _, e := range readJournal(t, filepath.Join(all[len(all)-1], "journal.jsonl")) {
+		if e.Kind == ofStep || e.Kind == ofExecution {
+			told[e.Name] = true
+		}
+	}
+	for _, name := range append(definitions.Functions(), "RunTask", "case", "task", "notify") {
+		if told[name] == (untold[name] != "") {
+			t.Errorf("%s: told %t, and the reason is %q", name, told[name], untold[name])
 		}
 	}
 }

@@ -139,6 +139,7 @@ func replay(t *testing.T, dir string, e entry) {
 	if e.Held {
 		h.person()
 	}
+	h.breaks(e.Broken)
 	switch e.Kind {
 	case ofStep:
 		handler, ok := h.set.Steps[e.Name]
