@@ -147,7 +147,7 @@ func Open(ctx context.Context, c Config) (app *App, err error) {
 	told := localbus.New(func(_ context.Context, e events.Event) error { a.metrics.event(e); return nil })
 	a.Set, err = functions.New(functions.Ports{
 		Table: a.table, Keeper: keeper, Blobs: objects, Mail: sender, SendGridEvents: c.SendGridEvents, SignIn: place, Workflow: a.engine, Connectors: catalog.Factories(), Secret: Secret,
-		Now: a.clock.Now, Sleep: sleep, Pace: time.Now, Poke: a.dispatcher.Poke, Shredding: gone.note, Publish: func(ctx context.Context, e events.Event) error { return told.Publish(ctx, e) },
+		Now: a.clock.Now, Pace: time.Now, Poke: a.dispatcher.Poke, Shredding: gone.note, Publish: func(ctx context.Context, e events.Event) error { return told.Publish(ctx, e) },
 		Log: c.Log, BaseURL: c.BaseURL, MailDomain: c.MailDomain, TempDir: c.Dir, Limits: c.limits(),
 		Rules: verification.DefaultRules(), Demo: c.Demo, Manual: c.Clock != nil,
 	})
@@ -185,18 +185,6 @@ func loadMachines() (map[string]*asl.Machine, error) {
 		out[name] = m
 	}
 	return out, nil
-}
-
-// sleep waits in real time: it bounds short retries inside a turn, which a clock set by hand must not stop.
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return fault.Wrap(fault.Unavailable, ctx.Err(), "waiting to try again")
-	}
 }
 
 // Start lets everything run: executions, outbox and clockwork.

@@ -151,7 +151,7 @@ func open(ctx context.Context, c *cloud.Cloud, log *slog.Logger, now func() time
 		limits = verification.Limits{} // stories would meet them at once
 	}
 	return &parts.Ports{
-		Table: records, Keeper: keeper, Now: now, Sleep: sleep, Pace: time.Now, Worker: c.Worker, Log: log, BaseURL: base,
+		Table: records, Keeper: keeper, Now: now, Pace: time.Now, Worker: c.Worker, Log: log, BaseURL: base,
 		MailDomain: c.MailDomain, Limits: limits, Rules: verification.DefaultRules(), Demo: c.Demo, Manual: c.Manual,
 		MailCopies: c.Mail == cloud.SendGrid,
 		Poke:       func([]casefile.OutboxRow) {}, // the stream of the table tells
@@ -159,16 +159,4 @@ func open(ctx context.Context, c *cloud.Cloud, log *slog.Logger, now func() time
 			return redact.Text{}, fault.New(fault.Internal, "this function does not read secrets")
 		},
 	}, nil
-}
-
-// sleep waits in real time: it bounds short retries inside a turn.
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return fault.Wrap(fault.Unavailable, ctx.Err(), "waiting to try again")
-	}
 }

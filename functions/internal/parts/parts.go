@@ -26,6 +26,7 @@ import (
 	"github.com/habeas-dsar/habeas/shared/connector/engine"
 	"github.com/habeas-dsar/habeas/shared/disclosure"
 	"github.com/habeas-dsar/habeas/shared/erasureledger"
+	"github.com/habeas-dsar/habeas/shared/fault"
 	"github.com/habeas-dsar/habeas/shared/hold"
 	"github.com/habeas-dsar/habeas/shared/keys"
 	"github.com/habeas-dsar/habeas/shared/letters"
@@ -56,8 +57,8 @@ type Ports struct {
 	Worker     func(kind string) string // function that runs tasks of a kind of system; nil = RunTask runs all
 	Secret     func(reference string) (redact.Text, error)
 	Now        func() time.Time
-	Sleep      func(ctx context.Context, d time.Duration) error
-	Pace       func() time.Time // the clock by which Sleep waits; nil = Now
+	Sleep      func(ctx context.Context, d time.Duration) error // nil = real time: it bounds short retries inside a turn, which a clock set by hand must not stop
+	Pace       func() time.Time                                 // the clock by which Sleep waits; nil = Now
 	// Shredding is told of the key of a case or of an entry of the erasure ledger before it is destroyed, so that a backup of
 	// the installation, restored later, does not bring it back. It is durable when it returns. nil = nobody keeps count.
 	Shredding func(ctx context.Context, t keys.Tombstone) error
@@ -114,6 +115,9 @@ func New(p Ports) *Parts {
 	if _, copies := p.Mail.(mail.Eraser); copies {
 		p.MailCopies = true
 	}
+	if p.Sleep == nil {
+		p.Sleep = sleep
+	}
 	if p.Worker == nil {
 		p.Worker = func(string) string { return Worker }
 	}
@@ -143,6 +147,17 @@ type once[T any] struct {
 func (o *once[T]) get(make func() (T, error)) (T, error) {
 	o.Do(func() { o.made, o.err = make() })
 	return o.made, o.err
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return fault.Wrap(fault.Unavailable, ctx.Err(), "waiting to try again")
+	}
 }
 
 // Worker is the name of the function that runs tasks where one runs them all.

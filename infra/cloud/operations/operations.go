@@ -84,7 +84,7 @@ func (in *Installation) open() (err error) {
 		Publish: func(context.Context, events.Event) error {
 			return fault.New(fault.Internal, "events are published by the stage itself")
 		},
-		Sleep: sleep, Log: slog.New(slog.DiscardHandler),
+		Log:     slog.New(slog.DiscardHandler),
 		BaseURL: in.Address, MailDomain: in.Cloud.MailDomain, Rules: verification.DefaultRules(), Demo: in.Cloud.Demo, Manual: in.Cloud.Manual,
 		MailCopies: in.Cloud.Mail == cloud.SendGrid,
 	})
@@ -131,17 +131,6 @@ func (in *Installation) readClock(ctx context.Context) error {
 	}
 	in.Now = func() time.Time { return t }
 	return nil
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return fault.Wrap(fault.Unavailable, ctx.Err(), "waiting")
-	}
 }
 
 // reference names an open case.
