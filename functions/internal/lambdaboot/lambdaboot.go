@@ -28,15 +28,15 @@ import (
 // Port opens one of the ports of a handler.
 type Port func(ctx context.Context, c *cloud.Cloud, p *parts.Ports) error
 
-// CaseStep is a step of a case, and TaskStep of one of its tasks.
-type (
-	CaseStep interface {
-		Handle(ctx context.Context, in step.Input) (step.Answer, error)
-	}
-	TaskStep interface {
-		Handle(ctx context.Context, in step.Input) (step.TaskAnswer, error)
-	}
-)
+// CaseStep is a step of a case.
+type CaseStep interface {
+	Handle(ctx context.Context, in step.Input) (step.Answer, error)
+}
+
+// TaskStep is a step of one of its tasks.
+type TaskStep interface {
+	Handle(ctx context.Context, in step.Input) (step.TaskAnswer, error)
+}
 
 // Step runs a step of a case.
 func Step(build func(*parts.Parts) (CaseStep, error), ports ...Port) {
