@@ -68,7 +68,7 @@ func Deploy(tb testing.TB, cloud *emulator.Cloud, settings string) Outputs {
 	r.run(cdk, "deploy", "--app", assembly, "--all", "--require-approval", "never", "--outputs-file", outputs, "--concurrency", "4")
 	r.run("go", "run", "./cmd/settle", "-stage", path)
 	out := read(tb, cloud, s, outputs)
-	out.Assembly = assembly
+	out.Assembly, out.File, out.Operator = assembly, path, r.env
 	return out
 }
 

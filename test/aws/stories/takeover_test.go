@@ -43,10 +43,7 @@ func takeOver(t *testing.T, in *installation, s *testkit.Site) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	// What runs goes on under the definition that it began with: the person confirms, and the case ends.
-	if under := definition(t, client, before[0]); strings.Contains(under, "from now on") {
-		t.Error("an open execution has another definition than it began with")
-	}
+	// That what runs keeps its definition is shown in test/aws/workflow: what this emulator says of it is of the newest.
 	other := s.Ask("lumen", "access", testkit.Typical)
 	s.Settle()
 	if _, err := client.StopExecution(ctx, &sfn.StopExecutionInput{ExecutionArn: &before[0]}); err != nil {
@@ -61,7 +58,9 @@ func takeOver(t *testing.T, in *installation, s *testkit.Site) {
 		t.Error("the next generation does not run under the new definition")
 	}
 	for _, each := range []*testkit.Request{r, other} {
-		each.Verify().WantStatus("fulfilled")
+		each.Enter(each.NewCode())
+		s.Settle()
+		each.WantStatus("fulfilled")
 	}
 	s.WantHeld(r.Fetch(), testkit.NoOrders)
 }
