@@ -175,7 +175,7 @@ func writeFunctions(w *page, all []function) {
 	}
 	w.line("\nAims: no more than %.0f MB (%s), no more than %.0f ms (%s).", aimMegabyte, missing(large), aimStart, missing(slow))
 	if len(large) > 0 {
-		w.line("\nWhat is too large: templates call methods by name, so the linker keeps every exported method of what is ever in an interface, and letters, "+
+		w.line("\nWhat is too large: templates call methods by name, so the linker keeps every exported method of what is ever in an interface, and letters, " +
 			"pages and packages are templates; the client of S3 puts itself into one, with a hundred operations. Drivers of databases and services weigh the rest.")
 	}
 }
