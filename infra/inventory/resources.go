@@ -57,13 +57,13 @@ const (
 	EnvMail       = "HABEAS_MAIL"        // "ses", "sendgrid" or "smtp"
 	EnvMailServer = "HABEAS_MAIL_SERVER" // smtp: host:port
 	EnvMailUser   = "HABEAS_MAIL_USER"   // smtp
-	EnvMailSecret = "HABEAS_MAIL_SECRET" // reference: password (smtp) or API key (sendgrid)
+	EnvMailSecret = "HABEAS_MAIL_SECRET" //nolint:gosec // a name; reference: password (smtp) or API key (sendgrid)
 	EnvMailEvents = "HABEAS_MAIL_EVENTS" // public key of SendGrid's event webhook; empty = nobody reports
 	EnvBus        = "HABEAS_BUS"         // name of the event bus
 	EnvOrigin     = "HABEAS_ORIGIN"      // reference: what CloudFront proves itself with in header X-Habeas-Origin; empty = not asked for
 	EnvOIDCIssuer = "HABEAS_OIDC_ISSUER" // sign-in of staff elsewhere; empty = built-in accounts only
 	EnvOIDCClient = "HABEAS_OIDC_CLIENT"
-	EnvOIDCSecret = "HABEAS_OIDC_SECRET" // reference
+	EnvOIDCSecret = "HABEAS_OIDC_SECRET" //nolint:gosec // a name; reference
 	EnvDemo       = "HABEAS_DEMO"        // "on" in a stage for development: no real person's data
 	EnvClock      = "HABEAS_CLOCK"       // "manual" in a stage for development: time is the row CLOCK/NOW of table registry
 	EnvCount      = "HABEAS_COUNT"       // "on": every call of an AWS service is logged, for audits and costs

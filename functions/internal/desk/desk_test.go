@@ -56,7 +56,7 @@ func TestRegisteringThroughAWorkerIsRegistering(t *testing.T) {
 			return sys
 		}
 	}
-	for name, make := range map[string]func(*rig) registry.System{
+	for name, system := range map[string]func(*rig) registry.System{
 		"a good one":                 change(func(*rig, *registry.System) {}),
 		"with some rights":           change(func(_ *rig, s *registry.System) { s.Rights = []dsar.Right{dsar.Access, dsar.Portability} }),
 		"with a right that none has": change(func(_ *rig, s *registry.System) { s.Rights = []dsar.Right{dsar.Objection} }),
@@ -83,7 +83,7 @@ func TestRegisteringThroughAWorkerIsRegistering(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t)
-			sys := make(r)
+			sys := system(r)
 			here, problems, err := r.here.Apply(t.Context(), sys)
 			want := saying(here, problems, connector.Health{}, err)
 			there, problems, err := r.away.Apply(t.Context(), sys)

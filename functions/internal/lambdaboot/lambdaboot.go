@@ -84,7 +84,7 @@ func run(ports []Port, build func(*parts.Parts) (handler, error)) {
 		log.Error("cold start failed", "class", string(fault.ClassOf(err)), "error", err.Error())
 		os.Exit(1)
 	}
-	lambda.StartHandler(s)
+	lambda.Start(s)
 }
 
 // coldStart bounds what is done before the first invocation; the platform allows ten seconds.

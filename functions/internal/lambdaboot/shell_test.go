@@ -18,13 +18,13 @@ import (
 )
 
 // invoked runs a handler in a shell of its own and returns what it answers and writes.
-func invoked(t *testing.T, ctx context.Context, h handler) (out []byte, err error, wrote string) { //nolint:revive // the order in which they are read
+func invoked(ctx context.Context, t *testing.T, h handler) (out []byte, wrote string, err error) {
 	t.Helper()
 	var b bytes.Buffer
 	s := &shell{log: logger(&b), name: "Triage", stage: "dev", now: time.Now, metrics: &b, handle: h}
 	ctx = lambdacontext.NewContext(ctx, &lambdacontext.LambdaContext{AwsRequestID: "request-1"})
 	out, err = s.Invoke(ctx, []byte(`{"caseId":"c"}`))
-	return out, err, b.String()
+	return out, b.String(), err
 }
 
 // A failure reaches Retry and Catch by the name of its class, however deep it is wrapped, and the history of the execution keeps
@@ -32,7 +32,7 @@ func invoked(t *testing.T, ctx context.Context, h handler) (out []byte, err erro
 func TestAFailureIsNamedByItsClass(t *testing.T) {
 	for _, r := range fault.Rules() {
 		wrapped := fmt.Errorf("planning the case: %w", fault.New(r.Class, "a-canary"))
-		_, err, wrote := invoked(t, t.Context(), func(context.Context, json.RawMessage) (json.RawMessage, error) { return nil, wrapped })
+		_, wrote, err := invoked(t.Context(), t, func(context.Context, json.RawMessage) (json.RawMessage, error) { return nil, wrapped })
 		var e messages.InvokeResponse_Error
 		if !errors.As(err, &e) || e.Type != string(r.Class) || strings.Contains(e.Message, "canary") {
 			t.Errorf("%s: the platform is told %+v", r.Class, err)
@@ -44,7 +44,7 @@ func TestAFailureIsNamedByItsClass(t *testing.T) {
 			t.Errorf("%s: the log says %s", r.Class, wrote)
 		}
 	}
-	_, err, _ := invoked(t, t.Context(), func(context.Context, json.RawMessage) (json.RawMessage, error) {
+	_, _, err := invoked(t.Context(), t, func(context.Context, json.RawMessage) (json.RawMessage, error) {
 		return nil, errors.New("unclassified")
 	})
 	if e, ok := err.(messages.InvokeResponse_Error); !ok || e.Type != string(fault.Internal) { //nolint:errorlint // as above
@@ -54,7 +54,7 @@ func TestAFailureIsNamedByItsClass(t *testing.T) {
 
 // A handler that panics is tried again: what it panicked with may quote anything and is kept nowhere.
 func TestAPanicIsNoLongerThanItsName(t *testing.T) {
-	_, err, wrote := invoked(t, t.Context(), func(context.Context, json.RawMessage) (json.RawMessage, error) { panic("a-canary") })
+	_, wrote, err := invoked(t.Context(), t, func(context.Context, json.RawMessage) (json.RawMessage, error) { panic("a-canary") })
 	if e, ok := err.(messages.InvokeResponse_Error); !ok || e.Type != "Lambda.Unknown" || strings.Contains(e.Message+wrote, "canary") { //nolint:errorlint // as above
 		t.Errorf("a panic is %+v, the log says %s", err, wrote)
 	}
@@ -65,7 +65,7 @@ func TestTimeIsLeft(t *testing.T) {
 	for _, all := range []time.Duration{5 * time.Second, 60 * time.Second, 15 * time.Minute} {
 		ctx, cancel := context.WithTimeout(t.Context(), all)
 		var left time.Duration
-		_, _, _ = invoked(t, ctx, func(ctx context.Context, _ json.RawMessage) (json.RawMessage, error) {
+		_, _, _ = invoked(ctx, t, func(ctx context.Context, _ json.RawMessage) (json.RawMessage, error) {
 			end, ok := ctx.Deadline()
 			if !ok {
 				t.Fatal("there is no deadline")
@@ -82,7 +82,7 @@ func TestTimeIsLeft(t *testing.T) {
 
 // What CloudWatch reads as a metric is one JSON object a line, in its embedded metric format.
 func TestMetrics(t *testing.T) {
-	out, err, wrote := invoked(t, t.Context(), func(context.Context, json.RawMessage) (json.RawMessage, error) {
+	out, wrote, err := invoked(t.Context(), t, func(context.Context, json.RawMessage) (json.RawMessage, error) {
 		return json.RawMessage(`{"next":"proceed"}`), nil
 	})
 	if err != nil || string(out) != `{"next":"proceed"}` {

@@ -61,7 +61,7 @@ func TestAnAnswerTooLargeIsAProblem(t *testing.T) {
 		t.Fatal(err)
 	}
 	var p struct{ Type, Title, Class string }
-	if err := json.Unmarshal([]byte(out.Body), &p); err != nil || out.StatusCode != 500 || out.Headers["Content-Type"] != "application/problem+json" || p.Class != "internal" || p.Title == "" {
+	if err := json.Unmarshal([]byte(out.Body), &p); err != nil || out.StatusCode != http.StatusInternalServerError || out.Headers["Content-Type"] != "application/problem+json" || p.Class != "internal" || p.Title == "" {
 		t.Errorf("%+v, %v", out, err)
 	}
 }
@@ -71,15 +71,18 @@ func TestMediaTypesAreThoseOfAServer(t *testing.T) {
 	for name, h := range map[string]http.HandlerFunc{
 		"a page": func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<!doctype html><p>x")) },
 		"a page after a status": func(w http.ResponseWriter, _ *http.Request) {
-			w.WriteHeader(400)
+			w.WriteHeader(http.StatusBadRequest)
 			_, _ = w.Write([]byte("<!doctype html><p>x"))
 		},
-		"a status":     func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) },
-		"two statuses": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(404); w.WriteHeader(200) },
-		"nothing":      func(http.ResponseWriter, *http.Request) {},
+		"a status": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) },
+		"two statuses": func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusNotFound)
+			w.WriteHeader(http.StatusOK)
+		},
+		"nothing": func(http.ResponseWriter, *http.Request) {},
 		"a problem": func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "application/problem+json")
-			w.WriteHeader(409)
+			w.WriteHeader(http.StatusConflict)
 			_, _ = w.Write([]byte("{}"))
 		},
 	} {

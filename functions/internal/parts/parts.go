@@ -144,8 +144,8 @@ type once[T any] struct {
 	err  error
 }
 
-func (o *once[T]) get(make func() (T, error)) (T, error) {
-	o.Do(func() { o.made, o.err = make() })
+func (o *once[T]) get(build func() (T, error)) (T, error) {
+	o.Do(func() { o.made, o.err = build() })
 	return o.made, o.err
 }
 

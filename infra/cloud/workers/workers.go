@@ -48,8 +48,8 @@ func New(invoke cloud.Operation[lambda.InvokeInput, lambda.Options, lambda.Invok
 	}
 }
 
-// failed classifies the error that a function, or the platform in its place, answered with (AWS Lambda Developer Guide, "Understanding
-// retry behavior in Lambda"). Its message is not repeated.
+// failed classifies the error that a function, or the platform in its place, answered with (AWS Lambda Developer Guide, "Invoke",
+// FunctionError). Its message is not repeated.
 func failed(payload []byte) error {
 	var e struct {
 		Type    string `json:"errorType"`

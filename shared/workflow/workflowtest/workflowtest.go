@@ -13,6 +13,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
 	"regexp"
 	"strings"
@@ -304,9 +305,7 @@ func (p Program) checkStates(ctx context.Context, t testing.TB, s System) {
 	if p.Expect.States != nil {
 		visited["main/"+execution] = p.Expect.States
 	}
-	for child, want := range p.Expect.Children {
-		visited[child] = want
-	}
+	maps.Copy(visited, p.Expect.Children)
 	for at, want := range visited {
 		machine, name, _ := strings.Cut(at, "/")
 		events, err := s.History(ctx, machine, name)
