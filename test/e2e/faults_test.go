@@ -102,7 +102,7 @@ func TestRestartsContinue(t *testing.T) {
 			unlock := lock(t, s, "shop.db")
 			r.Enter(r.Code())
 			bounce()
-			r.WantStatus("in_progress")
+			s.Eventually("the request goes on", 20*time.Second, func() bool { return r.Status().Status == "in_progress" })
 			unlock()
 			bounce()
 			s.Advance("PT15M")

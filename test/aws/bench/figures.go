@@ -143,8 +143,11 @@ func writeFixed(tb testing.TB, w *page, idle cost.Usage, p cost.Prices) {
 	found, prices := resources(tb), monthly()
 	for _, of := range []struct{ name, what string }{
 		{"AWS::KMS::Key", "keys of KMS; each costs one more after its first and its second yearly rotation"},
-		{"AWS::SecretsManager::Secret", "secrets of the stage, with its copy at the edge"}, {"AWS::CloudWatch::Dashboard", "dashboards"},
-		{"alarm metric", "metrics that alarms watch"}, {"AWS::WAFv2::WebACL", "firewall"}, {"rule", "its rules"},
+		{"AWS::SecretsManager::Secret", "secrets of the stage, with its copy at the edge"},
+		{"AWS::CloudWatch::Dashboard", "dashboards"},
+		{"alarm metric", "metrics that alarms watch"},
+		{"AWS::WAFv2::WebACL", "firewall"},
+		{"rule", "its rules"},
 	} {
 		add(of.what, found[of.name], found[of.name]*prices[of.name])
 	}

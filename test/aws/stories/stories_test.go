@@ -22,6 +22,7 @@ func TestMain(m *testing.M) { os.Exit(emulator.Run(m)) }
 // ofOneProcess are the stories of test/e2e that are about a process on one machine, and why nothing of them exists on AWS.
 var ofOneProcess = map[string]string{
 	"TestAnInstallationComesBackFromItsBackup":  "backs up a data directory; a stage is restored in test/aws/stage",
+	"TestARestoredSystemIsFoundAndErasedAgain":  "compares a system with the records of a process that is stopped",
 	"TestNothingPersonalIsInTheClear":           "looks into the files of a data directory; watch does it for a stage",
 	"TestChangesLeaveNothingPersonalInTheClear": "looks into the files of a data directory; watch does it for a stage",
 	"TestEvidenceIsSealedThoughTheIndexLags":    "lets the index of SQLite lag",

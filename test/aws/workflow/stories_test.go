@@ -3,6 +3,7 @@ package workflow_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -69,16 +70,12 @@ type story struct {
 func (s story) program() workflowtest.Program {
 	input := map[string]any{"tenant": "demo", "caseId": "c-1", "generation": 1, "schemaVersion": 1}
 	machines := map[string]json.RawMessage{"main": definitions.Machines()[s.machine], "TaskMachine": definitions.Machines()["task"]}
-	for k, v := range s.input {
-		input[k] = v
-	}
+	maps.Copy(input, s.input)
 	functions := map[string][]workflowtest.Answer{}
 	for _, f := range definitions.Functions() {
 		functions[f] = s.script[f]
 	}
-	for f, answers := range s.script {
-		functions[f] = answers
-	}
+	maps.Copy(functions, s.script)
 	p := workflowtest.Program{Machines: machines, Input: marshal(input), Functions: functions}
 	p.Expect = workflowtest.Expectation{Status: workflow.Succeeded, States: strings.Fields(s.states), Count: s.calls, Children: map[string][]string{}}
 	if s.failed != "" {
@@ -135,9 +132,7 @@ func around(s script) script {
 func stories() map[string]story {
 	all := map[string]story{}
 	for _, group := range []map[string]story{caseStories(), endingStories(), taskStories(), noticeStories(), phaseStories()} {
-		for name, s := range group {
-			all[name] = s
-		}
+		maps.Copy(all, group)
 	}
 	return all
 }
@@ -269,9 +264,7 @@ func endingStories() map[string]story {
 // taskInput is what the case machine gives a child.
 func taskInput(more map[string]any) map[string]any {
 	in := map[string]any{"taskId": "a", "worker": "${worker}", "turns": 0, "run": map[string]any{"status": "more", "waitSeconds": 0}}
-	for k, v := range more {
-		in[k] = v
-	}
+	maps.Copy(in, more)
 	return in
 }
 
