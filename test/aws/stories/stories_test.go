@@ -43,6 +43,7 @@ func TestStories(t *testing.T) {
 	defer in.watch(t)()
 	control := httptest.NewServer(in.control())
 	t.Cleanup(control.Close)
+	t.Run("what is deployed", func(t *testing.T) { found(t, in) })
 	t.Run("stories", func(t *testing.T) { run(t, control.URL) })
 	t.Run("a take-over", func(t *testing.T) {
 		t.Setenv(testkit.Installation, control.URL)
