@@ -37,7 +37,7 @@ race: $(TOOLS)/system
 
 .PHONY: test-module
 test-module: $(TOOLS)/system $(TOOLS)/node_modules/axe-core/axe.min.js $(TOOLS)/corpora/fetched $(if $(filter test/aws infra/cdk,$(MODULE)),$(AWS_TOOLS)/fetched)
-	cd $(MODULE) && $(if $(filter infra/cdk,$(MODULE)),$(CDK_BUILD)) go vet ./... && $(if $(filter infra/cdk,$(MODULE)),$(CDK_BUILD)) AXE="$(TOOLS)/node_modules/axe-core/axe.min.js" AWS_TOOLS="$(AWS_TOOLS)" go test -count=1 -timeout 25m ./...
+	cd $(MODULE) && $(if $(filter infra/cdk,$(MODULE)),$(CDK_BUILD)) go vet ./... && $(if $(filter infra/cdk,$(MODULE)),$(CDK_BUILD)) AXE="$(TOOLS)/node_modules/axe-core/axe.min.js" AWS_TOOLS="$(AWS_TOOLS)" go test -count=1 -timeout 45m ./...
 
 .PHONY: test-aws
 test-aws: ## the same system on emulators of AWS

@@ -27,6 +27,7 @@ var ofOneProcess = map[string]string{
 	"TestChangesLeaveNothingPersonalInTheClear": "looks into the files of a data directory; watch does it for a stage",
 	"TestEvidenceIsSealedThoughTheIndexLags":    "lets the index of SQLite lag",
 	"TestLaggingIndexesChangeNothing":           "lets the index of SQLite lag",
+	"TestABurstOfErasures":                      "measures what forty cases at once do to one process; what a stage bears is in test/aws/limits",
 	"TestLimits":                                "leaves the limits on, which a stage with a clock set by hand does not have",
 	"TestAHandlerSignsInAtTheIssuer":            "starts a process that knows an issuer; test/aws/signin signs in at Cognito",
 	"TestTheIssuerOpensNothingByItself":         "starts a process that knows an issuer; test/aws/signin signs in at Cognito",
@@ -60,7 +61,7 @@ func run(t *testing.T, keeper string) {
 		skip = append(skip, "^"+name+"$")
 	}
 	slices.Sort(skip)
-	args := []string{"test", "-count=1", "-parallel=1", "-timeout=20m", "-json", "./test/e2e"}
+	args := []string{"test", "-count=1", "-parallel=1", "-timeout=40m", "-json", "./test/e2e"}
 	if len(skip) > 0 {
 		args = append(args, "-skip", strings.Join(skip, "|"))
 	}
