@@ -9,7 +9,7 @@ func Excuses() []Excuse {
 		parts    = "parts of an object are taken back when an upload fails, and looked for when an object is erased; no object of a story has parts"
 		erasing  = "erasing is of the need, as writing is: a turn that is begun anew, and who has handed something over, erase what is left"
 		large    = "files above 4 MB are handed over past the process, and files above 64 MB are prepared elsewhere; test/aws/handover has such, stories have not"
-		copies   = "no story asks a system behind an API for more than fits into the record of its task"
+		copies   = "behind RunTask stories have only systems that people look after, whose files come by OwnerTask"
 		secrets  = "a reference may be to either service and any function with the need may come across one; stories keep the secrets of a few systems in one"
 	)
 	return []Excuse{
