@@ -21,11 +21,13 @@ require (
 	github.com/google/go-cmp v0.7.0
 	github.com/google/uuid v1.6.0
 	github.com/habeas-dsar/habeas v0.0.0-00010101000000-000000000000
-	github.com/sosodev/duration v1.4.0
 	go.uber.org/goleak v1.3.0
 )
 
-require github.com/go-json-experiment/json v0.0.0-20260213210345-44df1a37e875 // indirect
+require (
+	github.com/go-json-experiment/json v0.0.0-20260213210345-44df1a37e875 // indirect
+	github.com/sosodev/duration v1.4.0 // indirect
+)
 
 require (
 	filippo.io/age v1.3.2 // indirect

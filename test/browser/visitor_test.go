@@ -139,7 +139,6 @@ func (v *visitor) leave(steps ...chromedp.Action[chromedp.Void]) *visitor {
 }
 
 func containing(tag, words string) chromedp.Search {
-	//nolint:misspell // as XPath spells it
 	return chromedp.Search(`//main//` + tag + `[contains(normalize-space(.), "` + words + `")] | //header//` + tag + `[contains(normalize-space(.), "` + words + `")]`)
 }
 
@@ -189,7 +188,6 @@ func (v *visitor) download(click chromedp.Action[chromedp.Void]) []byte {
 	v.Helper()
 	dir := v.TB.(*testing.T).TempDir()
 	b := chromedp.FromContext(v.ctx)
-	//nolint:misspell // as the protocol spells it
 	_, err := chromedp.CallBrowser(v.ctx, browser.SetDownloadBehavior, browser.SetDownloadBehaviorParams{
 		Behavior: browser.SetDownloadBehaviorBehaviorAllowAndName, BrowserContextID: b.BrowserContextID, DownloadPath: dir, EventsEnabled: new(true),
 	})
