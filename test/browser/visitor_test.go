@@ -139,6 +139,7 @@ func (v *visitor) leave(steps ...chromedp.Action[chromedp.Void]) *visitor {
 }
 
 func containing(tag, words string) chromedp.Search {
+	//nolint:misspell // as XPath spells it
 	return chromedp.Search(`//main//` + tag + `[contains(normalize-space(.), "` + words + `")] | //header//` + tag + `[contains(normalize-space(.), "` + words + `")]`)
 }
 
