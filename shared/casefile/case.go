@@ -32,9 +32,10 @@ type Case struct {
 	UpdatedAt  time.Time   `json:"updatedAt"`
 	ClosedAt   time.Time   `json:"closedAt,omitzero"`
 
-	Law       Law       `json:"law"`
-	Due       Due       `json:"due"`
-	Extension *Decision `json:"extension,omitempty"`
+	Law       Law        `json:"law"`
+	Due       Due        `json:"due"`
+	Extension *Decision  `json:"extension,omitempty"`
+	Questions []Question `json:"questions,omitempty"` // to the person, that may move the date; oldest first
 
 	DuplicateOf string   `json:"duplicateOf,omitempty"` // case id of an older open request of the same right and address
 	MergedInto  string   `json:"mergedInto,omitempty"`  // set after verification; that case answers both
@@ -95,6 +96,29 @@ type Law struct {
 	Country    string `json:"country,omitempty"`
 	Region     string `json:"region,omitempty"`     // ISO 3166-2 code; a name stays in the personal document
 	Assumption string `json:"assumption,omitempty"` // in words, when the law had to be assumed
+	Also       []Also `json:"also,omitempty"`       // other laws that apply to the case; the earliest date of all governs
+}
+
+// Also is a law that applies beside the governing one, pinned like it.
+type Also struct {
+	Pack    string `json:"pack"`
+	Version string `json:"version"`
+	Why     string `json:"why"`             // in words: "the company sits there"
+	Due     string `json:"due,omitempty"`   // civil date that this law alone sets
+	Basis   string `json:"basis,omitempty"` // citation of the period behind Due
+}
+
+// Question is something that the person was asked for and that the law may let move the date. The words are a message of the
+// conversation; the amount of a fee is Amount.
+type Question struct {
+	ID       string    `json:"id"`
+	Kind     string    `json:"kind"`             // of package clock: identity, clarification, fee
+	Code     string    `json:"code"`             // the reason of doubt, the ground of the fee
+	Amount   string    `json:"amount,omitempty"` // of a fee, as shown: "CHF 40.00"
+	By       string    `json:"by"`               // evidence actor
+	At       time.Time `json:"at"`
+	Answered time.Time `json:"answered,omitzero"`
+	Dropped  time.Time `json:"dropped,omitzero"` // the team no longer needs the answer; counts as answered then
 }
 
 // Due is the statutory deadline as computed when it last changed, with its reasoning.

@@ -15,6 +15,7 @@ type Calendar struct {
 	Weekend  []time.Weekday
 	Holidays map[civil.Date]bool
 	Closed   []Range
+	Covers   Range    // days whose holidays are known; zero: all. Outside, only weekends are, which gives the earlier date.
 	hash     [32]byte // SHA-256 of its file; zero for a calendar made in code
 }
 
@@ -55,6 +56,8 @@ type calendarFile struct {
 	Weekend       []string       `yaml:"weekend"`
 	Holidays      []civil.Date   `yaml:"holidays"`
 	ClosedRanges  [][]civil.Date `yaml:"closed_ranges"` // pairs
+	Covers        []civil.Date   `yaml:"covers"`        // pair
+	Sources       []Source       `yaml:"sources"`
 	Note          string         `yaml:"note"`
 }
 

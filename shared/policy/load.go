@@ -111,6 +111,13 @@ func (s *Set) addCalendar(r *reader, name string, content []byte) error {
 		doc.fail("$.name", err.Error())
 	}
 	c.Title, c.hash = f.Title, sha256.Sum256(content)
+	switch len(f.Covers) {
+	case 0: // a calendar of weekdays alone knows every year
+	case 2:
+		c.Covers = Range{f.Covers[0], f.Covers[1]}
+	default:
+		doc.fail("$.covers", "want a pair of dates")
+	}
 	if f.SchemaVersion != 1 {
 		doc.fail("$.schema_version", "want 1")
 	}
@@ -134,6 +141,7 @@ func (s *Set) addPack(r *reader, name string, content []byte, current bool) erro
 	if !known {
 		doc.fail("$.calendar", "there is no such calendar")
 	}
+	places, listed := s.places(doc, p)
 	if current && string(p.ID) != strings.TrimSuffix(path.Base(name), ".yaml") {
 		doc.fail("$.id", "the id must be the file's name")
 	}
@@ -141,8 +149,8 @@ func (s *Set) addPack(r *reader, name string, content []byte, current bool) erro
 	if err := doc.err(); err != nil {
 		return err
 	}
-	p.Calendar = calendar
-	p.Version = version(p.ID, content, calendar)
+	p.Calendar, p.byPlace = calendar, places
+	p.Version = version(p.ID, content, append([]Calendar{calendar}, listed...))
 	if _, twice := s.versions[p.Version]; twice {
 		return doc.at("$.id", "this very pack is there twice")
 	}
@@ -153,12 +161,32 @@ func (s *Set) addPack(r *reader, name string, content []byte, current bool) erro
 	return nil
 }
 
-// version covers the calendar too: the same pack with other holidays gives other dates.
-func version(id ID, content []byte, c Calendar) Version {
+// places resolves the calendars of places, and lists them in the order of the file.
+func (s *Set) places(doc *document, p Pack) (by map[Place]Calendar, listed []Calendar) {
+	by = map[Place]Calendar{}
+	for i, c := range p.Calendars {
+		at := fmt.Sprintf("$.calendars[%d]", i)
+		cal, known := s.calendars[c.Calendar]
+		if !known {
+			doc.fail(at+".calendar", "there is no such calendar")
+		}
+		place := Place{Country: c.Country, Region: c.Region}
+		if _, twice := by[place]; twice {
+			doc.fail(at, "the place has another calendar")
+		}
+		by[place], listed = cal, append(listed, cal)
+	}
+	return by, listed
+}
+
+// version covers the calendars too: the same pack with other holidays gives other dates.
+func version(id ID, content []byte, calendars []Calendar) Version {
 	h := sha256.New()
 	own := sha256.Sum256(content)
 	_, _ = h.Write(own[:])
-	_, _ = h.Write(c.hash[:])
+	for _, c := range calendars {
+		_, _ = h.Write(c.hash[:])
+	}
 	return Version(string(id) + "@sha256:" + hex.EncodeToString(h.Sum(nil))[:16])
 }
 
