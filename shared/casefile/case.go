@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"github.com/habeas-dsar/habeas/shared/clock"
 	"github.com/habeas-dsar/habeas/shared/dsar"
 	"github.com/habeas-dsar/habeas/shared/evidence"
 	"github.com/habeas-dsar/habeas/shared/fault"
@@ -84,6 +85,9 @@ type Case struct {
 	NextDue   time.Time     `json:"nextDue,omitzero"`   // when the sweeper must look at the case again
 	Head      evidence.Head `json:"head"`               // of the case's evidence chain
 	Disposal  Disposal      `json:"disposal,omitzero"`  // of a closed case
+
+	Alarm *Alarm `json:"alarm,omitempty"` // how near its date the case is known to be
+	Late  *Late  `json:"late,omitempty"`  // the answer was late
 }
 
 // MaxRounds bounds the rounds of locating (mail -> customer id -> phone -> ...).
@@ -106,6 +110,8 @@ type Also struct {
 	Why     string `json:"why"`             // in words: "the company sits there"
 	Due     string `json:"due,omitempty"`   // civil date that this law alone sets
 	Basis   string `json:"basis,omitempty"` // citation of the period behind Due
+
+	Steps []DueStep `json:"steps,omitempty"` // to Due
 }
 
 // Question is something that the person was asked for and that the law may let move the date. The words are a message of the
@@ -129,12 +135,23 @@ type Due struct {
 	Ack     time.Time `json:"ack,omitzero"`
 	Notice  time.Time `json:"notice,omitzero"` // last instant for an extension notice
 	Granted string    `json:"granted,omitempty"`
+
+	RefuseBy time.Time `json:"refuseBy,omitzero"` // last instant to refuse
+	Simple   time.Time `json:"simple,omitzero"`   // for a first, short answer before the whole one
+	Execute  time.Time `json:"execute,omitzero"`  // for carrying out what was granted
+	Target   time.Time `json:"target,omitzero"`   // of the tenant's own choice, not after At
+	First    time.Time `json:"first,omitzero"`    // At without the extension; zero when there is none
+	Law      string    `json:"law,omitempty"`     // pack whose date At is, when several laws apply
+	Waiting  []string  `json:"waiting,omitempty"` // kinds of questions that are open and move At until they are answered
 }
 
-// DueStep is one numbered step of the reasoning.
+// DueStep is one numbered step of the reasoning. Text is the English sentence of Code and Args (clock.StepCodes); a step of an
+// older case has Text alone.
 type DueStep struct {
-	Text     string `json:"text"`
-	Citation string `json:"citation,omitempty"`
+	Text     string      `json:"text"`
+	Citation string      `json:"citation,omitempty"`
+	Code     string      `json:"code,omitempty"`
+	Args     []clock.Arg `json:"args,omitempty"`
 }
 
 // Verification is how far the proof of identity is.
@@ -155,7 +172,8 @@ type Decision struct {
 	By       string    `json:"by"`               // evidence actor: subject, staff:<id>, system
 	Reason   []byte    `json:"reason,omitempty"` // sealed
 	At       time.Time `json:"at"`
-	Hash     string    `json:"hash,omitempty"` // what was decided on
+	Hash     string    `json:"hash,omitempty"`  // what was decided on
+	Until    string    `json:"until,omitempty"` // civil date of an extension whose length the law leaves open
 }
 
 // The decisions on a plan or a response.

@@ -40,11 +40,14 @@ type Input struct {
 	AsOf       time.Time        // a question still open counts as waiting until then; zero: it moves the date by nothing yet
 }
 
-// Step is one sentence of the reason for a date.
+// Step is one sentence of the reason for a date. Text is the English sentence of Code and Args; StepCodes lists them. A step
+// that was stored before there were codes has Text alone.
 type Step struct {
 	N        int    `json:"n"` // from 1
 	Text     string `json:"text"`
 	Citation string `json:"citation,omitempty"`
+	Code     string `json:"code,omitempty"`
+	Args     []Arg  `json:"args,omitempty"`
 }
 
 // Deadline is a date with its reason. The zero value means that the law sets none.

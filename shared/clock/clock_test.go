@@ -283,7 +283,8 @@ func TestExplainReadsLikeASentence(t *testing.T) {
 	want := []string{
 		"The request arrived on Thursday 31 December 2026 (time zone Europe/London).",
 		"On Sunday 10 January 2027 we told you that we need longer. Counted from the first day, the whole time is 3 months: until Wednesday 31 March 2027 (UK GDPR Art. 12A).",
-		"We waited for more detail, asked for on Tuesday 5 January 2027, which came on Wednesday 6 January 2027. That adds 2 days: until Friday 2 April 2027 (UK GDPR Art. 12A; the same words in DPA 2018 s. 54(3C) and (3D)).",
+		"We waited for more detail, asked for on Tuesday 5 January 2027, which came on Wednesday 6 January 2027 (UK GDPR Art. 12A; the same words in DPA 2018 s. 54(3C) and (3D)).",
+		"That adds 2 days: until Friday 2 April 2027 (UK GDPR Art. 12A; the same words in DPA 2018 s. 54(3C) and (3D)).",
 		"The last moment is the end of Friday 2 April 2027 in Europe/London.",
 	}
 	if diff := cmp.Diff(want, clock.Explain(got.Due)); diff != "" {

@@ -1,8 +1,8 @@
 package clock
 
 import (
-	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/habeas-dsar/habeas/shared/clock/civil"
@@ -12,43 +12,56 @@ import (
 // steps collects the sentences of a reason.
 type steps []Step
 
-func (s *steps) add(citation, format string, args ...any) {
-	*s = append(*s, Step{N: len(*s) + 1, Text: fmt.Sprintf(format, args...), Citation: citation})
+func (s *steps) add(citation, code string, values ...any) {
+	step := sentence(citation, code, values...)
+	step.N = len(*s) + 1
+	*s = append(*s, step)
 }
 
 // deadline turns a run into a date with its reason. The basis is the law behind the period; a period in hours never rolls.
 func (r *run) deadline(in Input, basis string, extension *Event, mayRoll bool) Deadline {
 	var s steps
-	s.add("", "The request arrived on %s (time zone %s).", civil.In(in.ReceivedAt, r.zone).Words(), r.zone)
+	s.add("", "received", civil.In(in.ReceivedAt, r.zone), r.zone)
 	if r.origin != nil {
 		r.originStep(&s)
 	}
 	r.periodStep(&s, basis, extension)
 	r.questionSteps(&s)
 	due := r.unrolled()
-	if mayRoll && r.period.Unit != policy.Hours && in.Rule.Roll.Rule == policy.RollNextBusinessDay {
+	if r.period.Unit == policy.Hours {
+		at := r.instant()
+		s.add("", "ends_at", at.In(r.zone), r.zone)
+		return Deadline{Date: due, At: at.UTC(), Steps: s}
+	}
+	if mayRoll && in.Rule.Roll.Rule == policy.RollNextBusinessDay {
 		if rolled := roll(due, r.cal); rolled != due {
-			s.add(in.Rule.Roll.Basis, "%s is %s, so the date moves to the next working day, %s.", due.Words(), r.cal.Why(due), rolled.Words())
+			s.add(in.Rule.Roll.Basis, rolledBecause(due, r.cal), due, rolled)
 			due = rolled
 		}
 	}
-	if r.period.Unit == policy.Hours {
-		at := r.instant()
-		s.add("", "The last moment is %s in %s.", at.In(r.zone).Format("15:04:05 on Monday 2 January 2006"), r.zone)
-		return Deadline{Date: due, At: at.UTC(), Steps: s}
-	}
-	s.add("", "The last moment is the end of %s in %s.", due.Words(), r.zone)
+	s.add("", "ends", due, r.zone)
 	return Deadline{Date: due, At: due.End(r.zone), Steps: s}
+}
+
+// rolledBecause is the code of the step that moves a date off a day.
+func rolledBecause(d civil.Date, cal policy.Calendar) string {
+	switch {
+	case slices.Contains(cal.Weekend, d.Weekday()):
+		return "rolled_weekend"
+	case cal.Holidays[d]:
+		return "rolled_holiday"
+	default:
+		return "rolled_closed"
+	}
 }
 
 // originStep says why the time does not run from the receipt.
 func (r *run) originStep(s *steps) {
-	thing, on := what(r.origin.stop.Event), r.date(r.origin.event).Words()
+	code := "restarted"
 	if r.origin.open {
-		s.add(r.origin.stop.Basis, "We asked for %s on %s and have no answer yet. The time runs from the day of the answer; this date is as if it were %s.", thing, on, r.startDate().Words())
-		return
+		code = "restarted_open"
 	}
-	s.add(r.origin.stop.Basis, "We asked for %s on %s. The time runs from %s, when we had the answer.", thing, on, r.startDate().Words())
+	s.add(r.origin.stop.Basis, code, r.origin.stop.Event, r.date(r.origin.event), r.startDate())
 }
 
 func (r *run) date(e Event) civil.Date { return civil.In(e.At, r.zone) }
@@ -56,85 +69,61 @@ func (r *run) date(e Event) civil.Date { return civil.In(e.At, r.zone) }
 // periodStep says how long the period is and where it would end if every day counted.
 func (r *run) periodStep(s *steps, basis string, extension *Event) {
 	amount := r.period.Amount()
-	text := "The law gives us " + InWords(amount)
-	switch {
-	case extension != nil:
-		text = fmt.Sprintf("On %s we told you that we need longer. Counted from the first day, the whole time is %s", r.date(*extension).Words(), InWords(amount))
-	case r.period.Kind == policy.Policy:
-		text = "The law sets no time; we allow ourselves " + InWords(amount)
-	}
-	if amount.Unit == policy.Hours {
-		s.add(basis, "%s from that moment.", text)
-		return
-	}
 	last := add(r.startDate(), amount, 0, r.cal)
-	if extension == nil {
-		text += " from that day"
+	hours := amount.Unit == policy.Hours
+	switch {
+	case extension != nil && hours:
+		s.add(basis, "extended_hours", r.date(*extension), amount)
+	case extension != nil:
+		s.add(basis, "extended", r.date(*extension), amount, last)
+	case hours && r.period.Kind == policy.Policy:
+		s.add(basis, "period_own_hours", amount)
+	case hours:
+		s.add(basis, "period_hours", amount)
+	case r.period.Kind == policy.Policy:
+		s.add(basis, "period_own", amount, last)
+	default:
+		s.add(basis, "period", amount, last)
 	}
-	text += fmt.Sprintf(": until %s.", last.Words())
 	if amount.Unit == policy.CalendarMonths && last.Day != r.startDate().Day {
-		text += fmt.Sprintf(" %s has no day %d, so its last day counts.", last.Month, r.startDate().Day)
+		s.add("", "month_end", strconv.Itoa(r.startDate().Day))
 	}
-	s.add(basis, "%s", text)
 }
 
 // questionSteps says what the questions did to the date.
 func (r *run) questionSteps(s *steps) {
-	var stretches, bases []string
+	var bases []string
 	for _, q := range r.questions {
-		on, thing := r.date(q.event).Words(), what(q.stop.Event)
+		on, e := r.date(q.event), q.stop.Event
 		switch {
 		case q.late:
-			s.add("", "We asked for %s on %s, when the date had passed. That does not move it.", thing, on)
+			s.add("", "question_late", e, on)
 		case q.stop.Effect == policy.RefuseUntilPaid:
-			s.add(q.stop.Basis, "We asked for %s on %s. We may wait for it, and the date stays.", thing, on)
-		case q.stop.Effect == policy.Pause && !r.period.Waits(startEventOf(q.stop.Event)):
-			stretches = append(stretches, fmt.Sprintf("%s, asked for on %s, which %s %s", thing, on, came(q), civil.In(q.until, r.zone).Words()))
+			s.add(q.stop.Basis, "question_unpaid", e, on)
+		case q.stop.Effect == policy.Pause && !r.period.Waits(startEventOf(e)):
+			if code := "waited"; q.open {
+				s.add(q.stop.Basis, code+"_open", e, on, civil.In(q.until, r.zone))
+			} else {
+				s.add(q.stop.Basis, code, e, on, civil.In(q.until, r.zone))
+			}
 			if !slices.Contains(bases, q.stop.Basis) {
 				bases = append(bases, q.stop.Basis)
 			}
 		case q.stop.Effect == policy.NoEffect:
-			s.add(q.stop.Basis, "We asked for %s on %s. That does not move the date.", thing, on)
+			s.add(q.stop.Basis, "question_no_effect", e, on)
 		}
 	}
-	if len(stretches) == 0 {
+	if len(bases) == 0 {
 		return
 	}
-	waited := "We waited for " + strings.Join(stretches, "; and for ") + "."
+	basis := strings.Join(bases, "; ")
 	if r.period.Unit == policy.Hours {
-		s.add(strings.Join(bases, "; "), "%s That time does not count.", waited)
+		s.add(basis, "waits_add_hours")
 		return
 	}
 	unit := policy.CalendarDays
 	if r.period.Unit == policy.BusinessDays {
 		unit = policy.BusinessDays
 	}
-	s.add(strings.Join(bases, "; "), "%s That adds %s: until %s.", waited, InWords(policy.Amount{Value: r.excluded(), Unit: unit}), r.unrolled().Words())
-}
-
-func came(q asked) string {
-	if q.open {
-		return "had not come by"
-	}
-	return "came on"
-}
-
-func what(e policy.StopEvent) string {
-	switch e {
-	case policy.IdentityRequested:
-		return "proof of identity"
-	case policy.FeeRequested:
-		return "a fee"
-	default:
-		return "more detail"
-	}
-}
-
-// InWords returns an amount in English words: "1 month", "10 business days", "72 hours".
-func InWords(a policy.Amount) string {
-	name := map[policy.Unit]string{policy.CalendarDays: "day", policy.BusinessDays: "business day", policy.CalendarMonths: "month", policy.Hours: "hour"}[a.Unit]
-	if a.Value != 1 {
-		name += "s"
-	}
-	return fmt.Sprintf("%d %s", a.Value, name)
+	s.add(basis, "waits_add", policy.Amount{Value: r.excluded(), Unit: unit}, r.unrolled())
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/habeas-dsar/habeas/functions/internal/statute"
 	"github.com/habeas-dsar/habeas/shared/casefile"
 	"github.com/habeas-dsar/habeas/shared/clock"
 	"github.com/habeas-dsar/habeas/shared/clock/civil"
@@ -57,6 +58,16 @@ func (w *Writer) SendRecipient(ctx context.Context, f *casefile.File, kind lette
 	return w.send(ctx, f, kind, addressee{to: to, party: casefile.ToRecipient, taskID: n.ID}, edit)
 }
 
+// SendTeam is Send to somebody of the privacy team. It is written in the language of the tenant.
+func (w *Writer) SendTeam(ctx context.Context, f *casefile.File, kind letters.Kind, to redact.Text, edit func(Facts)) error {
+	return w.send(ctx, f, kind, addressee{to: to, party: casefile.ToTeam}, func(l Facts) {
+		l.PortalURL = w.BaseURL + "/console/cases/" + f.Case.ID + "?tenant=" + url.QueryEscape(f.Case.Tenant)
+		if edit != nil {
+			edit(l)
+		}
+	})
+}
+
 // addressee is to whom a letter goes; no locale is that of the tenant.
 type addressee struct {
 	to                    redact.Text
@@ -77,11 +88,9 @@ func (w *Writer) send(ctx context.Context, f *casefile.File, kind letters.Kind, 
 	if err != nil {
 		return err
 	}
-	pack, _ := w.Packs.Choose(c.Law.Country, p.Region.Reveal()) // for a case that ends before its law is settled
-	if c.Law.Pack != "" {
-		if pack, err = w.Packs.At(policy.ID(c.Law.Pack), policy.Version(c.Law.Version)); err != nil {
-			return fmt.Errorf("reading the pinned law: %w", err)
-		}
+	pack, err := w.law(c, p, tenant)
+	if err != nil {
+		return err
 	}
 	below := func(path string) string { return w.BaseURL + "/t/" + url.PathEscape(c.Tenant) + "/" + path }
 	facts := letters.Facts{
@@ -94,7 +103,7 @@ func (w *Writer) send(ctx context.Context, f *casefile.File, kind letters.Kind, 
 	if !c.Due.At.IsZero() {
 		facts.Due = civil.In(c.Due.At, zone)
 		for n, s := range c.Due.Steps {
-			facts.DueSteps = append(facts.DueSteps, clock.Step{N: n + 1, Text: s.Text, Citation: s.Citation})
+			facts.DueSteps = append(facts.DueSteps, clock.Step{N: n + 1, Text: s.Text, Citation: s.Citation, Code: s.Code, Args: s.Args})
 		}
 	}
 	if edit != nil {
@@ -108,6 +117,19 @@ func (w *Writer) send(ctx context.Context, f *casefile.File, kind letters.Kind, 
 		return err
 	}
 	return f.Send(casefile.Letter{Kind: string(kind), To: a.to, Subject: r.Subject, Text: r.Text, HTML: r.HTML, Party: a.party, TaskID: a.taskID})
+}
+
+// law returns the pinned law of the case, or the one it would get for a case that ends before its law is settled.
+func (w *Writer) law(c *casefile.Case, p *casefile.Person, tenant registry.Tenant) (policy.Pack, error) {
+	if c.Law.Pack == "" {
+		choice, err := statute.Choose(w.Packs, c, p.Region, tenant)
+		return choice.Pack, err
+	}
+	pack, err := w.Packs.At(policy.ID(c.Law.Pack), policy.Version(c.Law.Version))
+	if err != nil {
+		return policy.Pack{}, fmt.Errorf("reading the pinned law: %w", err)
+	}
+	return pack, nil
 }
 
 // systems lists what each system said, by its title.

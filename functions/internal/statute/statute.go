@@ -27,7 +27,7 @@ func Set(c *casefile.Case, pack policy.Pack, zone string) error {
 	}
 	c.Due = casefile.Due{At: d.Due.At, Date: d.Due.Date.String(), Ack: d.Acknowledge.At, Notice: d.ExtensionNoticeBy.At, Granted: string(pack.RightLevel(c.Right))}
 	for _, s := range d.Due.Steps {
-		c.Due.Steps = append(c.Due.Steps, casefile.DueStep{Text: s.Text, Citation: s.Citation})
+		c.Due.Steps = append(c.Due.Steps, casefile.DueStep{Text: s.Text, Citation: s.Citation, Code: s.Code, Args: s.Args})
 	}
 	return nil
 }
