@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/goccy/go-yaml"
@@ -70,17 +71,57 @@ func (d *document) at(where, text string) error {
 	return fault.New(fault.Misconfigured, fmt.Sprintf("%s:%d: %s: %s", d.name, d.line(where), strings.TrimPrefix(strings.TrimPrefix(where, "$"), "."), text))
 }
 
-// line returns the line of the path, or of the nearest part around it when the path itself is not there.
+// line returns the line of the path, or of the nearest part around it when the path itself is not there. That of a key's value is
+// the key's line, wherever the value begins.
 func (d *document) line(where string) int {
-	for where != "" && where != "$" {
-		if p, err := yaml.PathString(where); err == nil {
-			if node, err := p.FilterFile(d.file); err == nil && node.GetToken() != nil {
-				return node.GetToken().Position.Line
+	line, node := 1, d.file.Docs[0].Body
+	if node.GetToken() != nil {
+		line = node.GetToken().Position.Line
+	}
+	steps := strings.FieldsFunc(strings.TrimPrefix(where, "$"), func(r rune) bool { return r == '.' || r == '[' || r == ']' })
+	for _, step := range steps {
+		next, at := child(node, step)
+		if next == nil {
+			break
+		}
+		node, line = next, at
+	}
+	return line
+}
+
+// child returns the value under the key or at the index, and the line it begins on; nil when there is none.
+func child(node ast.Node, step string) (ast.Node, int) {
+	switch n := node.(type) {
+	case *ast.MappingNode:
+		for _, v := range n.Values {
+			if v.Key.String() == step {
+				return v.Value, v.Key.GetToken().Position.Line
 			}
 		}
-		where = where[:max(strings.LastIndexAny(where, ".["), 0)]
+	case *ast.MappingValueNode:
+		if n.Key.String() == step {
+			return n.Value, n.Key.GetToken().Position.Line
+		}
+	case *ast.SequenceNode:
+		i, err := strconv.Atoi(step)
+		if err == nil && i < len(n.Values) {
+			return n.Values[i], first(n.Values[i])
+		}
 	}
-	return 1
+	return nil, 0
+}
+
+// first is the line on which a value begins; the token of a mapping is its first colon.
+func first(node ast.Node) int {
+	switch n := node.(type) {
+	case *ast.MappingNode:
+		if len(n.Values) > 0 {
+			return n.Values[0].Key.GetToken().Position.Line
+		}
+	case *ast.MappingValueNode:
+		return n.Key.GetToken().Position.Line
+	}
+	return node.GetToken().Position.Line
 }
 
 // err returns everything noted so far as one fault.Misconfigured, in the order of lines, or nil.

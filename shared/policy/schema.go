@@ -4,10 +4,12 @@ import (
 	"bytes"
 	_ "embed" // pack.schema.json
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/santhosh-tekuri/jsonschema/v6/kind"
 	"golang.org/x/text/language"
 	"golang.org/x/text/message"
 
@@ -43,7 +45,11 @@ func (d *document) schemaFaults(err error) {
 		d.faults = append(d.faults, fault.Wrap(fault.Misconfigured, err, "checking "+d.name))
 		return
 	}
-	if len(e.Causes) == 0 {
+	if unknown, ok := e.ErrorKind.(*kind.AdditionalProperties); ok {
+		for _, key := range unknown.Properties {
+			d.fail(yamlPath(append(slices.Clone(e.InstanceLocation), key)), "there is no such key")
+		}
+	} else if len(e.Causes) == 0 {
 		d.fail(yamlPath(e.InstanceLocation), e.ErrorKind.LocalizedString(message.NewPrinter(language.English)))
 	}
 	for _, cause := range e.Causes {
