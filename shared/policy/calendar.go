@@ -8,15 +8,21 @@ import (
 )
 
 // Calendar says on which days people work. The zero value has no name and is no calendar; a calendar with a name and
-// nothing else has only working days.
+// nothing else has only working days. Calendars are shared: treat every field as read-only.
 type Calendar struct {
 	Name     string
 	Title    string
 	Weekend  []time.Weekday
 	Holidays map[civil.Date]bool
+	Workdays map[civil.Date]bool // days of the weekend that are worked, in exchange for another day
 	Closed   []Range
-	Covers   Range    // days whose holidays are known; zero: all. Outside, only weekends are, which gives the earlier date.
-	hash     [32]byte // SHA-256 of its file; zero for a calendar made in code
+	// Covers is the days whose holidays are known; zero: all. Outside, only weekends are: a holiday nobody listed counts as a
+	// working day, so a period of business days ends sooner and a date is not moved on. The earlier date is the safe one.
+	Covers  Range
+	Sources []Source
+	Note    string
+	names   map[civil.Date]string // of holidays, in English
+	hash    [32]byte              // SHA-256 of its file; zero for a calendar made in code
 }
 
 // Range is the days from From to To, both included.
@@ -28,9 +34,18 @@ func (r Range) Contains(d civil.Date) bool { return !d.Before(r.From) && !d.Afte
 // IsZero reports whether c is no calendar.
 func (c Calendar) IsZero() bool { return c.Name == "" }
 
+// Knows reports whether the holidays around the date are known. Where they are not, only weekends count.
+func (c Calendar) Knows(d civil.Date) bool { return c.Covers == Range{} || c.Covers.Contains(d) }
+
 // Working reports whether people work on the date.
 func (c Calendar) Working(d civil.Date) bool {
-	if slices.Contains(c.Weekend, d.Weekday()) || c.Holidays[d] {
+	weekend := slices.Contains(c.Weekend, d.Weekday())
+	switch {
+	case !c.Knows(d):
+		return !weekend
+	case c.Workdays[d]:
+		return true
+	case weekend, c.Holidays[d]:
 		return false
 	}
 	return !slices.ContainsFunc(c.Closed, func(r Range) bool { return r.Contains(d) })
@@ -48,17 +63,12 @@ func (c Calendar) Why(d civil.Date) string {
 	}
 }
 
-// calendarFile is a calendar as written in YAML.
-type calendarFile struct {
-	SchemaVersion int            `yaml:"schema_version"`
-	Name          string         `yaml:"name"`
-	Title         string         `yaml:"title"`
-	Weekend       []string       `yaml:"weekend"`
-	Holidays      []civil.Date   `yaml:"holidays"`
-	ClosedRanges  [][]civil.Date `yaml:"closed_ranges"` // pairs
-	Covers        []civil.Date   `yaml:"covers"`        // pair
-	Sources       []Source       `yaml:"sources"`
-	Note          string         `yaml:"note"`
+// Holiday returns the English name of the public holiday on the date; the empty text when there is none, or none with a name.
+func (c Calendar) Holiday(d civil.Date) string {
+	if !c.Knows(d) {
+		return ""
+	}
+	return c.names[d]
 }
 
 var weekdays = []string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"}

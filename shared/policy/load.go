@@ -25,7 +25,7 @@ var files embed.FS
 type Set struct {
 	current   map[ID]Pack
 	versions  map[Version]Pack
-	calendars map[string]Calendar
+	calendars map[string]*listed
 }
 
 // Load returns the packs that are built in. An error is fault.Misconfigured and names file and line. That they fit the schema is
@@ -45,7 +45,7 @@ func LoadFS(fsys fs.FS) (*Set, error) {
 }
 
 func load(fsys fs.FS, check conform) (*Set, error) {
-	s := &Set{current: map[ID]Pack{}, versions: map[Version]Pack{}, calendars: map[string]Calendar{}}
+	s := &Set{current: map[ID]Pack{}, versions: map[Version]Pack{}, calendars: map[string]*listed{}}
 	r := &reader{pack: check}
 	for _, step := range []struct {
 		pattern string
@@ -85,50 +85,16 @@ func eachFile(fsys fs.FS, pattern string, add func(name string, content []byte) 
 }
 
 func (s *Set) addCalendar(r *reader, name string, content []byte) error {
-	var f calendarFile
-	doc, err := r.read(name, content, nil, &f)
-	if err != nil {
-		return err
+	key := strings.TrimSuffix(path.Base(name), ".yaml")
+	if _, twice := s.calendars[key]; twice {
+		return fault.New(fault.Misconfigured, name+": there is another calendar of this name")
 	}
-	var weekend []time.Weekday
-	for i, w := range f.Weekend {
-		day, ok := ParseWeekday(w)
-		if !ok {
-			doc.fail(fmt.Sprintf("$.weekend[%d]", i), "want one of mon, tue, wed, thu, fri, sat, sun")
-		}
-		weekend = append(weekend, day)
+	s.calendars[key] = newListed(r, name, content)
+	if r.pack == nil {
+		return nil // built in: tested, and read when it is asked for
 	}
-	var closed []Range
-	for i, pair := range f.ClosedRanges {
-		if len(pair) != 2 {
-			doc.fail(fmt.Sprintf("$.closed_ranges[%d]", i), "want a pair of dates")
-			continue
-		}
-		closed = append(closed, Range{pair[0], pair[1]})
-	}
-	c, err := NewCalendar(f.Name, weekend, f.Holidays, closed)
-	if err != nil {
-		doc.fail("$.name", err.Error())
-	}
-	c.Title, c.hash = f.Title, sha256.Sum256(content)
-	switch len(f.Covers) {
-	case 0: // a calendar of weekdays alone knows every year
-	case 2:
-		c.Covers = Range{f.Covers[0], f.Covers[1]}
-	default:
-		doc.fail("$.covers", "want a pair of dates")
-	}
-	if f.SchemaVersion != 1 {
-		doc.fail("$.schema_version", "want 1")
-	}
-	if f.Name != strings.TrimSuffix(path.Base(name), ".yaml") {
-		doc.fail("$.name", "the name must be the file's name")
-	}
-	if _, twice := s.calendars[f.Name]; twice {
-		doc.fail("$.name", "there is another calendar of this name")
-	}
-	s.calendars[f.Name] = c
-	return doc.err()
+	_, err := s.calendars[key].read()
+	return err
 }
 
 func (s *Set) addPack(r *reader, name string, content []byte, current bool) error {
@@ -137,11 +103,15 @@ func (s *Set) addPack(r *reader, name string, content []byte, current bool) erro
 	if err != nil {
 		return err
 	}
-	calendar, known := s.calendars[p.CalendarName]
+	own, known := s.calendars[p.CalendarName]
 	if !known {
-		doc.fail("$.calendar", "there is no such calendar")
+		return doc.at("$.calendar", "there is no such calendar")
 	}
-	places, listed := s.places(doc, p)
+	calendar, err := own.read()
+	if err != nil {
+		return err
+	}
+	places, others := s.places(doc, p)
 	if current && string(p.ID) != strings.TrimSuffix(path.Base(name), ".yaml") {
 		doc.fail("$.id", "the id must be the file's name")
 	}
@@ -150,7 +120,7 @@ func (s *Set) addPack(r *reader, name string, content []byte, current bool) erro
 		return err
 	}
 	p.Calendar, p.byPlace = calendar, places
-	p.Version = version(p.ID, content, append([]Calendar{calendar}, listed...))
+	p.Version = version(p.ID, content, append([]*listed{own}, others...))
 	if _, twice := s.versions[p.Version]; twice {
 		return doc.at("$.id", "this very pack is there twice")
 	}
@@ -162,25 +132,26 @@ func (s *Set) addPack(r *reader, name string, content []byte, current bool) erro
 }
 
 // places resolves the calendars of places, and lists them in the order of the file.
-func (s *Set) places(doc *document, p Pack) (by map[Place]Calendar, listed []Calendar) {
-	by = map[Place]Calendar{}
+func (s *Set) places(doc *document, p Pack) (by map[Place]*listed, others []*listed) {
+	by = map[Place]*listed{}
 	for i, c := range p.Calendars {
 		at := fmt.Sprintf("$.calendars[%d]", i)
 		cal, known := s.calendars[c.Calendar]
 		if !known {
 			doc.fail(at+".calendar", "there is no such calendar")
+			continue
 		}
 		place := Place{Country: c.Country, Region: c.Region}
 		if _, twice := by[place]; twice {
 			doc.fail(at, "the place has another calendar")
 		}
-		by[place], listed = cal, append(listed, cal)
+		by[place], others = cal, append(others, cal)
 	}
-	return by, listed
+	return by, others
 }
 
 // version covers the calendars too: the same pack with other holidays gives other dates.
-func version(id ID, content []byte, calendars []Calendar) Version {
+func version(id ID, content []byte, calendars []*listed) Version {
 	h := sha256.New()
 	own := sha256.Sum256(content)
 	_, _ = h.Write(own[:])
@@ -232,8 +203,8 @@ func (s *Set) At(id ID, v Version) (Pack, error) {
 
 // Calendar returns the calendar of the name, or fault.NotFound.
 func (s *Set) Calendar(name string) (Calendar, error) {
-	if c, ok := s.calendars[name]; ok {
-		return c, nil
+	if l, ok := s.calendars[name]; ok {
+		return l.read()
 	}
 	return Calendar{}, fault.New(fault.NotFound, "there is no calendar of that name")
 }

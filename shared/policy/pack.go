@@ -558,7 +558,7 @@ type Pack struct {
 	Version  Version  `yaml:"-" json:"-"`
 	Calendar Calendar `yaml:"-" json:"-"` // for a controller whose place is not known: that of CalendarName
 
-	byPlace map[Place]Calendar // of Calendars
+	byPlace map[Place]*listed // of Calendars
 }
 
 // Draft reports whether a named person must confirm the pack before it may govern a tenant in production: it is of low confidence,
@@ -591,8 +591,11 @@ func (p Pack) InForce(on civil.Date) bool {
 // knows fewer holidays and so gives the earlier date.
 func (p Pack) CalendarAt(seat Place) Calendar {
 	for _, key := range []Place{{Country: seat.Country, Region: seat.Region}, {Country: seat.Country}} {
-		if c, ok := p.byPlace[key]; ok {
-			return c
+		if l, ok := p.byPlace[key]; ok {
+			// Calendars that are built in were all read by a test; should one not be readable after all, the pack's own is the safe one.
+			if c, err := l.read(); err == nil {
+				return c
+			}
 		}
 	}
 	return p.Calendar
