@@ -243,9 +243,10 @@ func (r *rig) triaged(c casefile.Case) casefile.Case {
 		if err != nil {
 			r.t.Fatal(err)
 		}
-		pack, assumption := r.h.Packs.Choose(f.Case.Law.Country, person.Region.Reveal())
-		f.Case.Law.Pack, f.Case.Law.Version, f.Case.Law.Assumption = string(pack.ID), string(pack.Version), assumption
-		if err := statute.Set(&f.Case, pack, "Europe/Berlin"); err != nil {
+		tenant := must[registry.Tenant](r.t)(r.h.Registry.Tenant(r.t.Context(), f.Case.Tenant))
+		choice := must[policy.Choice](r.t)(statute.Choose(r.h.Packs, &f.Case, person.Region, tenant))
+		statute.Pin(&f.Case, choice)
+		if err := statute.Set(&f.Case, choice.Pack, "Europe/Berlin"); err != nil {
 			r.t.Fatal(err)
 		}
 		f.Case.Status, f.Case.Phase = dsar.Verifying, dsar.PhaseVerify

@@ -50,11 +50,15 @@ func (s *Step) Handle(ctx context.Context, in step.Input) (step.Answer, error) {
 		if err != nil {
 			return step.Answer{}, err
 		}
-		pack, assumption := s.Packs.Choose(c.Law.Country, p.Region.Reveal())
+		choice, err := statute.Choose(s.Packs, c, p.Region, tenant)
+		if err != nil {
+			return step.Answer{}, err
+		}
+		pack := choice.Pack
 		if area := strings.ToUpper(p.Region.Reveal()); region.MatchString(area) {
 			c.Law.Region = area
 		}
-		c.Law.Pack, c.Law.Version, c.Law.Assumption = string(pack.ID), string(pack.Version), assumption
+		statute.Pin(c, choice)
 		if err := statute.Set(c, pack, tenant.Zone); err != nil {
 			return step.Answer{}, err
 		}
@@ -68,10 +72,19 @@ func (s *Step) Handle(ctx context.Context, in step.Input) (step.Answer, error) {
 		}
 		c.Phase = dsar.PhaseVerify
 		return step.To(step.Proceed), f.Entry("triaged", evidence.System, map[string]any{
-			"law": c.Law.Version, "assumed": assumption != "", "granted": pack.RightLevel(c.Right), "dueDate": c.Due.Date,
+			"law": c.Law.Version, "also": also(c.Law), "assumed": choice.Doubt != policy.NoDoubt, "doubt": choice.Doubt, "granted": pack.RightLevel(c.Right), "dueDate": c.Due.Date,
 			"duplicate": c.DuplicateOf != "", "level": need.Level, "asked": need.Items,
 		})
 	})
+}
+
+// also lists the versions of the laws that apply beside the governing one.
+func also(l casefile.Law) []string {
+	out := []string{}
+	for _, a := range l.Also {
+		out = append(out, a.Version)
+	}
+	return out
 }
 
 // older returns the oldest other open case of the same right and address, or "".

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/habeas-dsar/habeas/shared/clock"
+	"github.com/habeas-dsar/habeas/shared/clock/civil"
 	"github.com/habeas-dsar/habeas/shared/dsar"
 	"github.com/habeas-dsar/habeas/shared/fault"
 	"github.com/habeas-dsar/habeas/shared/policy"
@@ -106,7 +107,8 @@ func (o explainOptions) explain(now time.Time) (explained, error) {
 			return e, err
 		}
 	} else {
-		pack, e.Assumption = set.Choose(o.country, o.region)
+		choice := set.Choose(policy.Where{Residence: policy.Place{Country: o.country}, RegionText: o.region, On: civil.In(at, zone), Right: right})
+		pack, e.Assumption = choice.Pack, choice.Assumption
 	}
 	e.Law = pack.Short
 	e.Answer, err = clock.WhatIf(set, clock.Question{Pack: pack.ID, Right: right, ReceivedAt: at, Extended: o.extended, Zone: zone})

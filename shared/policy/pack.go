@@ -514,6 +514,12 @@ type Valid struct {
 	Until civil.Date `yaml:"until" json:"until,omitzero"`
 }
 
+// Reach is whom a law binds beside those who serve people in its territory.
+type Reach struct {
+	Establishment bool   `yaml:"establishment" json:"establishment"` // controllers that sit in the territory, wherever the person lives
+	Basis         string `yaml:"basis" json:"basis"`
+}
+
 // Pack is one law. Packs are shared: treat every field as read-only.
 type Pack struct {
 	SchemaVersion  int                  `yaml:"schema_version" json:"schema_version"`
@@ -546,6 +552,7 @@ type Pack struct {
 
 	Calendars      []CalendarIn              `yaml:"calendars" json:"calendars,omitempty"`
 	RightsFrom     map[dsar.Right]civil.Date `yaml:"rights_from" json:"rights_from,omitempty"` // first day of rights that came later than the law
+	Reach          Reach                     `yaml:"reach" json:"reach,omitzero"`
 	Appeal         *Appeal                   `yaml:"appeal" json:"appeal,omitempty"`
 	Representation Representation            `yaml:"representation" json:"representation,omitzero"`
 	Eligibility    []Eligibility             `yaml:"eligibility" json:"eligibility,omitempty"`

@@ -11,6 +11,7 @@ import (
 
 	"github.com/habeas-dsar/habeas/shared/dsar"
 	"github.com/habeas-dsar/habeas/shared/fault"
+	"github.com/habeas-dsar/habeas/shared/policy"
 	"github.com/habeas-dsar/habeas/shared/subject"
 )
 
@@ -25,7 +26,14 @@ type Tenant struct {
 	Locale     string `json:"locale"`
 	Facts      Facts  `json:"facts"`
 	Policy     Policy `json:"policy"`
+
+	Country string      `json:"country,omitempty"` // seat of the controller, ISO 3166-1 alpha-2; empty: not known
+	Region  string      `json:"region,omitempty"`  // of the seat, ISO 3166-2 without the country
+	Laws    []policy.ID `json:"laws,omitempty"`    // laws that the controller works under; empty: every law that is built in
 }
+
+// Seat returns where the controller sits.
+func (t Tenant) Seat() policy.Place { return policy.Place{Country: t.Country, Region: t.Region} }
 
 // Facts are what an answer states for the tenant as a whole. An empty fact is printed as "not recorded".
 type Facts struct {

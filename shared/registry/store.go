@@ -142,6 +142,9 @@ func (s *Store) PutTenant(ctx context.Context, t Tenant) error {
 	if _, err := time.LoadLocation(t.Zone); err != nil || t.Zone == "" {
 		return fault.InvalidField("/zone", "the zone is not an IANA time zone such as Europe/Berlin")
 	}
+	if err := checkSeat(t); err != nil {
+		return err
+	}
 	w, err := putJSON(pkTenants, t.Name, t, table.AnyVersion)
 	if err != nil {
 		return err
