@@ -181,6 +181,9 @@ type Response struct {
 	Simple *Period `yaml:"simple" json:"simple,omitempty"`
 	// Published is set when the controller publishes its own period, which replaces Default (India).
 	Published bool `yaml:"published" json:"published,omitempty"`
+	// BeginsWith is set when the law's words count the day of the start event too ("beginning with"), although the authority does
+	// not; it shortens the period for a tenant that wants to be on the safe side.
+	BeginsWith bool `yaml:"begins_with" json:"begins_with,omitempty"`
 }
 
 // Extension is a longer period, granted once by telling the person in time. Total is the whole period from the original
@@ -620,6 +623,12 @@ type Rule struct {
 	Roll        Roll
 	Calendar    Calendar
 	Version     Version
+
+	Simple        *Period // of a first, short answer; nil when the law asks for none
+	Execution     *Period // for carrying out what was granted, from the grant; nil when the answer's period is for that too
+	WithProcessor bool    // Response is longer because a processor must act too
+	Published     bool    // Response is the controller's own
+	BeginsWith    bool    // as in Response of the pack
 }
 
 // Circumstances are what a rule depends on beside the right.
@@ -655,7 +664,23 @@ func (p Pack) RuleIn(r dsar.Right, in Circumstances) Rule {
 			out.Stops = append(out.Stops, s)
 		}
 	}
+	if r == dsar.Access {
+		out.Simple = p.Response.Simple // LGPD Art. 19: whether data is processed, and access to it
+	}
+	_, longer := p.Response.WithProcessor[r]
+	out.WithProcessor = longer && in.Processor
+	out.Published = out.Response.Kind == Policy && p.Response.Published && in.Published.Value > 0
+	out.Execution, out.BeginsWith = p.Duty("execution", r), p.Response.BeginsWith
 	return out
+}
+
+// Duty returns the period of the duty for the right, nil when the law has none. A duty without a right holds for every right.
+func (p Pack) Duty(id string, r dsar.Right) *Period {
+	i := slices.IndexFunc(p.Duties, func(d Duty) bool { return d.ID == id && (d.Right == "" || d.Right == r) })
+	if i < 0 {
+		return nil
+	}
+	return &p.Duties[i].Period
 }
 
 // response returns the period of the answer.
