@@ -69,6 +69,13 @@ type Case struct {
 	Refusal    *Decision `json:"refusal,omitempty"`    // with its ground
 	Operator   *Operator `json:"operator,omitempty"`   // a step failed in a way that needs a person
 
+	Claims     []Claim   `json:"claims,omitempty"`     // that the request, or part of it, need not be answered for free; oldest first
+	Subs       int       `json:"subs,omitempty"`       // appeals and complaints so far
+	OpenSubs   int       `json:"openSubs,omitempty"`   // of these, not decided; the case is kept while there are any
+	Unreviewed bool      `json:"unreviewed,omitempty"` // the response needs nobody's look; it waits for the person alone
+	ShortAt    time.Time `json:"shortAt,omitzero"`     // a first, short answer was given
+	Granted    *Grant    `json:"granted,omitempty"`    // the person was told that the request is granted, before it is carried out
+
 	Assembly   Assembly     `json:"assembly,omitzero"` // while the package is built
 	Package    *Package     `json:"package,omitempty"`
 	Prior      *Package     `json:"prior,omitempty"`      // of the answer before, until the present one is assembled
@@ -125,6 +132,13 @@ type Question struct {
 	At       time.Time `json:"at"`
 	Answered time.Time `json:"answered,omitzero"`
 	Dropped  time.Time `json:"dropped,omitzero"` // the team no longer needs the answer; counts as answered then
+
+	Blocks   bool      `json:"blocks,omitempty"`     // nothing is handed out or changed before it is answered
+	NotPause string    `json:"notPause,omitempty"`   // code of why it moves no date although the law's rule on it would: late
+	Until    time.Time `json:"until,omitzero"`       // of a fee: not accepted by then, the request counts as withdrawn
+	Accepted time.Time `json:"accepted,omitzero"`    // of a fee, by the person
+	Paid     time.Time `json:"paid,omitzero"`        // of a fee; Answered is this instant or Accepted, whichever the law counts from
+	AnswerBy string    `json:"answeredBy,omitempty"` // evidence actor who answered, or recorded the answer
 }
 
 // Due is the statutory deadline as computed when it last changed, with its reasoning.
@@ -154,15 +168,26 @@ type DueStep struct {
 	Args     []clock.Arg `json:"args,omitempty"`
 }
 
-// Verification is how far the proof of identity is.
+// Verification is how far the proof of identity is. Nothing in it is personal: what a person typed stands in her sealed document until
+// it was compared.
 type Verification struct {
 	Level      string                  `json:"level,omitempty"`
-	Asked      []verification.Asked    `json:"asked,omitempty"` // what was asked, and why (11 CCR 7060; GDPR Art. 12(6))
+	Asked      []verification.Asked    `json:"asked,omitempty"` // what was asked, why, and what became of it (11 CCR 7060; GDPR Art. 12(6))
 	Challenge  *verification.Challenge `json:"challenge,omitempty"`
 	Codes      int                     `json:"codes"` // codes sent so far
 	VerifiedAt time.Time               `json:"verifiedAt,omitzero"`
 	ExpiresAt  time.Time               `json:"expiresAt,omitzero"` // unverified until then: the case expires
 	Expired    bool                    `json:"expired,omitempty"`
+
+	Need      *verification.Requirement `json:"need,omitempty"`      // what Asked must amount to; nil: the address
+	AddressAt time.Time                 `json:"addressAt,omitzero"`  // the mailed code was given; what else is asked may be open
+	Tries     int                       `json:"tries,omitempty"`     // how often details were compared
+	JudgedAt  time.Time                 `json:"judgedAt,omitzero"`   // of Verdict
+	Verdict   verification.Verdict      `json:"verdict,omitempty"`   // on what Need wanted first
+	Reached   verification.Level        `json:"reached,omitempty"`   // what was proved in the end
+	Staff     *Decision                 `json:"staff,omitempty"`     // a person of the team proved who asks; Decision says how
+	Document  *Document                 `json:"document,omitempty"`  // of identity, asked for by a person
+	Requester *Requester                `json:"requester,omitempty"` // somebody who asks for the person; nil: she herself
 }
 
 // Decision is something a person decided: what, who, why, when. Why is in the person's own words, which may name anybody, so
@@ -172,8 +197,11 @@ type Decision struct {
 	By       string    `json:"by"`               // evidence actor: subject, staff:<id>, system
 	Reason   []byte    `json:"reason,omitempty"` // sealed
 	At       time.Time `json:"at"`
-	Hash     string    `json:"hash,omitempty"`  // what was decided on
-	Until    string    `json:"until,omitempty"` // civil date of an extension whose length the law leaves open
+	Hash     string    `json:"hash,omitempty"` // what was decided on
+
+	Ground   string `json:"ground,omitempty"`   // of a refusal: a code of the pack that governs
+	Citation string `json:"citation,omitempty"` // of the rule behind Ground
+	Until    string `json:"until,omitempty"`    // civil date of an extension whose length the law leaves open
 }
 
 // The decisions on a plan or a response.

@@ -46,20 +46,32 @@ func (f *File) DecideResponse(actor, decision, hash string, reason redact.Text) 
 	case hash != c.ResponseHash():
 		return fault.New(fault.Conflict, "the response is not the one that was looked at")
 	}
-	d := f.decide(decision, actor, hash, reason)
-	switch decision {
-	case Approve:
-		c.Review = d
-	case Refuse:
-		if reason.IsZero() {
-			return fault.InvalidField("/reason", "a refusal needs its ground (GDPR Art. 12(4))")
-		}
-		c.Refusal = d
-	default:
+	if decision == Refuse {
+		return f.RefuseResponse(actor, hash, Ground{}, reason)
+	}
+	if decision != Approve {
 		return fault.InvalidField("/decision", "decide approve or refuse")
+	}
+	d := f.decide(decision, actor, hash, reason)
+	c.Review = d
+	if err := f.overrule(OnResponse, actor); err != nil {
+		return err
 	}
 	f.Signal()
 	return f.Entry("response_decided", actor, d.facts(map[string]any{"decision": decision, "hash": hash}))
+}
+
+// RefuseResponse wants the request refused after a look at the response, or approves what somebody else wanted on the same: a whole
+// request is refused by two people. Errors are those of DecideResponse, and fault.Forbidden for whoever wanted it first.
+func (f *File) RefuseResponse(actor, hash string, g Ground, reason redact.Text) error {
+	c := &f.Case
+	switch {
+	case c.Status != dsar.AwaitingReview || c.Phase != dsar.PhaseReviewResponse || c.Review != nil || c.Stopping():
+		return fault.New(fault.Conflict, "no response waits for a decision")
+	case hash != c.ResponseHash():
+		return fault.New(fault.Conflict, "the response is not the one that was looked at")
+	}
+	return f.refuseOn(OnResponse, actor, hash, g, reason)
 }
 
 // ResponseHash names what a reviewer looks at: the digests of the package's volumes. Empty when nothing is assembled.

@@ -79,6 +79,11 @@ func TestDecisionOnAResponse(t *testing.T) {
 		t.Error("an approval lets the case go on")
 	}
 	r.ok(refuse.DecideResponse(staff, casefile.Refuse, hash, reason))
+	if refuse.Case.Refusal != nil || refuse.Case.Stopping() {
+		t.Error("one person refused a whole request")
+	}
+	r.want(refuse.DecideResponse(staff, casefile.Refuse, hash, reason), fault.Forbidden)
+	r.ok(refuse.DecideResponse(approver, casefile.Refuse, hash, none))
 	if refuse.Case.Refusal == nil || !refuse.Case.Stopping() {
 		t.Error("a refusal stops the case")
 	}
@@ -175,6 +180,7 @@ func TestReasonsAreSealed(t *testing.T) {
 	c := r.reviewing()
 	f := r.load(c)
 	r.ok(f.DecideResponse(staff, casefile.Refuse, f.Case.ResponseHash(), reason))
+	r.ok(f.DecideResponse(approver, casefile.Refuse, f.Case.ResponseHash(), none))
 	r.commit(f)
 	f = r.load(c)
 	words, err := f.Reason(f.Case.Refusal)
@@ -192,7 +198,7 @@ func TestReasonsAreSealed(t *testing.T) {
 	}
 	for name, edit := range map[string]func(d *casefile.Decision){
 		"another decision": func(d *casefile.Decision) { d.Decision = casefile.Approve },
-		"another person":   func(d *casefile.Decision) { d.By = approver },
+		"another person":   func(d *casefile.Decision) { d.By = staff },
 		"another time":     func(d *casefile.Decision) { d.At = d.At.Add(time.Second) },
 		"other bytes":      func(d *casefile.Decision) { d.Reason = append([]byte{}, d.Reason[:len(d.Reason)-1]...) },
 	} {
@@ -244,6 +250,7 @@ func (r *rig) fullCase() casefile.Case {
 	})
 	r.change(c, func(f *casefile.File) {
 		r.ok(f.DecideResponse(staff, casefile.Refuse, f.Case.ResponseHash(), reason))
+		r.ok(f.DecideResponse(approver, casefile.Refuse, f.Case.ResponseHash(), none))
 	})
 	other := r.create()
 	r.change(other, func(f *casefile.File) { r.ok(f.Withdraw(evidence.Subject, reason)) })

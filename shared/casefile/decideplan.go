@@ -18,26 +18,42 @@ import (
 // somebody else's.
 func (f *File) DecidePlan(actor, decision, hash string, reason redact.Text) error {
 	c := &f.Case
-	if err := f.planWaits(hash); err != nil {
+	if err := f.mayDecidePlan(actor, hash); err != nil {
 		return err
 	}
-	if c.Plan.PreparedBy == actor || slices.Contains(c.Editors, actor) {
-		return fault.New(fault.Forbidden, "whoever prepared or edited a plan does not decide on it; somebody else has to")
-	}
-	d := f.decide(decision, actor, hash, reason)
 	switch decision {
 	case Approve:
-		c.PlanDecision = d
 	case Refuse:
-		if reason.IsZero() {
-			return fault.InvalidField("/reason", "a refusal needs its ground (GDPR Art. 12(4))")
-		}
-		c.Refusal = d
+		return f.RefusePlan(actor, hash, Ground{}, reason)
 	default:
 		return fault.InvalidField("/decision", "decide approve, refuse or edit")
 	}
+	d := f.decide(decision, actor, hash, reason)
+	c.PlanDecision = d
+	if err := f.overrule(OnPlan, actor); err != nil {
+		return err
+	}
 	f.Signal()
 	return f.Entry("plan_decided", actor, d.facts(map[string]any{"decision": decision, "hash": hash}))
+}
+
+// RefusePlan wants the request refused after a look at the plan, or approves what somebody else wanted on the same: a whole request
+// is refused by two people. Errors are those of DecidePlan; fault.Forbidden also for whoever wanted it first.
+func (f *File) RefusePlan(actor, hash string, g Ground, reason redact.Text) error {
+	if err := f.mayDecidePlan(actor, hash); err != nil {
+		return err
+	}
+	return f.refuseOn(OnPlan, actor, hash, g, reason)
+}
+
+func (f *File) mayDecidePlan(actor, hash string) error {
+	if err := f.planWaits(hash); err != nil {
+		return err
+	}
+	if f.Case.Plan.PreparedBy == actor || slices.Contains(f.Case.Editors, actor) {
+		return fault.New(fault.Forbidden, "whoever prepared or edited a plan does not decide on it; somebody else has to")
+	}
+	return nil
 }
 
 func (f *File) planWaits(hash string) error {
@@ -209,7 +225,8 @@ func (c *Case) Cancellable(now time.Time) bool {
 	return c.Open() && !c.Stopping() && !c.GraceUntil.IsZero() && now.Before(c.GraceUntil)
 }
 
-// Unblocked reports whether an approved plan may be carried out now: its grace is over, and nothing has to be answered before.
+// Unblocked reports whether an approved plan may be carried out now: its grace is over, and nothing has to be answered before,
+// neither another request nor a question to the person.
 func (c *Case) Unblocked(now time.Time) bool {
-	return c.PlanApproved() && c.After == "" && (c.GraceDays == 0 || !c.GraceUntil.IsZero() && !now.Before(c.GraceUntil))
+	return c.PlanApproved() && c.After == "" && !c.Awaits() && (c.GraceDays == 0 || !c.GraceUntil.IsZero() && !now.Before(c.GraceUntil))
 }

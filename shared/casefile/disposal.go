@@ -118,7 +118,7 @@ func (s *Store) NextDisposal(ctx context.Context, after time.Time) (time.Time, e
 }
 
 // kept are the rows of a case that outlive its content: they hold nothing personal.
-var kept = []string{skCase, skGuard, skSeal, skReceived, skDisposal}
+var kept = []string{skCase, skGuard, skSeal, skReceived, skDisposal, skLate}
 
 // Empty removes every row of a closed case but those that hold nothing personal, the keyed index rows that lead to it, and what
 // leads to its notices, and returns how many there were. It is repeated until nothing is left: a process that dies in the
@@ -213,6 +213,12 @@ func (f *File) Dispose(ctx context.Context, c Certificate) error {
 	for _, d := range []*Decision{k.Extension, k.PlanDecision, k.Review, k.Withdrawal, k.Paused, k.Refusal} {
 		if d != nil {
 			d.Reason = nil
+		}
+	}
+	for i := range k.Claims {
+		k.Claims[i].Facts = nil
+		if k.Claims[i].Decision != nil {
+			k.Claims[i].Decision.Reason = nil
 		}
 	}
 	f.With(f.store.vault.Shred(k.Tenant, k.ID))

@@ -32,6 +32,7 @@ type File struct {
 	read    map[string]table.Item // by sk, as read
 	due     time.Time             // NextDue as read
 	asked   time.Time             // askedSince as read
+	late    string                // lateIndex as read
 	person  *Person
 	entries []evidence.Entry
 	outbox  []OutboxRow
@@ -44,6 +45,9 @@ type File struct {
 	notices     []*Notice
 	noticesRead bool
 	noticeCost  int
+
+	subs     []*Sub
+	subsRead bool
 }
 
 // Now is the instant at which the file was read; every change in it carries this time.
@@ -160,6 +164,9 @@ type Letter struct {
 // ToOwner marks a letter that goes to whoever is responsible for a system, or to a vendor, and not to the person.
 const ToOwner = "owner"
 
+// ToTeam marks a letter that goes to the privacy team.
+const ToTeam = "team"
+
 // ToRecipient marks a letter that carries a notice to a recipient of data.
 const ToRecipient = "recipient"
 
@@ -218,6 +225,7 @@ func (f *File) say(from string, text redact.Text, statement bool) error {
 		return fmt.Errorf("encoding message: %w", err)
 	}
 	f.extra = append(f.extra, table.Write{Op: table.Put, If: table.Absent, Item: table.Item{Key: f.key(fmt.Sprintf("%s%015d", skMessage, n)), Body: body}})
+	f.reacted(from)
 	kind := "message_added"
 	if statement {
 		kind = "disagreement_stated"

@@ -79,8 +79,8 @@ func (s *Store) PersonTasks(ctx context.Context, tenant string, limit int, curso
 	return out, page.Next, nil
 }
 
-// DueRef names a case that the sweeper must look at, or its notice to a recipient.
-type DueRef struct{ Tenant, CaseID, Recipient string }
+// DueRef names a case that the sweeper must look at, its notice to a recipient, or an appeal or complaint in it.
+type DueRef struct{ Tenant, CaseID, Recipient, Sub string }
 
 // DueCases returns a page of the cases of one shard whose next look is due, earliest first. The index may lag: it may still show
 // cases that were looked at, and not yet show others.
@@ -92,7 +92,11 @@ func (s *Store) DueCases(ctx context.Context, shard uint32, until time.Time, lim
 	var out []DueRef
 	for _, it := range page.Items {
 		if p := strings.Split(it.ISK+"#", "#"); len(p) >= 4 {
-			out = append(out, DueRef{p[1], p[2], p[3]})
+			r := DueRef{Tenant: p[1], CaseID: p[2], Recipient: p[3]}
+			if len(p) > 4 {
+				r.Sub = p[4]
+			}
+			out = append(out, r)
 		}
 	}
 	return out, page.Next, nil

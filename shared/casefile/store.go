@@ -75,7 +75,7 @@ func (f *File) take(it table.Item) error {
 		if json.Unmarshal(it.Body, &f.Case) != nil || f.Case.Schema > SchemaVersion {
 			return errDecode("case")
 		}
-		f.due, f.asked = f.Case.NextDue, f.Case.askedSince()
+		f.due, f.asked, f.late = f.Case.NextDue, f.Case.askedSince(), f.Case.lateIndex()
 	case strings.HasPrefix(it.SK, skTask):
 		var t Task
 		if json.Unmarshal(it.Body, &t) != nil {
@@ -145,6 +145,9 @@ func (f *File) writes() ([]table.Write, error) {
 		}
 	}
 	if err := f.putNotices(&ws); err != nil {
+		return nil, err
+	}
+	if err := f.putSubs(&ws); err != nil {
 		return nil, err
 	}
 	before := len(ws)
@@ -217,6 +220,10 @@ func (f *File) putCase(ws *[]table.Write) error {
 		return err
 	}
 	f.putUndelivered(ws)
+	if err := f.putClaims(ws, old); err != nil {
+		return err
+	}
+	f.putLate(ws)
 	switch due := (table.Item{Key: f.key(skDue)}); {
 	case c.NextDue.Equal(f.due):
 	case c.NextDue.IsZero():
