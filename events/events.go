@@ -13,6 +13,8 @@ const (
 	CaseReceived = "case.received"
 	CaseClosed   = "case.closed"
 	CaseReopened = "case.reopened" // a supplement follows, or a legal hold was released
+	CaseDueSoon  = "case.due_soon" // half, three quarters or nine tenths of the time to the due date are over
+	CaseOverdue  = "case.overdue"  // the due date passed without an answer
 )
 
 // SchemaVersion is the version of Event.

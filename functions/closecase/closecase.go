@@ -145,6 +145,9 @@ func reason(f *casefile.File, status dsar.Status) (redact.Text, error) {
 
 func end(f *casefile.File, status dsar.Status, with string) error {
 	c := &f.Case
+	if err := f.NoteLate(); err != nil {
+		return err
+	}
 	if err := c.Become(status); err != nil {
 		return fmt.Errorf("closing case: %w", err)
 	}

@@ -237,7 +237,7 @@ func (h *Handler) extended(one casefile.Case, c *caller, code string, at time.Ti
 		return one, fault.New(fault.Conflict, "the first period has ended: it is too late for an extension")
 	}
 	one.Extension = &casefile.Decision{Decision: code, By: c.actor(), At: at}
-	return one, statute.Set(&one, pack, c.tenant.Zone)
+	return one, statute.Set(&one, h.Packs, c.tenant)
 }
 
 // settlement is what a person decides about a task.

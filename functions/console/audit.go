@@ -42,6 +42,7 @@ const (
 	systemChecked = "system_checked"
 	recipientPut  = "recipient_changed"
 	noticeDecided = "notice_decided"
+	lateSettled   = "late_settled"
 
 	restoreChecked = "restore_checked"
 	restoreApplied = "erasures_repeated"

@@ -15,9 +15,7 @@ import (
 )
 
 func (h *Handler) pageRoutes() []Route {
-	page := func(pattern string, p registry.Permission, f handler) Route {
-		return Route{Pattern: pattern, Permission: p, serve: h.servePage(p, f)}
-	}
+	page := h.page
 	open := func(pattern string, f func(http.ResponseWriter, *http.Request) error) Route {
 		return Route{Pattern: pattern, Open: true, serve: h.serveOpen(f)}
 	}

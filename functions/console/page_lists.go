@@ -47,6 +47,13 @@ func (h *Handler) now(w http.ResponseWriter, r *http.Request, c *caller) error {
 	if m.Tasks, err = h.taskRows(r, c, short); err != nil {
 		return err
 	}
+	waits, err := h.unaccounted(r, c)
+	if err != nil {
+		return err
+	}
+	if waits {
+		m.RegisterURL = c.url("/console/late")
+	}
 	if m.Open, err = h.countOpen(r, c); err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package console
 
 import (
 	"net/http"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -25,7 +26,17 @@ type Route struct {
 
 // Routes returns every route of the console and the staff API.
 func (h *Handler) Routes() []Route {
-	return append(h.apiRoutes(), h.pageRoutes()...)
+	return slices.Concat(h.apiRoutes(), h.pageRoutes(), h.lateRoutes())
+}
+
+// callRoute is a call of the API that only callers with the permission may make.
+func (h *Handler) callRoute(pattern string, p registry.Permission, f handler) Route {
+	return Route{Pattern: pattern, Permission: p, serve: h.serveCall(p, web.MaxBody, f)}
+}
+
+// page is a page that only callers with the permission may open.
+func (h *Handler) page(pattern string, p registry.Permission, f handler) Route {
+	return Route{Pattern: pattern, Permission: p, serve: h.servePage(p, f)}
 }
 
 // Register adds the routes to a mux.
@@ -36,9 +47,7 @@ func (h *Handler) Register(mux *http.ServeMux) {
 }
 
 func (h *Handler) apiRoutes() []Route {
-	call := func(pattern string, p registry.Permission, f handler) Route {
-		return Route{Pattern: pattern, Permission: p, serve: h.serveCall(p, web.MaxBody, f)}
-	}
+	call := h.callRoute
 	const v = " /api/v1"
 	const one = v + "/cases/{id}"
 	return []Route{

@@ -33,6 +33,9 @@ func (s *Step) Handle(ctx context.Context, in step.Input) (step.Answer, error) {
 		if c.Answered {
 			return step.To(step.Proceed), nil
 		}
+		if err := f.NoteLate(); err != nil {
+			return step.Answer{}, err
+		}
 		c.Answered, c.Prior = true, nil
 		c.Answers++
 		f.FollowUp()

@@ -12,7 +12,11 @@ func New(a *parts.Parts) (*Step, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Step{Cases: a.Cases, Engine: a.Workflow, Owners: desk, Ready: a.Systems.Ready, Holds: a.Holds}, nil
+	writer, err := a.Letters()
+	if err != nil {
+		return nil, err
+	}
+	return &Step{Cases: a.Cases, Engine: a.Workflow, Owners: desk, Ready: a.Systems.Ready, Holds: a.Holds, Registry: a.Registry, Team: writer}, nil
 }
 
 // Clockwork looks at what is due, as a schedule calls it.

@@ -14,6 +14,7 @@ import (
 	"github.com/habeas-dsar/habeas/shared/evidence"
 	"github.com/habeas-dsar/habeas/shared/fault"
 	"github.com/habeas-dsar/habeas/shared/hold"
+	"github.com/habeas-dsar/habeas/shared/registry"
 	"github.com/habeas-dsar/habeas/shared/workflow"
 )
 
@@ -33,6 +34,9 @@ type Step struct {
 	// Ready reports whether a system responds again; nil = nobody can tell.
 	Ready func(ctx context.Context, tenant, system string) bool
 	Holds *hold.Store
+
+	Registry *registry.Store
+	Team     Team
 }
 
 // Owners keeps after the people who are responsible for systems; *owners.Desk in the product.
@@ -91,6 +95,9 @@ func (s *Step) look(ctx context.Context, r casefile.DueRef) error {
 			return err
 		}
 		wake(f)
+		if err := s.alarm(ctx, f); err != nil {
+			return err
+		}
 		if err := s.unwait(ctx, f); err != nil {
 			return err
 		}
@@ -204,6 +211,7 @@ func next(c *casefile.Case, now time.Time) time.Time {
 	sooner(c.GraceUntil)
 	sooner(c.Due.At.Add(-BeforeDue))
 	sooner(c.Due.At.Add(-withoutIt))
-	sooner(c.Due.At)
+	sooner(c.Due.At.Add(time.Millisecond)) // the last instant still belongs to the time
+	sooner(c.NextAlarm(now))
 	return at
 }

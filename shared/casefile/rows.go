@@ -27,6 +27,7 @@ const (
 	skDue      = "P#DUE"
 
 	skUndelivered = "P#MAIL"
+	skLate        = "P#LATE"
 
 	labelPerson  = "person"
 	labelFound   = "found#"

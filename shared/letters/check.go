@@ -7,7 +7,6 @@ import (
 
 	"github.com/habeas-dsar/habeas/shared/dsar"
 	"github.com/habeas-dsar/habeas/shared/fault"
-	"github.com/habeas-dsar/habeas/shared/policy"
 )
 
 // need is a fact and whether it is there.
@@ -25,7 +24,7 @@ func check(kind Kind, f Facts) error {
 			return fault.InvalidField(n.pointer, "letter "+string(kind)+" lacks a fact")
 		}
 	}
-	return checkLaw(kind, f)
+	return nil
 }
 
 func common(f Facts) []need {
@@ -56,6 +55,8 @@ func needs(kind Kind, f Facts) []need {
 		return ownerNeeds(kind, f)
 	case RecipientNotice, RecipientReminder:
 		return recipientNeeds(kind, f)
+	case TeamReminder, TeamOverdue:
+		return teamNeeds(f)
 	case Code, CodeAgain:
 		return []need{code, link, validFor}
 	case DownloadCode:
@@ -104,37 +105,3 @@ func webAddress(s string) bool {
 	u, err := url.Parse(s)
 	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != ""
 }
-
-// checkLaw makes sure that the letter says what the law of the case wants said.
-func checkLaw(kind Kind, f Facts) error {
-	if !kind.complains() {
-		return nil
-	}
-	routes := f.Pack.Complaint
-	if f.Authority == "" && !says(routes.Authority) && !says(routes.Internal) && !says(routes.Court) {
-		return fault.New(fault.Misconfigured, "the pack names no way to complain")
-	}
-	for _, s := range f.Pack.Refusal.MustState {
-		missing := ""
-		switch {
-		case s == policy.StateComplaint && f.Authority == "" && !says(routes.Authority):
-			missing = "where to complain"
-		case s == policy.StateCourt && !says(routes.Court):
-			missing = "the way to a court"
-		case s == policy.StateInternalComplaint && !says(routes.Internal):
-			missing = "how to complain to the controller"
-		case kind.refuses() && s == policy.StateStatutoryException && slices.ContainsFunc(f.Reasons, func(r Reason) bool { return r.Citation == "" }):
-			missing = "the law behind a reason"
-		case kind.refuses() && s == policy.StateOptOut && f.Right == dsar.Erasure && !f.NotSold && !webAddress(f.OptOutURL):
-			missing = "where to opt out of sale"
-		case kind.refuses() && s == policy.StateAppeal:
-			missing = "how to appeal"
-		}
-		if missing != "" {
-			return fault.New(fault.Misconfigured, "the law wants the letter to say "+missing)
-		}
-	}
-	return nil
-}
-
-func says(r *policy.Route) bool { return r != nil && r.Text["en"] != "" }

@@ -2,7 +2,6 @@ package letters
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/habeas-dsar/habeas/shared/dsar"
 	"github.com/habeas-dsar/habeas/shared/policy"
@@ -25,6 +24,12 @@ func (b *builder) paragraph(text string) { b.parts = append(b.parts, part{Paragr
 func (b *builder) heading(text string)   { b.parts = append(b.parts, part{Heading: text}) }
 func (b *builder) link(label, url string) {
 	b.parts = append(b.parts, part{Label: label, URL: url})
+}
+
+// states notes that the newest part says what the law wants said.
+func (b *builder) states(all ...policy.Statement) {
+	last := &b.parts[len(b.parts)-1]
+	last.states = append(last.states, all...)
 }
 
 // write builds the letter: greeting, body, where to complain, who writes.
@@ -56,6 +61,8 @@ func (b *builder) body() {
 		b.vendor()
 	case RecipientNotice, RecipientReminder:
 		b.recipient()
+	case TeamReminder, TeamOverdue:
+		b.team()
 	case Code, CodeAgain, DownloadCode:
 		b.code()
 	case Acknowledgement:
@@ -121,12 +128,10 @@ func (b *builder) acknowledgement() {
 	b.paragraph(b.own("intro", "Right", b.right(), "Day", b.day(f.ReceivedOn)))
 	b.heading(b.own("when"))
 	b.paragraph(b.own("due", "Day", b.day(f.Due)))
+	b.states(policy.StateDue)
 	b.steps()
-	b.paragraph(b.own("law", "Law", f.Pack.Law))
-	if f.Assumption != "" {
-		b.fellBack = b.fellBack || !b.english()
-		b.paragraph(f.Assumption)
-	}
+	b.paragraph(b.own("law", "Law", b.law()))
+	b.assumption()
 	if f.Pack.RightLevel(f.Right) == policy.None {
 		b.paragraph(b.own("not_granted"))
 	}
@@ -136,25 +141,21 @@ func (b *builder) acknowledgement() {
 		list.Items = append(list.Items, item{Text: b.own(step)})
 	}
 	b.parts = append(b.parts, list)
+	b.states(policy.StateHandling)
 	b.heading(b.own("change"))
 	b.paragraph(b.own("withdraw"))
 	b.request("request")
 }
 
-// steps explains the date. The sentences of the clock are English.
-func (b *builder) steps() {
-	b.fellBack = b.fellBack || !b.english()
-	b.paragraph(b.say("due.why"))
-	list := part{Numbered: true}
-	for _, s := range b.facts.DueSteps {
-		list.Items = append(list.Items, item{Text: s.Text, Note: s.Citation})
+// assumption says what had to be assumed about the law.
+func (b *builder) assumption() {
+	switch f := b.facts; {
+	case f.Doubt != policy.NoDoubt:
+		b.paragraph(b.say("doubt."+string(f.Doubt), "Law", b.short()))
+	case f.Assumption != "":
+		b.fellBack = b.fellBack || !b.isEnglish() // a case from before doubts had codes
+		b.paragraph(f.Assumption)
 	}
-	b.parts = append(b.parts, list)
-}
-
-func (b *builder) english() bool {
-	base, _ := b.spoken.Base()
-	return base.String() == "en"
 }
 
 // list says what each system said.
@@ -181,7 +182,7 @@ func (b *builder) responseReady() {
 		open = open || !s.Outcome.Complete()
 	}
 	b.paragraph(b.own("intro", "Right", b.right()))
-	b.paragraph(b.count("response_ready.found", len(asked), "Found", b.printer.Sprintf("%d", found)))
+	b.paragraph(b.count("response_ready.found", len(asked), "Found", b.number(found)))
 	b.list(f.Systems)
 	if open {
 		b.paragraph(b.own("open"))
@@ -236,7 +237,27 @@ func (b *builder) done() {
 		b.heading(b.own("why"))
 		b.reasons()
 	}
+	b.told()
 	b.request("request")
+}
+
+// told names the recipients who were told of the change, where the law wants them named.
+func (b *builder) told() {
+	if !b.demands(policy.StateRecipients) {
+		return
+	}
+	if len(b.facts.Recipients) == 0 {
+		b.paragraph(b.say("recipients.none"))
+		b.states(policy.StateRecipients)
+		return
+	}
+	b.paragraph(b.say("recipients.told"))
+	var list part
+	for _, name := range b.facts.Recipients {
+		list.Items = append(list.Items, item{Text: oneLine(name)})
+	}
+	b.parts = append(b.parts, list)
+	b.states(policy.StateRecipients)
 }
 
 // goesOn names the sentence about what is still open: it promises only what is going to happen.
@@ -250,11 +271,18 @@ func (b *builder) goesOn() string {
 // reasons lists them, the law after the words.
 func (b *builder) reasons() {
 	var list part
+	cited := true
 	for _, r := range b.facts.Reasons {
-		list.Items = append(list.Items, item{Text: oneLine(r.Text.Reveal()), Note: r.Citation})
+		list.Items = append(list.Items, item{Text: oneLine(r.Text.Reveal()), Note: b.cite(r.Citation)})
+		cited = cited && r.Citation != ""
 	}
-	if len(list.Items) > 0 {
-		b.parts = append(b.parts, list)
+	if len(list.Items) == 0 {
+		return
+	}
+	b.parts = append(b.parts, list)
+	b.states(policy.StateReasons)
+	if cited {
+		b.states(policy.StateStatutoryException)
 	}
 }
 
@@ -264,9 +292,14 @@ func (b *builder) refusal() {
 	b.paragraph(b.own("intro", "Right", b.right()))
 	b.heading(b.own("why"))
 	b.reasons()
-	if f.Right == dsar.Erasure && !f.NotSold && slices.Contains(f.Pack.Refusal.MustState, policy.StateOptOut) {
+	if b.demands(policy.StateOptOut) && webAddress(f.OptOutURL) {
 		b.paragraph(b.say("opt_out"))
 		b.link(b.say("link.opt_out"), f.OptOutURL)
+		b.states(policy.StateOptOut)
+	}
+	if b.demands(policy.StateAssistance) {
+		b.paragraph(b.say("assistance", "Contact", f.Tenant.Contact))
+		b.states(policy.StateAssistance)
 	}
 	b.heading(b.say("now"))
 	b.paragraph(b.own("now"))
@@ -313,6 +346,7 @@ func (b *builder) shortNotice() {
 func (b *builder) extension() {
 	f := b.facts
 	b.paragraph(b.own("intro", "Right", b.right(), "First", b.day(f.FirstDue), "Day", b.day(f.Due)))
+	b.states(policy.StateDue)
 	b.heading(b.own("why"))
 	b.paragraph(b.say("extension.reason." + f.ExtensionReason))
 	b.reasons()
@@ -336,30 +370,4 @@ func (b *builder) fromTheTeam() {
 		b.parts = append(b.parts, part{Quote: quote})
 	}
 	b.request("answer")
-}
-
-// complaint says where to turn, in the order in which the law wants it tried.
-func (b *builder) complaint() {
-	b.heading(b.say("complaint"))
-	routes := b.facts.Pack.Complaint
-	b.route(routes.Internal)
-	if own := oneLine(b.facts.Authority); own != "" {
-		b.paragraph(own)
-	} else {
-		b.route(routes.Authority)
-	}
-	b.route(routes.Court)
-}
-
-func (b *builder) route(r *policy.Route) {
-	if r == nil {
-		return
-	}
-	base, _ := b.spoken.Base()
-	text, fellBack := r.Text.In(base.String())
-	b.fellBack = b.fellBack || fellBack
-	b.paragraph(strings.TrimSpace(text))
-	if r.URL != "" {
-		b.link(r.Name, r.URL)
-	}
 }

@@ -40,7 +40,7 @@ const (
 
 // Kinds lists every letter.
 func Kinds() []Kind {
-	return append(append(OwnerKinds(), RecipientKinds()...), Code, CodeAgain, DownloadCode, Acknowledgement, ResponseReady, NothingHeld, Done, NotIdentifiable, Withdrawn, Expired, Refused, Locked, Duplicate, Extension, CannotDetermine, Message, NewLink, Grace)
+	return append(slices.Concat(OwnerKinds(), RecipientKinds(), TeamKinds()), Code, CodeAgain, DownloadCode, Acknowledgement, ResponseReady, NothingHeld, Done, NotIdentifiable, Withdrawn, Expired, Refused, Locked, Duplicate, Extension, CannotDetermine, Message, NewLink, Grace)
 }
 
 // Valid reports whether k is one of Kinds.
@@ -87,13 +87,15 @@ type Facts struct {
 	ReceivedOn civil.Date
 	Due        civil.Date
 	DueSteps   []clock.Step
-	FirstDue   civil.Date // the date before the extension
-	VerifyBy   civil.Date // the request ends by itself after this day
-	Until      civil.Date // last day of the download
-	On         civil.Date // day of the event the letter is about
-	Assumption string     // sentence of policy.Choose
+	FirstDue   civil.Date   // the date before the extension
+	VerifyBy   civil.Date   // the request ends by itself after this day
+	Until      civil.Date   // last day of the download
+	On         civil.Date   // day of the event the letter is about
+	Assumption string       // sentence of policy.Choose, for cases whose doubt has no code
+	Doubt      policy.Doubt // code of policy.Choose
 
 	Task            Task           // of letters to owners
+	WaitsFor        WaitsFor       // of letters to the team
 	Told            []dsar.Outcome // what a recipient is told of: erased, corrected, restricted
 	ExtensionReason string         // code out of the pack's extension.reasons
 	Reasons         []Reason
@@ -104,6 +106,7 @@ type Facts struct {
 	Message         redact.Text // written by staff; empty lines separate paragraphs
 	OptOutURL       string      // where to opt out of sale, for a refused erasure where the pack wants it said
 	NotSold         bool        // the tenant sells and shares no data, so that there is nothing to opt out of
+	Recipients      []string    // titles of those who were told of the change
 	Authority       string      // overrides the pack's sentence on where to complain; one paragraph
 }
 
@@ -126,6 +129,9 @@ func (c *Catalogue) Render(kind Kind, locale string, f Facts) (Rendered, error) 
 	}
 	b := &builder{words: c.words(locale), kind: kind, facts: f}
 	b.write()
+	if err := b.lawful(); err != nil && b.err == nil {
+		return Rendered{}, err
+	}
 	subject := b.say("subject."+string(kind), "Reference", f.Reference)
 	if b.err != nil {
 		return Rendered{}, fault.Wrap(fault.Internal, b.err, "writing letter "+string(kind))

@@ -101,6 +101,8 @@ type ConsoleNow struct {
 	TasksURL   string
 	SystemsURL string
 	Open       int // cases not closed
+
+	RegisterURL string // of late answers; empty when all are accounted for
 }
 
 // ConsoleNow writes the page.

@@ -133,6 +133,7 @@ const (
 	NoticeApproved  Notice = "approved"
 	NoticeRefused   Notice = "refused"
 	NoticeSettled   Notice = "settled" // a person's task has its outcome
+	NoticeLate      Notice = "late"    // a late answer was accounted for
 	NoticeMessage   Notice = "message"
 	NoticeWithdrawn Notice = "withdrawn"
 	NoticeExtended  Notice = "extended"
@@ -150,5 +151,5 @@ const (
 
 // Notices lists every notice.
 func Notices() []Notice {
-	return []Notice{NoticeApproved, NoticeRefused, NoticeSettled, NoticeMessage, NoticeWithdrawn, NoticeExtended, NoticePaused, NoticeResumed, NoticeChecked, NoticeSaved, NoticePlanApproved, NoticePlanEdited, NoticeProceeding, NoticeHoldPlaced, NoticeHoldReleased}
+	return []Notice{NoticeApproved, NoticeRefused, NoticeSettled, NoticeLate, NoticeMessage, NoticeWithdrawn, NoticeExtended, NoticePaused, NoticeResumed, NoticeChecked, NoticeSaved, NoticePlanApproved, NoticePlanEdited, NoticeProceeding, NoticeHoldPlaced, NoticeHoldReleased}
 }
