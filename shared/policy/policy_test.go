@@ -172,12 +172,12 @@ func TestVersionFollowsContent(t *testing.T) {
 		t.Error("a pack has another version because a different one changed")
 	}
 	files = tree(t)
-	edit(t, files, "calendars/sat-sun.yaml", "holidays: []", "holidays: [2027-01-01]")
+	edit(t, files, "calendars/eu.yaml", "weekend: [sat, sun]", "weekend: [sat, sun]\nholidays: [2027-01-04]")
 	after, err = policy.LoadFS(files)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p, _ := after.Pack("eu"); p.Version == eu.Version || p.Calendar.Working(date(t, "2027-01-01")) {
+	if p, _ := after.Pack("eu"); p.Version == eu.Version || p.Calendar.Working(date(t, "2027-01-04")) {
 		t.Error("another calendar must give another version")
 	}
 }
@@ -232,7 +232,7 @@ func TestLoadingIsStrict(t *testing.T) {
 		{"duplicate key", eu, "short: GDPR", "short: GDPR\nshort: DSGVO", "short: DSGVO", "already defined"},
 		{"not a date", eu, "from: 2018-05-25", "from: 2018-02-30", "", ""},
 		{"ends before it begins", eu, "from: 2018-05-25", "from: 2018-05-25, until: 2018-05-24", "until: 2018-05-24", "before it begins"},
-		{"no such calendar", uk, "calendar: sat-sun", "calendar: moon", "calendar: moon", "no such calendar"},
+		{"no such calendar", uk, "calendar: uk\n", "calendar: moon\n", "calendar: moon", "no such calendar"},
 		{"id is not the file's", uk, "id: uk", "id: gb", "id: gb", "file's name"},
 		{"pause without a count", uk, "    day_count: inclusive\n", "", "event: clarification", "needs a day count"},
 		{"count without a pause", uk, "    effect: restart_at_receipt\n", "    effect: restart_at_receipt\n    day_count: inclusive\n", "", "needs a day count"},

@@ -2,6 +2,7 @@ package policy_test
 
 import (
 	"bytes"
+	"maps"
 	"os"
 	"strconv"
 	"strings"
@@ -21,11 +22,12 @@ func withFixture(t testing.TB) fstest.MapFS {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return fstest.MapFS{
-		fixture:                  {Data: content},
-		"packs/eu.yaml":          tree(t)["packs/eu.yaml"],
-		"calendars/sat-sun.yaml": tree(t)["calendars/sat-sun.yaml"],
-	}
+	files := tree(t)
+	maps.DeleteFunc(files, func(name string, _ *fstest.MapFile) bool {
+		return name != "packs/eu.yaml" && !strings.HasPrefix(name, "calendars/")
+	})
+	files[fixture] = &fstest.MapFile{Data: content}
+	return files
 }
 
 func TestFixtureUsesEveryPart(t *testing.T) {
