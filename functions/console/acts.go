@@ -201,7 +201,7 @@ func (h *Handler) extend(ctx context.Context, c *caller, id, code, explanation s
 		if err != nil {
 			return err
 		}
-		f.Case.Extension, f.Case.Due = next.Extension, next.Due
+		f.Case.Extension, f.Case.Due, f.Case.Law = next.Extension, next.Due, next.Law
 		if err := f.Entry("deadline_extended", c.actor(), map[string]any{"reason": code, "from": first.Date, "to": next.Due.Date}); err != nil {
 			return err
 		}
@@ -221,7 +221,10 @@ func (h *Handler) extended(one casefile.Case, c *caller, code string, at time.Ti
 	if err != nil {
 		return one, fault.New(fault.Conflict, "the law of the case is not settled yet")
 	}
-	rule := pack.Rule(one.Right)
+	rule, err := statute.Rule(&one, pack, c.tenant)
+	if err != nil {
+		return one, err
+	}
 	switch {
 	case !one.Open() || one.Answered || one.Stopping():
 		return one, fault.New(fault.Conflict, "the request is answered or closed")

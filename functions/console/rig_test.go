@@ -246,7 +246,7 @@ func (r *rig) triaged(c casefile.Case) casefile.Case {
 		tenant := must[registry.Tenant](r.t)(r.h.Registry.Tenant(r.t.Context(), f.Case.Tenant))
 		choice := must[policy.Choice](r.t)(statute.Choose(r.h.Packs, &f.Case, person.Region, tenant))
 		statute.Pin(&f.Case, choice)
-		if err := statute.Set(&f.Case, choice.Pack, "Europe/Berlin"); err != nil {
+		if err := statute.Set(&f.Case, r.h.Packs, tenant); err != nil {
 			r.t.Fatal(err)
 		}
 		f.Case.Status, f.Case.Phase = dsar.Verifying, dsar.PhaseVerify

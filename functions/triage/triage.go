@@ -11,12 +11,12 @@ import (
 	"github.com/habeas-dsar/habeas/functions/internal/statute"
 	"github.com/habeas-dsar/habeas/functions/internal/step"
 	"github.com/habeas-dsar/habeas/shared/casefile"
+	"github.com/habeas-dsar/habeas/shared/connector"
 	"github.com/habeas-dsar/habeas/shared/dsar"
 	"github.com/habeas-dsar/habeas/shared/evidence"
 	"github.com/habeas-dsar/habeas/shared/fault"
 	"github.com/habeas-dsar/habeas/shared/policy"
 	"github.com/habeas-dsar/habeas/shared/registry"
-	"github.com/habeas-dsar/habeas/shared/verification"
 )
 
 // Step is the handler.
@@ -24,6 +24,12 @@ type Step struct {
 	Cases    *casefile.Store
 	Registry *registry.Store
 	Packs    *policy.Set
+	DataMaps DataMaps
+}
+
+// DataMaps returns the data map of a registered system; nil for kinds without collections.
+type DataMaps interface {
+	DataMap(ctx context.Context, tenant, system string) (*connector.Dataset, error)
 }
 
 // maxOlder bounds how many of the newest requests of one address are looked at for a duplicate.
@@ -59,21 +65,24 @@ func (s *Step) Handle(ctx context.Context, in step.Input) (step.Answer, error) {
 			c.Law.Region = area
 		}
 		statute.Pin(c, choice)
-		if err := statute.Set(c, pack, tenant.Zone); err != nil {
+		if err := statute.Set(c, s.Packs, tenant); err != nil {
 			return step.Answer{}, err
 		}
 		if c.DuplicateOf, err = s.older(ctx, f); err != nil {
 			return step.Answer{}, err
 		}
-		need := verification.Need(c.Right, pack, verification.Channel(c.Channel))
-		c.Verification.Level, c.Verification.Asked = string(need.Level), need.Items
+		need, err := s.prove(ctx, f, pack, tenant)
+		if err != nil {
+			return step.Answer{}, err
+		}
+		unvouched(f, need)
 		if c.Verification.VerifiedAt.IsZero() {
 			c.Verification.ExpiresAt = f.Now().AddDate(0, 0, tenant.Policy.Effective().VerifyWithinDays)
 		}
 		c.Phase = dsar.PhaseVerify
 		return step.To(step.Proceed), f.Entry("triaged", evidence.System, map[string]any{
 			"law": c.Law.Version, "also": also(c.Law), "assumed": choice.Doubt != policy.NoDoubt, "doubt": choice.Doubt, "granted": pack.RightLevel(c.Right), "dueDate": c.Due.Date,
-			"duplicate": c.DuplicateOf != "", "level": need.Level, "asked": need.Items,
+			"duplicate": c.DuplicateOf != "", "level": need.Level, "tier": need.Tier, "asked": c.Verification.Asked,
 		})
 	})
 }

@@ -101,6 +101,10 @@ func newTenantsSet() *cobra.Command {
 	f.IntVar(&t.Policy.GraceDays, "grace-days", 0, "days that a person has to call an approved erasure off, 0 to 30")
 	f.IntVar(&t.Policy.GrowthLimit, "growth-limit", 5, "per cent of the approved records that may come on top before a plan is made anew, 1 to 100")
 	f.BoolVar(&t.Policy.UnattendedChanges, "unattended-changes", false, "plans pass without approval when every system they change is on autopilot")
+	f.BoolVar(&t.Policy.Cautious, "cautious", false, "dates take the earlier reading wherever the law leaves room")
+	f.IntVar(&t.Policy.LeadDays, "lead-days", 0, "days before the date of the law by which the team wants to be done, 0 to 60")
+	f.IntVar(&t.Policy.AnswerDays, "answer-days", 0, "days to answer that are published where the law asks for that, 0 to 90 (0: the longest allowed)")
+	f.BoolVar(&t.Policy.Processors, "processors", false, "somebody who processes data for the controller acts on requests too")
 	return c
 }
 
@@ -124,6 +128,29 @@ func mergePolicy(cmd *cobra.Command, to *registry.Policy, from registry.Policy) 
 	}
 	if given("unattended-changes") {
 		to.UnattendedChanges = from.UnattendedChanges
+	}
+	return mergeDates(given, to, from)
+}
+
+// mergeDates is mergePolicy for what moves dates. It holds for requests whose date is computed from then on.
+func mergeDates(given func(string) bool, to *registry.Policy, from registry.Policy) error {
+	switch {
+	case from.LeadDays < 0 || from.LeadDays > 60:
+		return usage("--lead-days wants 0 to 60")
+	case from.AnswerDays < 0 || from.AnswerDays > 90:
+		return usage("--answer-days wants 0 to 90: no law that has controllers publish their own period allows more (DPDP Rules, rule 14)")
+	}
+	if given("cautious") {
+		to.Cautious = from.Cautious
+	}
+	if given("lead-days") {
+		to.LeadDays = from.LeadDays
+	}
+	if given("answer-days") {
+		to.AnswerDays = from.AnswerDays
+	}
+	if given("processors") {
+		to.Processors = from.Processors
 	}
 	return nil
 }

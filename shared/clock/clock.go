@@ -30,6 +30,7 @@ type Event struct {
 	At       time.Time  `json:"at"`                // when it was asked, or when the person was told
 	Answered time.Time  `json:"answered,omitzero"` // when the answer came; zero while it is open; for questions only
 	Dropped  bool       `json:"dropped,omitempty"` // no answer came: at Answered it was no longer needed; counts as answered
+	Belated  bool       `json:"belated,omitempty"` // it was not asked promptly, as the law wants, and so moves nothing; for questions only
 	Reason   string     `json:"reason,omitempty"`  // code out of the pack's extension.reasons; for Extended only
 	Until    civil.Date `json:"until,omitzero"`    // until when, where the law leaves the length open; for Extended only
 }

@@ -182,6 +182,7 @@ var phrases = []phrase{
 
 	// What questions did to it.
 	{"question_late", "We asked for {event} on {asked}, when the date had passed. That does not move it."},
+	{"question_belated", "We asked for {event} on {asked}, later than we should have. That does not move the date."},
 	{"question_unpaid", "We asked for {event} on {asked}. We may wait for it, and the date stays."},
 	{"question_no_effect", "We asked for {event} on {asked}. That does not move the date."},
 	{"question_cautious", "We asked for {event} on {asked}. Only guidance says that this moves the date, so to be safe it stays."},

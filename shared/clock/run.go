@@ -72,7 +72,7 @@ func startEventOf(e policy.StopEvent) policy.StartEvent {
 
 func (r *run) take(q asked) {
 	restarts := r.restarts(q)
-	moves := restarts || (q.stop.Effect == policy.Pause && !q.moot)
+	moves := !q.event.Belated && (restarts || (q.stop.Effect == policy.Pause && !q.moot))
 	q.late = moves && q.event.At.After(r.end())
 	r.questions = append(r.questions, q)
 	if !moves || q.late {

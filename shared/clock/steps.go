@@ -151,6 +151,8 @@ func (r *run) questionSteps(s *steps) {
 		switch {
 		case q.late:
 			s.add("", "question_late", e, on)
+		case q.event.Belated:
+			s.add(q.stop.Basis, "question_belated", e, on)
 		case r.restarts(q): // the beginning has the one that counts
 		case q.stop.Effect == policy.RefuseUntilPaid:
 			s.add(q.stop.Basis, "question_unpaid", e, on)

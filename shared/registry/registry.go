@@ -58,6 +58,15 @@ type Policy struct {
 	// covers the 24 months of 11 CCR 7101. The open part of the case and its evidence, which hold no personal data, stay.
 	RetentionDays int `json:"retentionDays,omitempty"`
 	BackupDays    int `json:"backupDays,omitempty"` // how long backups of wrapped case keys are kept at most; default 30
+	// Details are the kinds of details that a person may be asked for to prove who she is, the best known first; empty: those of the data
+	// maps that people know by heart. ServesChildren has the form ask for the age band of the person.
+	Details        []subject.Kind `json:"details,omitempty"`
+	ServesChildren bool           `json:"servesChildren,omitempty"`
+
+	Cautious   bool `json:"cautious,omitempty"`   // dates take the earlier reading wherever the law leaves room: clock.Input.Cautious
+	LeadDays   int  `json:"leadDays,omitempty"`   // how many days before the date of the law the tenant wants to be done; 0: no target
+	AnswerDays int  `json:"answerDays,omitempty"` // the period that the tenant publishes where the law asks it to (India); 0: the law's limit
+	Processors bool `json:"processors,omitempty"` // somebody who processes data for the tenant acts on requests too (Vietnam gives more time)
 }
 
 // Effective returns the policy with its defaults filled in.
