@@ -79,7 +79,7 @@ func (s *Step) next(ctx context.Context, f *casefile.File) (step.Answer, error) 
 	if err != nil {
 		return step.Answer{}, err
 	}
-	if tenant.Policy.ReviewAlways {
+	if tenant.Policy.ReviewAlways || f.Case.Verification.ForPerson() {
 		return step.To(step.Review), nil
 	}
 	for _, t := range f.Acts() {

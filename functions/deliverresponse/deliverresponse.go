@@ -57,7 +57,7 @@ func (s *Step) Handle(ctx context.Context, in step.Input) (step.Answer, error) {
 			return step.Answer{}, err
 		}
 		return step.To(step.Proceed), s.Letters.Send(ctx, f, kind, func(l correspondence.Facts) {
-			l.Reasons, l.GoesOn = kept, len(c.Supplement) > 0
+			l.Reasons, l.GoesOn, l.CategoriesOnly = kept, len(c.Supplement) > 0, c.Verification.CategoriesOnly()
 			if c.Package != nil {
 				l.Link = redact.NewText(l.PortalURL) // asks for a fresh code: a forwarded link opens nothing
 				l.Until, l.Volumes = l.Day(c.Package.ExpiresAt), len(c.Package.Volumes)

@@ -11,6 +11,7 @@ import (
 	"github.com/habeas-dsar/habeas/functions/internal/step"
 	"github.com/habeas-dsar/habeas/functions/internal/tasks"
 	"github.com/habeas-dsar/habeas/shared/casefile"
+	"github.com/habeas-dsar/habeas/shared/connector"
 	"github.com/habeas-dsar/habeas/shared/dsar"
 	"github.com/habeas-dsar/habeas/shared/evidence"
 	"github.com/habeas-dsar/habeas/shared/fault"
@@ -128,7 +129,8 @@ func kinds(list []subject.Identifier) []subject.Kind {
 	return out
 }
 
-// newlyFound returns the identifiers that finished tasks found and the person's document does not have yet.
+// newlyFound returns the identifiers that finished tasks found and the person's document does not have yet. Details that only prove who
+// she is are put aside.
 func newlyFound(f *casefile.File, p *casefile.Person) ([]subject.Identifier, error) {
 	known := subject.Add(p.Known(), p.Shared...)
 	var fresh []subject.Identifier
@@ -141,6 +143,10 @@ func newlyFound(f *casefile.File, p *casefile.Person) ([]subject.Identifier, err
 			return nil, err
 		}
 		for _, i := range found {
+			if kind, ok := connector.Proof(i.Kind); ok {
+				p.Held = subject.Add(p.Held, subject.Identifier{Kind: kind, Value: i.Value})
+				continue
+			}
 			if !slices.ContainsFunc(known, i.Same) {
 				fresh = subject.Add(fresh, i)
 			}

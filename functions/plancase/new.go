@@ -6,5 +6,9 @@ import (
 
 // New puts the handler together.
 func New(a *parts.Parts) (*Step, error) {
-	return &Step{Cases: a.Cases, Registry: a.Registry, Worker: a.Worker}, nil
+	desk, err := a.Desk()
+	if err != nil {
+		return nil, err
+	}
+	return &Step{Cases: a.Cases, Registry: a.Registry, Worker: a.Worker, Judge: desk.Judge}, nil
 }

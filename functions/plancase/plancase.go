@@ -16,6 +16,7 @@ import (
 	"github.com/habeas-dsar/habeas/shared/fault"
 	"github.com/habeas-dsar/habeas/shared/plan"
 	"github.com/habeas-dsar/habeas/shared/registry"
+	"github.com/habeas-dsar/habeas/shared/verification"
 )
 
 // Step is the handler.
@@ -23,6 +24,8 @@ type Step struct {
 	Cases    *casefile.Store
 	Registry *registry.Store
 	Worker   func(kind string) string // function name of the worker for a kind of connector
+	// Judge compares what the person gave to prove who she is with what was found, under the file's commit.
+	Judge func(ctx context.Context, f *casefile.File) (verification.Verdict, error)
 }
 
 // Handle plans the case, or the systems of it that must be planned anew: it opens their dry runs, answers tasks until they are
@@ -36,6 +39,12 @@ func (s *Step) Handle(ctx context.Context, in step.Input) (step.Answer, error) {
 		}
 		if err := step.Enter(f, dsar.PhasePlan, dsar.InProgress); err != nil {
 			return step.Answer{}, err
+		}
+		if verdict, err := s.Judge(ctx, f); err != nil || verdict == verification.TryAgain {
+			return step.To(step.Superseded), err
+		}
+		if c.Stopping() {
+			return tasks.Settle(f, step.Close)
 		}
 		tenant, err := s.Registry.Tenant(ctx, c.Tenant)
 		if err != nil {
@@ -331,7 +340,7 @@ func (p *planner) needsReview() bool {
 	if !pl.ByMachine() {
 		return false
 	}
-	if !p.policy.UnattendedChanges || p.policy.ReviewAlways || p.f.Case.Planning > 1 {
+	if !p.policy.UnattendedChanges || p.policy.ReviewAlways || p.f.Case.Verification.ForPerson() || p.f.Case.Planning > 1 {
 		return true
 	}
 	today := p.f.Now().Format("2006-01-02")

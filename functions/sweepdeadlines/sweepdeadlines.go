@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/habeas-dsar/habeas/functions/internal/run"
+	"github.com/habeas-dsar/habeas/functions/internal/identity"
 	"github.com/habeas-dsar/habeas/functions/internal/step"
 	"github.com/habeas-dsar/habeas/shared/casefile"
 	"github.com/habeas-dsar/habeas/shared/dsar"
@@ -139,6 +140,9 @@ func expire(f *casefile.File) error {
 	v := &f.Case.Verification
 	if v.Expired || !v.VerifiedAt.IsZero() || v.ExpiresAt.IsZero() || v.ExpiresAt.After(f.Now()) {
 		return nil
+	}
+	if declined, err := identity.Expire(f); err != nil || declined {
+		return err
 	}
 	v.Expired = true
 	f.Signal()

@@ -10,5 +10,5 @@ func New(a *parts.Parts) (*Step, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Step{Cases: a.Cases, Registry: a.Registry, Packs: packs}, nil
+	return &Step{Cases: a.Cases, Registry: a.Registry, Packs: packs, DataMaps: a.Systems}, nil
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/habeas-dsar/habeas/shared/evidence"
 	"github.com/habeas-dsar/habeas/shared/fault"
 	"github.com/habeas-dsar/habeas/shared/plan"
+	"github.com/habeas-dsar/habeas/shared/policy"
 	"github.com/habeas-dsar/habeas/shared/subject"
 	"github.com/habeas-dsar/habeas/shared/verification"
 )
@@ -18,20 +19,21 @@ const SchemaVersion = 1
 
 // Case is the open part of a request: nothing in it is personal.
 type Case struct {
-	Schema     int         `json:"schema"`
-	Tenant     string      `json:"tenant"`
-	ID         string      `json:"id"`
-	Reference  string      `json:"reference"`
-	Right      dsar.Right  `json:"right"`
-	Status     dsar.Status `json:"status"`
-	Phase      dsar.Phase  `json:"phase"`
-	Generation int         `json:"generation"`
-	Channel    string      `json:"channel"` // portal, api, staff
-	Locale     string      `json:"locale"`
-	ReceivedAt time.Time   `json:"receivedAt"`
-	OpenedAt   time.Time   `json:"openedAt"` // when Habeas learned of it; later than ReceivedAt for a noted request
-	UpdatedAt  time.Time   `json:"updatedAt"`
-	ClosedAt   time.Time   `json:"closedAt,omitzero"`
+	Schema     int          `json:"schema"`
+	Tenant     string       `json:"tenant"`
+	ID         string       `json:"id"`
+	Reference  string       `json:"reference"`
+	Right      dsar.Right   `json:"right"`
+	Status     dsar.Status  `json:"status"`
+	Phase      dsar.Phase   `json:"phase"`
+	Generation int          `json:"generation"`
+	Channel    string       `json:"channel"` // portal, api, staff
+	Locale     string       `json:"locale"`
+	Scope      policy.Scope `json:"scope,omitempty"` // of an access that asks for less than the data itself
+	ReceivedAt time.Time    `json:"receivedAt"`
+	OpenedAt   time.Time    `json:"openedAt"` // when Habeas learned of it; later than ReceivedAt for a noted request
+	UpdatedAt  time.Time    `json:"updatedAt"`
+	ClosedAt   time.Time    `json:"closedAt,omitzero"`
 
 	Law       Law        `json:"law"`
 	Due       Due        `json:"due"`

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/habeas-dsar/habeas/shared/keys"
 	"github.com/habeas-dsar/habeas/shared/redact"
@@ -22,6 +23,18 @@ type Person struct {
 	Details     redact.Text
 	Corrections []Correction
 	Agent       *Agent // authorised agent or guardian
+
+	Typed       []subject.Identifier // details she gave to prove who she is, until they were compared
+	Held        []subject.Identifier // details found in rows matched by proven identifiers, to compare with; never searched by
+	Declaration *Signed              // under penalty of perjury
+	AgeBand     string               // of the person the data is about: AgeBands; empty: not asked
+}
+
+// Signed is a declaration as it was shown and signed. It is kept as long as the case (11 CCR 7062(c)(1), 7101: 24 months).
+type Signed struct {
+	Text redact.Text // as shown
+	Name redact.Text // as typed
+	At   time.Time
 }
 
 // Correction is one field the person asks to have corrected.
@@ -34,6 +47,7 @@ type Correction struct {
 type Agent struct {
 	Name, Email redact.Text
 	Mandate     redact.Text
+	Kind        RequesterKind // empty: AuthorisedAgent
 }
 
 // Known returns the identifiers that may be searched: proven ones and those found through them.
@@ -66,6 +80,16 @@ type sealedPerson struct {
 	Details     string             `json:"details,omitempty"`
 	Corrections []sealedCorrection `json:"corrections,omitempty"`
 	Agent       *sealedAgent       `json:"agent,omitempty"`
+	Typed       []subject.Revealed `json:"typed,omitempty"`
+	Held        []subject.Revealed `json:"held,omitempty"`
+	Declaration *sealedSigned      `json:"declaration,omitempty"`
+	AgeBand     string             `json:"ageBand,omitempty"`
+}
+
+type sealedSigned struct {
+	Text string    `json:"text"`
+	Name string    `json:"name"`
+	At   time.Time `json:"at"`
 }
 
 type sealedCorrection struct {
@@ -78,6 +102,7 @@ type sealedAgent struct {
 	Name    string `json:"name"`
 	Email   string `json:"email"`
 	Mandate string `json:"mandate,omitempty"`
+	Kind    string `json:"kind,omitempty"`
 }
 
 func revealAll(list []subject.Identifier) []subject.Revealed {
@@ -100,12 +125,16 @@ func (p *Person) seal(k *keys.CaseKeys) ([]byte, error) {
 	s := sealedPerson{
 		Email: p.Email.Reveal(), Name: p.Name.Reveal(), Claimed: revealAll(p.Claimed), Proven: revealAll(p.Proven),
 		Located: revealAll(p.Located), Shared: revealAll(p.Shared), Details: p.Details.Reveal(), Region: p.Region.Reveal(),
+		Typed: revealAll(p.Typed), Held: revealAll(p.Held), AgeBand: p.AgeBand,
+	}
+	if d := p.Declaration; d != nil {
+		s.Declaration = &sealedSigned{d.Text.Reveal(), d.Name.Reveal(), d.At}
 	}
 	for _, c := range p.Corrections {
 		s.Corrections = append(s.Corrections, sealedCorrection{c.System, c.Field, c.Value.Reveal()})
 	}
 	if a := p.Agent; a != nil {
-		s.Agent = &sealedAgent{a.Name.Reveal(), a.Email.Reveal(), a.Mandate.Reveal()}
+		s.Agent = &sealedAgent{a.Name.Reveal(), a.Email.Reveal(), a.Mandate.Reveal(), string(a.Kind)}
 	}
 	plain, err := json.Marshal(s)
 	if err != nil {
@@ -126,12 +155,16 @@ func openPerson(k *keys.CaseKeys, sealed []byte) (*Person, error) {
 	p := &Person{
 		Email: s.Email.Identifier(), Name: redact.NewText(s.Name), Claimed: guardAll(s.Claimed), Proven: guardAll(s.Proven),
 		Located: guardAll(s.Located), Shared: guardAll(s.Shared), Details: redact.NewText(s.Details), Region: redact.NewText(s.Region),
+		Typed: guardAll(s.Typed), Held: guardAll(s.Held), AgeBand: s.AgeBand,
+	}
+	if d := s.Declaration; d != nil {
+		p.Declaration = &Signed{redact.NewText(d.Text), redact.NewText(d.Name), d.At}
 	}
 	for _, c := range s.Corrections {
 		p.Corrections = append(p.Corrections, Correction{c.System, c.Field, redact.NewText(c.Value)})
 	}
 	if a := s.Agent; a != nil {
-		p.Agent = &Agent{redact.NewText(a.Name), redact.NewText(a.Email), redact.NewText(a.Mandate)}
+		p.Agent = &Agent{redact.NewText(a.Name), redact.NewText(a.Email), redact.NewText(a.Mandate), RequesterKind(a.Kind)}
 	}
 	return p, nil
 }
@@ -165,7 +198,14 @@ func OpenIdentifiers(k *keys.CaseKeys, taskID string, sealed []byte) ([]subject.
 func (p *Person) equal(o *Person) bool {
 	if p.Email != o.Email || p.Name != o.Name || p.Details != o.Details || p.Region != o.Region || !slices.Equal(p.Claimed, o.Claimed) ||
 		!slices.Equal(p.Proven, o.Proven) || !slices.Equal(p.Located, o.Located) ||
-		!slices.Equal(p.Shared, o.Shared) || !slices.Equal(p.Corrections, o.Corrections) {
+		!slices.Equal(p.Shared, o.Shared) || !slices.Equal(p.Corrections, o.Corrections) || !slices.Equal(p.Typed, o.Typed) || !slices.Equal(p.Held, o.Held) || p.AgeBand != o.AgeBand {
+		return false
+	}
+	if p.Declaration == nil || o.Declaration == nil {
+		if p.Declaration != o.Declaration {
+			return false
+		}
+	} else if d, e := p.Declaration, o.Declaration; d.Text != e.Text || d.Name != e.Name || !d.At.Equal(e.At) {
 		return false
 	}
 	if p.Agent == nil || o.Agent == nil {

@@ -13,6 +13,7 @@ import (
 	"github.com/habeas-dsar/habeas/shared/evidence"
 	"github.com/habeas-dsar/habeas/shared/fault"
 	"github.com/habeas-dsar/habeas/shared/keys"
+	"github.com/habeas-dsar/habeas/shared/policy"
 	"github.com/habeas-dsar/habeas/shared/table"
 )
 
@@ -282,6 +283,7 @@ type Opening struct {
 	ReceivedAt time.Time
 	Actor      string // evidence actor: subject or staff:<id>
 	Person     Person
+	Scope      policy.Scope // of an access: how much of the data the person wants to see; empty: the data itself
 }
 
 // Create records a new request with fresh keys, its evidence, its keyed index rows and the promise to start its workflow,
@@ -305,7 +307,7 @@ func (s *Store) Prepare(ctx context.Context, o Opening) (*File, error) {
 		Schema: SchemaVersion, Tenant: o.Tenant, ID: dsar.NewID(), Reference: dsar.NewReference(), Right: o.Right,
 		Status: dsar.Received, Phase: dsar.PhaseTriage, Generation: 1, Channel: o.Channel, Locale: o.Locale,
 		ReceivedAt: o.ReceivedAt.UTC().Truncate(time.Millisecond), OpenedAt: now,
-		Law: Law{Country: o.Country}, NextDue: now.Add(FirstLook),
+		Law: Law{Country: o.Country}, NextDue: now.Add(FirstLook), Scope: o.Scope,
 	}
 	ck, keyRow, err := s.vault.NewCase(ctx, c.Tenant, c.ID)
 	if err != nil {

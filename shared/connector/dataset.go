@@ -46,6 +46,7 @@ type DataField struct {
 	Length     int      // largest length of a text; 0 = unknown
 	PrimaryKey bool
 	Identity   subject.Kind // empty: no identity field
+	Proof      subject.Kind // a detail that the person can be asked for, to prove who she is; never searched by. Empty: none
 	Match      Match        // how identity values are compared; empty: MatchEither
 	References []Reference
 	ReadOnly   bool

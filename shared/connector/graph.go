@@ -63,6 +63,25 @@ func ReferenceKind(dataset, collection, field string) subject.Kind {
 // IsReference reports whether the kind was made by ReferenceKind: such identifiers find rows and never contradict.
 func IsReference(k subject.Kind) bool { return strings.HasPrefix(string(k), referencePrefix) }
 
+// proofPrefix begins the kinds of details that prove who somebody is and find nobody.
+const proofPrefix = "proof_"
+
+// ProofKind is the kind under which a search hands over a detail of the kind (DataField.Proof): it is compared with what the person says,
+// and never searched by.
+func ProofKind(k subject.Kind) subject.Kind { return proofPrefix + k }
+
+// Proof returns the kind of detail behind a kind that ProofKind made.
+func Proof(k subject.Kind) (subject.Kind, bool) {
+	rest, ok := strings.CutPrefix(string(k), proofPrefix)
+	return subject.Kind(rest), ok
+}
+
+// speaksOfNobody reports whether values of the kind neither find nor contradict.
+func speaksOfNobody(k subject.Kind) bool {
+	_, proof := Proof(k)
+	return proof || IsReference(k)
+}
+
 // InvalidDataset is the error of a data map that cannot be served. Its class is fault.Misconfigured.
 type InvalidDataset struct{ Problems []Problem }
 

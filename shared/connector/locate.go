@@ -63,7 +63,7 @@ const (
 // them is known.
 // Rule 2: rows of one collection matched by the same identifier with two different values of a single-valued kind
 // (subject.Kind.ManyPerPerson is false) contradict each other.
-// Kinds that only carry references between systems (IsReference) take no part.
+// Kinds that only carry references between systems (IsReference), and details that only prove (Proof), take no part.
 type Matcher struct {
 	known  []subject.Identifier // in normal form
 	single map[matchedBy]subject.Identifier
@@ -96,7 +96,7 @@ func (m *Matcher) Row(collection string, by subject.Identifier, values []subject
 		norm[i] = v.Normalise()
 	}
 	for i, v := range norm {
-		if IsReference(v.Kind) || v.Value.IsZero() {
+		if speaksOfNobody(v.Kind) || v.Value.IsZero() {
 			continue
 		}
 		if m.contradicts(v.Kind, norm) {

@@ -57,6 +57,10 @@ func needs(kind Kind, f Facts) []need {
 		return recipientNeeds(kind, f)
 	case TeamReminder, TeamOverdue:
 		return teamNeeds(f)
+	case QuestionIdentity, QuestionClarification, FeeNotice, ClaimWarning, AppealReceived, AppealDecided, AppealExtended, ComplaintReceived, ComplaintDecided, ShortAnswer, RequestGranted, StatementKept:
+		return actNeeds(kind, f)
+	case ProveAgain:
+		return []need{{"/tries", f.Tries > 0}, {"/verifyBy", !f.VerifyBy.IsZero()}}
 	case Code, CodeAgain:
 		return []need{code, link, validFor}
 	case DownloadCode:

@@ -63,8 +63,12 @@ func (b *builder) body() {
 		b.recipient()
 	case TeamReminder, TeamOverdue:
 		b.team()
+	case QuestionIdentity, QuestionClarification, FeeNotice, ClaimWarning, AppealReceived, AppealDecided, AppealExtended, ComplaintReceived, ComplaintDecided, ShortAnswer, RequestGranted, StatementKept:
+		b.act()
 	case Code, CodeAgain, DownloadCode:
 		b.code()
+	case ProveAgain:
+		b.proveAgain()
 	case Acknowledgement:
 		b.acknowledgement()
 	case ResponseReady:
@@ -188,6 +192,7 @@ func (b *builder) responseReady() {
 		b.paragraph(b.own("open"))
 		b.paragraph(b.say(b.goesOn()))
 	}
+	b.categoriesOnly()
 	b.heading(b.own("get"))
 	b.download()
 	if f.Volumes > 1 {

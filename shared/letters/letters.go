@@ -40,7 +40,7 @@ const (
 
 // Kinds lists every letter.
 func Kinds() []Kind {
-	return append(slices.Concat(OwnerKinds(), RecipientKinds(), TeamKinds()), Code, CodeAgain, DownloadCode, Acknowledgement, ResponseReady, NothingHeld, Done, NotIdentifiable, Withdrawn, Expired, Refused, Locked, Duplicate, Extension, CannotDetermine, Message, NewLink, Grace)
+	return append(slices.Concat(OwnerKinds(), RecipientKinds(), TeamKinds(), ActKinds(), ProofKinds()), Code, CodeAgain, DownloadCode, Acknowledgement, ResponseReady, NothingHeld, Done, NotIdentifiable, Withdrawn, Expired, Refused, Locked, Duplicate, Extension, CannotDetermine, Message, NewLink, Grace)
 }
 
 // Valid reports whether k is one of Kinds.
@@ -82,7 +82,7 @@ type Facts struct {
 	Code     redact.Text   // 8 digits
 	Link     redact.Text   // with its secret
 	ValidFor time.Duration // of code and link
-	Tries    int           // wrong codes that locked it
+	Tries    int           // wrong codes that locked it; of ProveAgain: attempts that are left
 
 	ReceivedOn civil.Date
 	Due        civil.Date
@@ -94,6 +94,7 @@ type Facts struct {
 	Assumption string       // sentence of policy.Choose, for cases whose doubt has no code
 	Doubt      policy.Doubt // code of policy.Choose
 
+	Act             Act            // of letters about questions, claims, appeals and complaints
 	Task            Task           // of letters to owners
 	WaitsFor        WaitsFor       // of letters to the team
 	Told            []dsar.Outcome // what a recipient is told of: erased, corrected, restricted
@@ -103,6 +104,7 @@ type Facts struct {
 	GoesOn          bool        // what Systems leave open is tried again, and another answer follows
 	Volumes         int         // files of the download; 0 and 1 are one
 	Other           string      // reference of the other request
+	CategoriesOnly  bool        // the answer names what is held and does not show it
 	Message         redact.Text // written by staff; empty lines separate paragraphs
 	OptOutURL       string      // where to opt out of sale, for a refused erasure where the pack wants it said
 	NotSold         bool        // the tenant sells and shares no data, so that there is nothing to opt out of
@@ -148,12 +150,12 @@ func (c *Catalogue) Render(kind Kind, locale string, f Facts) (Rendered, error) 
 
 // afterVerification reports whether the letter goes to somebody who proved control of the address.
 func (k Kind) afterVerification() bool {
-	return slices.Contains([]Kind{ResponseReady, NothingHeld, Done, NotIdentifiable, Refused, Extension, CannotDetermine, Message, NewLink, DownloadCode, Grace}, k)
+	return k.acts() || slices.Contains([]Kind{ProveAgain, ResponseReady, NothingHeld, Done, NotIdentifiable, Refused, Extension, CannotDetermine, Message, NewLink, DownloadCode, Grace}, k)
 }
 
 // complains reports whether the letter ends a request or changes its date, and so must say where to complain.
 func (k Kind) complains() bool {
-	return slices.Contains([]Kind{Acknowledgement, ResponseReady, NothingHeld, Done, NotIdentifiable, Withdrawn, Expired, Refused, Extension}, k)
+	return k.actComplains() || slices.Contains([]Kind{Acknowledgement, ResponseReady, NothingHeld, Done, NotIdentifiable, Withdrawn, Expired, Refused, Extension}, k)
 }
 
 // refuses reports whether the letter says no, and so must state everything the pack's refusal must state.

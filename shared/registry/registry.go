@@ -63,6 +63,9 @@ type Policy struct {
 	Details        []subject.Kind `json:"details,omitempty"`
 	ServesChildren bool           `json:"servesChildren,omitempty"`
 
+	PromptDays int `json:"promptDays,omitempty"` // a question asked later than this after receipt is no prompt one, and pauses nothing; default 3
+	ReactDays  int `json:"reactDays,omitempty"`  // how long a person has to react to a warning; default 7
+
 	Cautious   bool `json:"cautious,omitempty"`   // dates take the earlier reading wherever the law leaves room: clock.Input.Cautious
 	LeadDays   int  `json:"leadDays,omitempty"`   // how many days before the date of the law the tenant wants to be done; 0: no target
 	AnswerDays int  `json:"answerDays,omitempty"` // the period that the tenant publishes where the law asks it to (India); 0: the law's limit
@@ -82,6 +85,8 @@ func (p Policy) Effective() Policy {
 	set(&p.GrowthLimit, 5)
 	set(&p.RetentionDays, 1095)
 	set(&p.BackupDays, 30)
+	set(&p.PromptDays, 3)
+	set(&p.ReactDays, 7)
 	return p
 }
 

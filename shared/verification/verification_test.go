@@ -11,9 +11,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/habeas-dsar/habeas/shared/dsar"
 	"github.com/habeas-dsar/habeas/shared/fault"
-	"github.com/habeas-dsar/habeas/shared/policy"
 	"github.com/habeas-dsar/habeas/shared/verification"
 )
 
@@ -34,32 +32,6 @@ var mac = keyed("a key of the tenant")
 func issue(t testing.TB) (verification.Challenge, verification.Secret) {
 	t.Helper()
 	return verification.Issue(start, mac, bound, verification.DefaultRules())
-}
-
-func TestNeed(t *testing.T) {
-	set, err := policy.Load()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, p := range set.Packs() {
-		for _, r := range dsar.Rights() {
-			for _, ch := range []verification.Channel{verification.Portal, verification.API, verification.Mail, verification.Staff} {
-				got := verification.Need(r, p, ch)
-				nothing := p.ID == "us-ca" && (r == dsar.OptOut || r == dsar.LimitSensitive)
-				if nothing != (got.Level == verification.Nothing) || nothing != (len(got.Items) == 0) {
-					t.Errorf("%s %s by %s: got %+v", p.ID, r, ch, got)
-				}
-				for _, item := range got.Items {
-					if item.What != verification.MailedCode || item.Why == "" || item.Basis == "" {
-						t.Errorf("%s %s: asked without saying why: %+v", p.ID, r, item)
-					}
-				}
-			}
-		}
-	}
-	if !verification.Address.Satisfies(verification.Nothing) || verification.Nothing.Satisfies(verification.Address) || verification.Level("x").Satisfies(verification.Nothing) {
-		t.Error("order of levels")
-	}
 }
 
 func TestCodeIsAcceptedOnce(t *testing.T) {

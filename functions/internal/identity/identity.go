@@ -14,7 +14,6 @@ import (
 	"github.com/habeas-dsar/habeas/shared/fault"
 	"github.com/habeas-dsar/habeas/shared/letters"
 	"github.com/habeas-dsar/habeas/shared/redact"
-	"github.com/habeas-dsar/habeas/shared/subject"
 	"github.com/habeas-dsar/habeas/shared/verification"
 )
 
@@ -108,26 +107,25 @@ func (d *Desk) Fits(ctx context.Context, f *casefile.File, secret string) (bool,
 
 func (d *Desk) accept(ctx context.Context, f *casefile.File) error {
 	v := &f.Case.Verification
-	if !v.VerifiedAt.IsZero() || !f.Case.Open() || f.Case.Stopping() {
+	if !v.AddressAt.IsZero() || !v.VerifiedAt.IsZero() || !f.Case.Open() || f.Case.Stopping() {
 		return f.Entry("code_accepted", evidence.Subject, nil)
 	}
-	p, err := f.Person()
-	if err != nil {
+	if _, err := f.ConfirmAddress(); err != nil {
 		return err
 	}
-	p.Proven = subject.Add(p.Proven, p.Email)
-	v.VerifiedAt = f.Now()
-	if err := f.Entry("identity_verified", evidence.Subject, map[string]any{"level": v.Level, "by": "mailed_code"}); err != nil {
+	if err := d.Settled(ctx, f); err != nil || f.Case.MergedInto != "" {
 		return err
-	}
-	if err := d.merge(ctx, f); err != nil {
-		return err
-	}
-	f.Signal()
-	if f.Case.MergedInto != "" {
-		return nil
 	}
 	return d.Letters.Send(ctx, f, letters.Acknowledgement, nil)
+}
+
+// Settled does what follows when the present change proved the last thing that was asked: the case is joined to an older one of the
+// same person and right. Whoever changes what is proved calls it afterwards, under the commit of f.
+func (d *Desk) Settled(ctx context.Context, f *casefile.File) error {
+	if !f.Case.Verification.VerifiedAt.Equal(f.Now()) {
+		return nil
+	}
+	return d.merge(ctx, f)
 }
 
 // merge joins the case to the older one that triage noted, when that is verified too, still open and not yet answered: one

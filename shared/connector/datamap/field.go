@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/habeas-dsar/habeas/shared/connector"
+	"github.com/habeas-dsar/habeas/shared/subject"
 )
 
 func (l *loader) fields(n *node, parent string) []*connector.DataField {
@@ -104,7 +105,12 @@ func (l *loader) fieldHabeas(f *connector.DataField, d *fieldMeta, n *node) {
 			}
 			f.OnRestrict = &v.value
 		},
-		"third_party":     func(v *node) { f.ThirdParty = l.truth(v) },
+		"third_party": func(v *node) { f.ThirdParty = l.truth(v) },
+		"proof": func(v *node) {
+			if f.Proof = subject.Kind(l.text(v)); !f.Proof.Valid() || connector.IsReference(f.Proof) {
+				l.problem(v.line, "the kind of detail %q is not a name: letters, digits and _", l.text(v))
+			}
+		},
 		"hold_key":        func(v *node) { f.HoldKey = l.truth(v) },
 		"self_reference":  func(v *node) { d.self = l.truth(v) },
 		"reference_group": func(v *node) { d.group = l.text(v) },

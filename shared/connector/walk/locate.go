@@ -92,7 +92,7 @@ func (l *locating) collection(ctx context.Context, c *connector.Collection) (con
 
 func (l *locating) lookup(ctx context.Context, f *facts, e *connector.Entry, lookup Lookup, keys map[string]bool) (more bool, err error) {
 	budget := probeRows
-	if len(f.identities)+len(f.exports) > 1 {
+	if len(f.identities)+len(f.exports)+len(f.proofs) > 1 {
 		budget = locateRows
 	}
 	for read := 0; ; {

@@ -27,6 +27,7 @@ type facts struct {
 	disclosed  bool
 	shareable  bool                   // lookups lead here: rows may belong to several people
 	identities []*connector.DataField // without those that hold other people's data
+	proofs     []*connector.DataField // details that prove who somebody is; likewise
 	exports    []connector.Export
 	edges      []*connector.Edge
 	entries    []*connector.Entry
@@ -49,6 +50,11 @@ func New(graph *connector.Graph, source Source, limits connector.Limits) *Walker
 		for _, id := range c.IdentityFields() {
 			if !id.ThirdParty {
 				f.identities = append(f.identities, id)
+			}
+		}
+		for field := range c.All {
+			if field.Proof != "" && !field.ThirdParty {
+				f.proofs = append(f.proofs, field)
 			}
 		}
 		for _, rule := range fieldRules(c) {
@@ -159,6 +165,9 @@ func (f *facts) identifiersOf(rec *connector.Record, scratch []connector.Value) 
 	}
 	for _, field := range f.identities {
 		add(field.Path, field.Identity)
+	}
+	for _, field := range f.proofs {
+		add(field.Path, connector.ProofKind(field.Proof))
 	}
 	for _, x := range f.exports {
 		add(x.Field, x.Kind)

@@ -1,0 +1,285 @@
+package casefile
+
+import (
+	"slices"
+	"time"
+
+	"github.com/habeas-dsar/habeas/shared/evidence"
+	"github.com/habeas-dsar/habeas/shared/fault"
+	"github.com/habeas-dsar/habeas/shared/policy"
+	"github.com/habeas-dsar/habeas/shared/redact"
+	"github.com/habeas-dsar/habeas/shared/subject"
+	"github.com/habeas-dsar/habeas/shared/verification"
+)
+
+// RequesterKind is by what title somebody asks for another person. Wire values.
+type RequesterKind string
+
+// The kinds.
+const (
+	AuthorisedAgent RequesterKind = "agent"    // with her permission
+	Guardian        RequesterKind = "guardian" // of a child, or of somebody who cannot act herself
+	Heir            RequesterKind = "heir"     // of a person who has died
+	Nominee         RequesterKind = "nominee"  // named by her beforehand (DPDP Act s. 14)
+)
+
+// RequesterKinds lists every kind.
+func RequesterKinds() []RequesterKind {
+	return []RequesterKind{AuthorisedAgent, Guardian, Heir, Nominee}
+}
+
+// Requester is somebody who asks for the person. Nothing in it is personal; name and address are those of Person.Agent.
+type Requester struct {
+	Kind     RequesterKind `json:"kind"`
+	Evidence []string      `json:"evidence,omitempty"` // codes of what a person of the team looks at
+	Direct   bool          `json:"direct,omitempty"`   // the subject confirms herself: the code goes to her address
+	Basis    string        `json:"basis,omitempty"`
+	Note     string        `json:"note,omitempty"`
+	Decision *Decision     `json:"decision,omitempty"` // of a person who looked at the mandate: Approve or Refuse
+}
+
+// AgeBands lists the bands that a form may ask for, the youngest first. They are the bands that laws draw lines between.
+func AgeBands() []string { return []string{"under_13", "13_to_15", "16_to_17", "adult"} }
+
+// ageOf returns the oldest age of a band in years.
+func ageOf(band string) int {
+	return map[string]int{"under_13": 12, "13_to_15": 15, "16_to_17": 17}[band]
+}
+
+// Represent settles what the law asks of somebody who asks for the person, and returns the item to be asked, if there is one. now the
+// requester is recorded; a law that does not know the kind leaves it to a person, who looks at what is brought.
+func Represent(pack policy.Pack, kind RequesterKind) (Requester, *verification.Asked) {
+	rep := pack.Representation
+	law := map[RequesterKind]*policy.Representative{AuthorisedAgent: rep.Agents, Guardian: rep.Guardians, Heir: rep.Heirs, Nominee: rep.Nominees}[kind]
+	r := Requester{Kind: kind, Direct: kind == AuthorisedAgent}
+	if law == nil {
+		law = &policy.Representative{Allowed: true, Evidence: defaultEvidence(kind), Basis: pack.Verification.Basis}
+	}
+	r.Evidence, r.Basis, r.Note = law.Evidence, law.Basis, law.Note
+	if len(r.Evidence) == 0 {
+		r.Evidence = defaultEvidence(kind)
+	}
+	if r.Direct {
+		// The code goes to the person herself: with it she confirms the request and who makes it, and nothing more is asked.
+		return r, nil
+	}
+	return r, &verification.Asked{
+		What: verification.Mandate, Needs: r.Evidence, Basis: r.Basis,
+		Why: "You ask for somebody else. We must see that you may, before anything of that person is looked for, shown or changed.",
+	}
+}
+
+// defaultEvidence is what is looked at where the law names nothing.
+func defaultEvidence(kind RequesterKind) []string {
+	switch kind {
+	case Guardian:
+		return []string{"proof_of_relation"}
+	case Heir:
+		return []string{"death_certificate", "proof_of_relation"}
+	case Nominee:
+		return []string{"nomination"}
+	default:
+		return []string{"signed_permission"}
+	}
+}
+
+// Allowed reports whether the law lets such a requester use the right; basis says where. A law that says nothing allows it.
+func Allowed(pack policy.Pack, kind RequesterKind, c *Case) (basis string, ok bool) {
+	rep := pack.Representation
+	law := map[RequesterKind]*policy.Representative{AuthorisedAgent: rep.Agents, Guardian: rep.Guardians, Heir: rep.Heirs, Nominee: rep.Nominees}[kind]
+	if law == nil {
+		return "", true
+	}
+	return law.Basis, law.Allowed && (len(law.Rights) == 0 || slices.Contains(law.Rights, c.Right))
+}
+
+// NeedsGuardian reports whether a person of the age band cannot ask alone under the law, and by which provision.
+func NeedsGuardian(pack policy.Pack, band string, c *Case) (basis string, needs bool) {
+	age := ageOf(band)
+	if age == 0 {
+		return "", false
+	}
+	for _, b := range pack.Representation.AgeBands {
+		if age < b.Under && (len(b.Rights) == 0 || slices.Contains(b.Rights, c.Right)) {
+			return b.Basis, b.Who == "guardian"
+		}
+	}
+	return "", false
+}
+
+// To returns the address that letters about the request go to: that of a guardian, heir or nominee, who stands in the person's place,
+// else her own. An agent's answer goes to the person.
+func (p *Person) To() subject.Identifier {
+	if a := p.Agent; a != nil && a.Kind.inPlace() {
+		return subject.Revealed{Kind: subject.Email, Value: a.Email.Reveal()}.Identifier()
+	}
+	return p.Email
+}
+
+// inPlace reports whether the requester stands in the person's place.
+func (k RequesterKind) inPlace() bool { return k == Guardian || k == Heir || k == Nominee }
+
+// RefuseRequester ends a request that the law does not let its requester make. The letter gives the sentence and the provision.
+func (f *File) RefuseRequester(why, basis string) error {
+	if basis != "" {
+		why += " (" + basis + ")"
+	}
+	f.Case.Refusal = f.decide(NotEntitled, evidence.System, "", redact.NewText(why))
+	return f.Entry("requester_refused", evidence.System, map[string]any{"basis": basis})
+}
+
+// NotEntitled is Decision.Decision of a request whose requester may not make it.
+const NotEntitled = "not_entitled"
+
+// DecideMandate records that a person of the team looked at a representative's proof. Approved: the case goes on once everything else is
+// proved. Refused: the request ends, and the reason is what the letter gives.
+func (f *File) DecideMandate(actor, decision string, reason redact.Text) error {
+	c := &f.Case
+	v := &c.Verification
+	a := v.find(verification.Mandate, verification.Asked.Open)
+	switch {
+	case !c.Open() || c.Stopping() || v.Requester == nil || a == nil:
+		return fault.New(fault.Conflict, "no mandate waits for a decision")
+	case reason.IsZero():
+		return fault.InvalidField("/reason", "say what you looked at; it is kept with the case")
+	}
+	d := f.decide(decision, actor, "", reason)
+	switch decision {
+	case Approve:
+		a.Result = verification.Given
+	case Refuse:
+		a.Result = verification.Rejected
+		c.Refusal = d
+	default:
+		return fault.InvalidField("/decision", "decide approve or refuse")
+	}
+	v.Requester.Decision = d
+	if err := f.Entry("mandate_decided", actor, d.facts(map[string]any{"decision": decision, "kind": v.Requester.Kind, "evidence": v.Requester.Evidence})); err != nil {
+		return err
+	}
+	if decision == Refuse {
+		f.Signal()
+		return nil
+	}
+	return f.proved()
+}
+
+// Document is a document of identity that a person of the team asked for. It lies sealed in the object store until it was looked at.
+type Document struct {
+	AskedBy   string    `json:"askedBy"` // evidence actor; the one person who may look at it
+	AskedAt   time.Time `json:"askedAt"`
+	Object    string    `json:"object,omitempty"` // sealed; empty: none was sent, or it is gone
+	Bytes     int64     `json:"bytes,omitempty"`
+	Type      string    `json:"type,omitempty"` // media type
+	SentAt    time.Time `json:"sentAt,omitzero"`
+	LookedAt  time.Time `json:"lookedAt,omitzero"` // by the checker, for the first time
+	Accepted  bool      `json:"accepted,omitempty"`
+	Method    string    `json:"method,omitempty"` // how it was checked
+	DecidedAt time.Time `json:"decidedAt,omitzero"`
+	DeleteBy  time.Time `json:"deleteBy,omitzero"` // gone at the latest then
+	GoneAt    time.Time `json:"goneAt,omitzero"`   // the store said that there is no such object
+}
+
+// AskDocument asks the person for a document of identity. may is what the law says on it.
+func (f *File) AskDocument(actor string, may bool, basis string, reason redact.Text) error {
+	c := &f.Case
+	v := &c.Verification
+	switch {
+	case !may:
+		return fault.New(fault.Forbidden, "the law of this case does not let anybody ask for a document of identity")
+	case !c.Open() || c.Answered || c.Stopping() || v.AddressAt.IsZero() && v.VerifiedAt.IsZero():
+		return fault.New(fault.Conflict, "the address is confirmed first, and a request that is answered or closed needs no proof")
+	case v.Document != nil:
+		return fault.New(fault.Conflict, "a document was asked for before")
+	case reason.IsZero():
+		return fault.InvalidField("/reason", "say what makes you doubt who asks; the person reads it")
+	}
+	v.Document = &Document{AskedBy: actor, AskedAt: f.now}
+	v.Asked = append(v.Asked, verification.Asked{What: verification.Document, Why: "We have reasonable doubts about who asks.", Basis: basis})
+	d := f.decide("ask_document", actor, "", reason)
+	if err := f.Entry("document_asked", actor, d.facts(map[string]any{"basis": basis})); err != nil {
+		return err
+	}
+	return f.Say(actor, reason)
+}
+
+// TakeDocument records the sealed object that holds the document.
+func (f *File) TakeDocument(object string, bytes int64, media string, deleteBy time.Time) error {
+	v := &f.Case.Verification
+	if v.Document == nil || v.Document.Object != "" || !v.Document.DecidedAt.IsZero() || !f.Case.Open() || f.Case.Stopping() {
+		return fault.New(fault.Conflict, "no document is asked for")
+	}
+	d := v.Document
+	d.Object, d.Bytes, d.Type, d.SentAt, d.DeleteBy = object, bytes, media, f.now, deleteBy
+	if f.Case.NextDue.IsZero() || deleteBy.Before(f.Case.NextDue) {
+		f.Case.NextDue = deleteBy
+	}
+	return f.Entry("document_received", evidence.Subject, map[string]any{"bytes": bytes, "deleteBy": deleteBy})
+}
+
+// LookAtDocument records that the checker opened the document. Nobody else may.
+func (f *File) LookAtDocument(actor string) (*Document, error) {
+	d := f.Case.Verification.Document
+	switch {
+	case d == nil || d.Object == "":
+		return nil, fault.New(fault.NotFound, "there is no document")
+	case d.AskedBy != actor:
+		return nil, fault.New(fault.Forbidden, "only the person who asked for the document may look at it")
+	}
+	if d.LookedAt.IsZero() {
+		d.LookedAt = f.now
+	}
+	return d, f.Entry("document_looked_at", actor, nil)
+}
+
+// DecideDocument records what the check showed. The object is deleted next; DocumentGone proves it.
+func (f *File) DecideDocument(actor string, accepted bool, method string, reason redact.Text) error {
+	v := &f.Case.Verification
+	d := v.Document
+	switch {
+	case d == nil || d.Object == "" || d.LookedAt.IsZero() || !d.DecidedAt.IsZero():
+		return fault.New(fault.Conflict, "look at the document first; it is decided once")
+	case d.AskedBy != actor:
+		return fault.New(fault.Forbidden, "only the person who asked for the document decides on it")
+	case method == "" || len(method) > 200:
+		return fault.InvalidField("/method", "say in a few words how the document was checked")
+	case reason.IsZero():
+		return fault.InvalidField("/reason", "say what the check showed; it is kept with the case")
+	}
+	d.Accepted, d.Method, d.DecidedAt, d.DeleteBy = accepted, method, f.now, f.now
+	result := verification.Rejected
+	if accepted {
+		result = verification.Given
+	}
+	if a := v.find(verification.Document, verification.Asked.Open); a != nil {
+		a.Result = result
+	}
+	if err := f.Entry("document_checked", actor, f.decide("document", actor, "", reason).facts(map[string]any{"accepted": accepted})); err != nil {
+		return err
+	}
+	if !accepted {
+		return nil
+	}
+	if v.VerifiedAt.IsZero() || v.Need != nil && v.Verdict != verification.Reached {
+		return f.Vouch(actor, "document", reason)
+	}
+	return nil
+}
+
+// DocumentGone records that the object is deleted and that the store said so.
+func (f *File) DocumentGone(actor string) error {
+	d := f.Case.Verification.Document
+	if d == nil || d.Object == "" {
+		return nil
+	}
+	d.Object, d.GoneAt = "", f.now
+	if d.DecidedAt.IsZero() {
+		if a := f.Case.Verification.find(verification.Document, verification.Asked.Open); a != nil {
+			a.Result = verification.Declined // nobody looked in time: the person is not to wait for it
+		}
+		if err := f.proved(); err != nil {
+			return err
+		}
+	}
+	return f.Entry("document_deleted", actor, map[string]any{"found": false, "looked": !d.LookedAt.IsZero()})
+}
