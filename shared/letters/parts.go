@@ -4,6 +4,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+
+	"github.com/habeas-dsar/habeas/shared/policy"
 )
 
 // part is one piece of a letter. Exactly one field group is set; both writers go through the same parts in the same order.
@@ -17,6 +19,8 @@ type part struct {
 	URL       string
 	Quote     []string // paragraphs somebody wrote
 	Small     []string // lines at the end
+
+	states []policy.Statement // what the law wants said, and this says
 }
 
 // item is one line of a list, with an optional note below it.
@@ -82,7 +86,7 @@ func (p part) list() string {
 func wrap(text, indent string) string {
 	var b strings.Builder
 	used := len([]rune(indent))
-	for i, w := range strings.Fields(text) {
+	for i, w := range strings.FieldsFunc(text, breaks) {
 		n := len([]rune(w))
 		switch {
 		case i == 0:
@@ -98,6 +102,9 @@ func wrap(text, indent string) string {
 	}
 	return b.String()
 }
+
+// breaks reports whether a line may break at r. A no-break space is part of a number, or stands before a French colon.
+func breaks(r rune) bool { return unicode.IsSpace(r) && r != '\u00a0' && r != '\u202f' }
 
 // paragraphs splits what a person wrote at empty lines and removes what would not be seen.
 func paragraphs(s string) []string {
@@ -138,3 +145,6 @@ func broken(line, next string) bool {
 	}
 	return !began && line != "" && len([]rune(line))+1+len([]rune(first)) > width
 }
+
+// empty reports whether nobody could read anything in the part.
+func (p part) empty() bool { return strings.TrimSpace(p.plain()) == "" }
