@@ -390,6 +390,7 @@ type Eligibility struct {
 	Right    dsar.Right    `yaml:"right" json:"right"`
 	Bases    []LegalBasis  `yaml:"bases" json:"bases,omitempty"`       // empty: every basis
 	Subjects []SubjectType `yaml:"subjects" json:"subjects,omitempty"` // empty: everybody
+	Inferred bool          `yaml:"inferred" json:"inferred,omitempty"` // only data that the controller worked out, as against what the person provided
 	Grant    Grant         `yaml:"grant" json:"grant"`
 	Why      string        `yaml:"why" json:"why"` // one sentence for the privacy team
 	Basis    string        `yaml:"basis" json:"basis"`
@@ -487,6 +488,8 @@ type Fees struct {
 	AcceptWithin *Amount      `yaml:"accept_within" json:"accept_within,omitempty"`
 	NeverFor     []dsar.Right `yaml:"never_for" json:"never_for,omitempty"`   // rights that are free whatever happens
 	MaxAmount    string       `yaml:"max_amount" json:"max_amount,omitempty"` // "CHF 300"; empty: none in the law
+	// FirstNeedsIntent cites the rule that a first request is abusive only when what the person is after shows it too; empty: no such rule.
+	FirstNeedsIntent string `yaml:"first_needs_intent" json:"first_needs_intent,omitempty"`
 }
 
 // Notify is the duty to tell recipients of a correction, erasure or restriction.
