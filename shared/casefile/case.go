@@ -34,6 +34,7 @@ type Case struct {
 	OpenedAt   time.Time    `json:"openedAt"` // when Habeas learned of it; later than ReceivedAt for a noted request
 	UpdatedAt  time.Time    `json:"updatedAt"`
 	ClosedAt   time.Time    `json:"closedAt,omitzero"`
+	AnsweredAt time.Time    `json:"answeredAt,omitzero"` // first answered in substance: granted, or denied with reasons
 
 	Law       Law        `json:"law"`
 	Due       Due        `json:"due"`

@@ -46,6 +46,9 @@ type File struct {
 	noticesRead bool
 	noticeCost  int
 
+	counted  string // row of numbers as read
+	answered bool   // answered in substance, as read
+
 	subs     []*Sub
 	subsRead bool
 }

@@ -62,7 +62,10 @@ func (s *Store) Load(ctx context.Context, tenant, id string) (*File, error) {
 	if _, ok := f.read[skCase]; !ok || f.Case.Tenant != tenant {
 		return nil, fault.New(fault.NotFound, "there is no such case")
 	}
-	var err error
+	err := f.noteCounted()
+	if err != nil {
+		return nil, err
+	}
 	if f.Keys, err = s.vault.Case(ctx, tenant, id); err != nil {
 		return nil, fmt.Errorf("reading case keys: %w", err)
 	}
@@ -205,6 +208,7 @@ func indexOfTask(f *File, t *Task) [2]string {
 func (f *File) putCase(ws *[]table.Write) error {
 	c := &f.Case
 	c.planDisposal()
+	f.noteAnswer()
 	old, existed := f.read[skCase]
 	plain, err := json.Marshal(c)
 	if err != nil {
@@ -225,6 +229,9 @@ func (f *File) putCase(ws *[]table.Write) error {
 		return err
 	}
 	f.putLate(ws)
+	if err := f.putNumbers(ws); err != nil {
+		return err
+	}
 	switch due := (table.Item{Key: f.key(skDue)}); {
 	case c.NextDue.Equal(f.due):
 	case c.NextDue.IsZero():
@@ -325,7 +332,6 @@ func (s *Store) Prepare(ctx context.Context, o Opening) (*File, error) {
 	f.Publish(events.CaseReceived)
 	f.With(keyRow,
 		table.Write{Op: table.Put, If: table.Absent, Item: table.Item{Key: table.Key{Table: table.Cases, PK: pkReference(c.Tenant, c.Reference), SK: skCase}, Body: []byte(c.ID)}},
-		table.Write{Op: table.Put, If: table.Absent, Item: table.Item{Key: f.key(skReceived), IPK: ipkReceived(c.Tenant), ISK: stamp(c.ReceivedAt) + "#" + c.ID, Body: []byte(`{}`)}},
 		f.IndexRow(tk.Ref(o.Person.Email)),
 	)
 	return f, nil
