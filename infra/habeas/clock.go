@@ -125,6 +125,10 @@ func newClockCheck() *cobra.Command {
 				OK   bool   `json:"ok"`
 				clock.Report
 			}
+			set, err := policy.Load()
+			if err != nil {
+				return fmt.Errorf("loading laws: %w", err)
+			}
 			var all []checked
 			bad := 0
 			for _, name := range files {
@@ -132,7 +136,7 @@ func newClockCheck() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				r, err := clock.Check(bytes.NewReader(content))
+				r, err := clock.Check(bytes.NewReader(content), set)
 				if err != nil {
 					return fmt.Errorf("checking %s: %w", name, err)
 				}
@@ -142,7 +146,7 @@ func newClockCheck() *cobra.Command {
 				}
 				all = append(all, checked{name, r.OK(), r})
 			}
-			err := show(cmd, map[string]any{"files": all, "ok": bad == 0}, func(w io.Writer) {
+			err = show(cmd, map[string]any{"files": all, "ok": bad == 0}, func(w io.Writer) {
 				for _, c := range all {
 					for _, f := range c.Faults {
 						_, _ = fmt.Fprintf(w, "%s:%d: %s: %s\n", c.File, f.Line, f.ID, f.Text)

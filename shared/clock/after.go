@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/habeas-dsar/habeas/shared/clock/civil"
+	"github.com/habeas-dsar/habeas/shared/dsar"
 	"github.com/habeas-dsar/habeas/shared/policy"
 )
 
@@ -19,6 +20,38 @@ const (
 	ConsentStop          = "consent_stop"          // ending what the withdrawn consent allowed, from the withdrawal
 	RecipientNotice      = "recipient_notice"      // telling recipients, from the change of the data
 )
+
+// PeriodOf returns the period that the law sets for one of the constants above; the zero period when it sets none. known is false
+// for any other text.
+func PeriodOf(p policy.Pack, r dsar.Right, what string) (out policy.Period, known bool) {
+	var found *policy.Period
+	switch what {
+	case Execution, RecipientNotice:
+		found = p.Duty(what, r)
+	case AppealWindow, AppealAcknowledge, AppealDecision:
+		if a := p.Appeal; a != nil {
+			found = map[string]*policy.Period{AppealWindow: a.Window, AppealAcknowledge: a.Acknowledge, AppealDecision: &a.Decision}[what]
+		}
+	case ComplaintWindow:
+		if p.Complaint.Authority != nil {
+			found = p.Complaint.Authority.Window
+		}
+	case ComplaintAcknowledge:
+		found = p.Complaint.Acknowledge
+	case ComplaintDecision:
+		found = p.Complaint.Decide
+	case ConsentStop:
+		if p.Consent != nil {
+			found = p.Consent.StopWithin
+		}
+	default:
+		return policy.Period{}, false
+	}
+	if found == nil {
+		return policy.Period{}, true
+	}
+	return *found, true
+}
 
 // Setting is what a period that is no answer depends on beside its start.
 type Setting struct {

@@ -49,10 +49,11 @@ func (r Report) OK() bool {
 	return r.Vectors == r.Passed && len(r.Mismatches) == 0 && len(r.Faults) == 0
 }
 
-// Check computes every entry of date_vectors by the calendars of test_calendars and compares. Other top-level keys of the
-// file, and keys of a vector that are none of ours, are not looked at. A vector that is malformed or incomplete is a Fault of the report and does not stop the others. The error is
-// fault.Invalid when the input is not YAML, is larger than 8 MiB or has no vectors.
-func Check(r io.Reader) (Report, error) {
+// Check computes every vector of a file and compares. date_vectors name their period themselves and use the calendars of
+// test_calendars; law_vectors are requests under the laws given, see lawEntry for their keys. Other top-level keys, and keys of a date
+// vector that are none of ours, are not looked at. A vector that is malformed or incomplete is a Fault of the report and does not
+// stop the others. The error is fault.Invalid when the input is not YAML, is larger than 8 MiB or has no vectors.
+func Check(r io.Reader, laws *policy.Set) (Report, error) {
 	content, err := io.ReadAll(io.LimitReader(r, maxVectorFile+1))
 	if err != nil {
 		return Report{}, fault.Wrap(fault.Invalid, err, "reading date vectors")
@@ -64,12 +65,12 @@ func Check(r io.Reader) (Report, error) {
 	if err != nil {
 		return Report{}, fault.New(fault.Invalid, "parsing date vectors: "+yamlText(err))
 	}
-	c := checker{report: Report{Mismatches: []Mismatch{}, Faults: []Fault{}}, calendars: map[string]policy.Calendar{}}
+	c := checker{report: Report{Mismatches: []Mismatch{}, Faults: []Fault{}}, calendars: map[string]policy.Calendar{}, seen: map[string]bool{}, laws: laws}
 	for _, doc := range file.Docs {
 		c.document(doc)
 	}
 	if c.report.Vectors == 0 && len(c.report.Faults) == 0 {
-		return Report{}, fault.New(fault.Invalid, "the file has no date_vectors")
+		return Report{}, fault.New(fault.Invalid, "the file has no date_vectors and no law_vectors")
 	}
 	return c.report, nil
 }
@@ -79,6 +80,7 @@ type checker struct {
 	report    Report
 	calendars map[string]policy.Calendar
 	seen      map[string]bool
+	laws      *policy.Set
 }
 
 func (c *checker) fault(id string, line int, text string) {
@@ -86,28 +88,47 @@ func (c *checker) fault(id string, line int, text string) {
 }
 
 func (c *checker) document(doc *ast.DocumentNode) {
-	var vectors ast.Node
+	lists := map[string]ast.Node{}
 	for key, value := range entries(doc.Body) {
 		switch key {
 		case "test_calendars":
 			for name, node := range entries(value) {
 				c.calendar(name, node)
 			}
-		case "date_vectors":
-			vectors = value
+		case "date_vectors", "law_vectors":
+			lists[key] = value
 		}
 	}
-	list, ok := vectors.(*ast.SequenceNode)
-	if vectors != nil && !ok {
-		c.fault("", line(vectors), "date_vectors must be a list")
-	}
-	if !ok {
+	c.list("date_vectors", lists["date_vectors"], c.dateVector)
+	c.list("law_vectors", lists["law_vectors"], c.lawVector)
+}
+
+// list computes every vector of a list.
+func (c *checker) list(key string, node ast.Node, compute func(ast.Node) (id string, _ []Mismatch, _ error)) {
+	if node == nil {
 		return
 	}
-	c.seen = map[string]bool{}
+	list, ok := node.(*ast.SequenceNode)
+	if !ok {
+		c.fault("", line(node), key+" must be a list")
+		return
+	}
 	for _, node := range list.Values {
 		c.report.Vectors++
-		c.vector(node)
+		id, differences, err := compute(node)
+		switch {
+		case id != "" && c.seen[id]:
+			c.fault(id, line(node), "there is another vector of this id")
+		case err != nil:
+			c.fault(id, line(node), err.Error())
+		case len(differences) == 0:
+			c.report.Passed++
+		}
+		c.seen[id] = true
+		for _, m := range differences {
+			m.ID, m.Line = id, line(node)
+			c.report.Mismatches = append(c.report.Mismatches, m)
+		}
 	}
 }
 
@@ -164,30 +185,17 @@ func (e calendarEntry) calendar(name string) (policy.Calendar, error) {
 	return policy.NewCalendar(name, weekend, holidays, closed)
 }
 
-func (c *checker) vector(node ast.Node) {
+// dateVector computes one value of date_vectors and returns where it disagrees with the file.
+func (c *checker) dateVector(node ast.Node) (id string, _ []Mismatch, _ error) {
 	var e vectorEntry
 	if err := yaml.NodeToValue(node, &e); err != nil {
-		c.fault(e.ID, line(node), yamlText(err))
-		return
+		return e.ID, nil, fault.New(fault.Invalid, yamlText(err))
 	}
-	if e.ID != "" && c.seen[e.ID] {
-		c.fault(e.ID, line(node), "there is another vector of this id")
-		return
-	}
-	c.seen[e.ID] = true
 	v, err := c.parse(e)
 	if err != nil {
-		c.fault(e.ID, line(node), err.Error())
-		return
+		return e.ID, nil, err
 	}
-	before := len(c.report.Mismatches)
-	for _, m := range v.compare() {
-		m.ID, m.Line = e.ID, line(node)
-		c.report.Mismatches = append(c.report.Mismatches, m)
-	}
-	if len(c.report.Mismatches) == before {
-		c.report.Passed++
-	}
+	return e.ID, v.compare(), nil
 }
 
 // entries returns the keys and values of a mapping node, in order; nothing for any other node.

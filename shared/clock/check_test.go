@@ -27,7 +27,7 @@ func vectors(t testing.TB) []byte {
 }
 
 func TestEveryVectorPasses(t *testing.T) {
-	got, err := clock.Check(bytes.NewReader(vectors(t)))
+	got, err := clock.Check(bytes.NewReader(vectors(t)), nil)
 	if err != nil || !got.OK() || got.Vectors != 25 {
 		t.Errorf("got %+v, %v", got, err)
 	}
@@ -115,7 +115,7 @@ date_vectors:
 `
 
 func TestCheckReportsMismatches(t *testing.T) {
-	if got, err := clock.Check(strings.NewReader(good)); err != nil || !got.OK() || got.Vectors != 3 {
+	if got, err := clock.Check(strings.NewReader(good), nil); err != nil || !got.OK() || got.Vectors != 3 {
 		t.Fatalf("got %+v, %v", got, err)
 	}
 	for _, c := range []struct {
@@ -128,7 +128,7 @@ func TestCheckReportsMismatches(t *testing.T) {
 		{"excluded", "excluded_days: 0, unrolled: '2027-01-05'", "excluded_days: 9, unrolled: '2027-01-05'", []clock.Mismatch{{ID: "A-3", Line: 8, Field: "excluded_days", Got: "0", Want: "9"}}},
 		{"start in the zone", "T20:00:00Z", "T10:00:00Z", []clock.Mismatch{{ID: "A-2", Line: 7, Field: "start_date", Got: "2026-11-26", Want: "2026-11-27"}}},
 	} {
-		got, err := clock.Check(strings.NewReader(strings.Replace(good, c.old, c.new, 1)))
+		got, err := clock.Check(strings.NewReader(strings.Replace(good, c.old, c.new, 1)), nil)
 		if err != nil || got.OK() || got.Passed != 2 {
 			t.Errorf("%s: got %+v, %v", c.name, got, err)
 			continue
@@ -174,7 +174,7 @@ func TestCheckReportsFaults(t *testing.T) {
 		if text == good {
 			t.Fatalf("%s: nothing to replace", c.name)
 		}
-		got, err := clock.Check(strings.NewReader(text))
+		got, err := clock.Check(strings.NewReader(text), nil)
 		if err != nil || got.OK() || len(got.Faults) != 1 || got.Passed < 2 {
 			t.Errorf("%s: got %+v, %v; want one fault and the rest checked", c.name, got, err)
 			continue
@@ -190,7 +190,7 @@ func TestCheckReportsFaults(t *testing.T) {
 		{"three dates for a range", "'2026-12-31']", "'2026-12-31', '2027-01-01']", "closed_ranges"},
 		{"unknown key", "holidays:", "hollidays:", "hollidays"},
 	} {
-		got, err := clock.Check(strings.NewReader(strings.Replace(good, c.old, c.new, 1)))
+		got, err := clock.Check(strings.NewReader(strings.Replace(good, c.old, c.new, 1)), nil)
 		if err != nil || got.OK() || len(got.Faults) != 4 || got.Faults[0].ID != "plain" || got.Faults[0].Line != 4 || !strings.Contains(got.Faults[0].Text, c.text) {
 			t.Errorf("%s: got %+v, %v; want a fault of the calendar and of the vectors that use it", c.name, got, err)
 		}
@@ -199,11 +199,11 @@ func TestCheckReportsFaults(t *testing.T) {
 
 func TestCheckRefusesOtherFiles(t *testing.T) {
 	for name, text := range map[string]string{"empty": "", "no vectors": "a: 1", "not YAML": "a: [", "a list": "- 1", "too large": strings.Repeat("# nothing\n", 1<<20)} {
-		if _, err := clock.Check(strings.NewReader(text)); !fault.Has(err, fault.Invalid) {
+		if _, err := clock.Check(strings.NewReader(text), nil); !fault.Has(err, fault.Invalid) {
 			t.Errorf("%s: got %v, want invalid", name, err)
 		}
 	}
-	if got, err := clock.Check(strings.NewReader("date_vectors: {a: 1}")); err != nil || got.OK() {
+	if got, err := clock.Check(strings.NewReader("date_vectors: {a: 1}"), nil); err != nil || got.OK() {
 		t.Errorf("vectors that are no list: got %+v, %v", got, err)
 	}
 }
@@ -214,7 +214,7 @@ func FuzzCheck(f *testing.F) {
 	f.Add(vectors(f))
 	f.Add([]byte("date_vectors: [{}]\ntest_calendars: {a: {weekend: [sat]}}"))
 	f.Fuzz(func(t *testing.T, content []byte) {
-		got, err := clock.Check(bytes.NewReader(content))
+		got, err := clock.Check(bytes.NewReader(content), nil)
 		if err != nil && !fault.Has(err, fault.Invalid) {
 			t.Errorf("got %v", err)
 		}

@@ -212,9 +212,10 @@ func (in Input) calendar() policy.Calendar {
 	return cal
 }
 
-// weekends returns the calendar without its holidays.
+// weekends returns the calendar without its holidays. Days of a weekend that are worked stay: they bring dates nearer.
 func weekends(cal policy.Calendar) policy.Calendar {
-	return policy.Calendar{Name: cal.Name, Title: cal.Title, Weekend: cal.Weekend}
+	cal.Holidays, cal.Closed = nil, nil
+	return cal
 }
 
 func (in Input) check() error {

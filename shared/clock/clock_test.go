@@ -2,6 +2,7 @@ package clock_test
 
 import (
 	"strings"
+	"sync"
 	"testing"
 	"time"
 	_ "time/tzdata" // the same zones on every machine
@@ -15,9 +16,12 @@ import (
 	"github.com/habeas-dsar/habeas/shared/policy"
 )
 
+// load reads the packs once for all tests.
+var load = sync.OnceValues(policy.Load)
+
 func packs(t testing.TB) *policy.Set {
 	t.Helper()
-	set, err := policy.Load()
+	set, err := load()
 	if err != nil {
 		t.Fatal(err)
 	}

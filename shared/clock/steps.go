@@ -85,13 +85,13 @@ func (r *run) finish(s *steps, rule policy.Roll, mayRoll bool) Deadline {
 }
 
 // knows reports whether the calendar has the holidays of every day that decided the date: those up to it for business days, its
-// own otherwise.
+// own otherwise. Whoever leaves holidays out needs none.
 func (r *run) knows(due civil.Date) bool {
 	from := due
 	if r.period.Unit == policy.BusinessDays {
 		from = r.startDate()
 	}
-	return r.cal.Covers == policy.Range{} || (r.cal.Covers.Contains(from) && r.cal.Covers.Contains(due))
+	return r.plain || (r.cal.Knows(from) && r.cal.Knows(due))
 }
 
 // rolledBecause is the code of the step that moves a date off a day.
