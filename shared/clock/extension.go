@@ -84,8 +84,11 @@ func (in Input) extended(g granted, first Deadline) (*run, Deadline) {
 	r := in.answer(in.Rule.Response.Amount(), in.Events)
 	told := g.event.At
 	if first.Date.After(g.event.Until) {
-		s := steps(slices.Clone(first.Steps))
+		last := len(first.Steps) - 1
+		s := steps(slices.Clone(first.Steps[:last]))
 		s.add(rule.Basis, "extended_past", r.date(told), g.event.Until)
+		s = append(s, first.Steps[last])
+		s[last+1].N++
 		return r, Deadline{Date: first.Date, At: first.At, Steps: s}
 	}
 	// The person was told this very day, so nothing moves it: no pause, no roll.
