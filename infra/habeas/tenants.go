@@ -2,11 +2,14 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/habeas-dsar/habeas/shared/fault"
+	"github.com/habeas-dsar/habeas/shared/policy"
 	"github.com/habeas-dsar/habeas/shared/registry"
 	"github.com/habeas-dsar/habeas/shared/session"
 )
@@ -64,6 +67,7 @@ func newTenantsSet() *cobra.Command {
 					"from": {&t.From, &merged.From}, "zone": {&t.Zone, &merged.Zone}, "locale": {&t.Locale, &merged.Locale},
 					"automated-decisions": {&t.Facts.AutomatedDecisions, &merged.Facts.AutomatedDecisions},
 					"transfers":           {&t.Facts.Transfers, &merged.Facts.Transfers}, "authority": {&t.Facts.Authority, &merged.Facts.Authority},
+					"country": {&t.Country, &merged.Country}, "region": {&t.Region, &merged.Region},
 				} {
 					if isNew || cmd.Flags().Changed(flag) {
 						*to.to = *to.from
@@ -71,6 +75,12 @@ func newTenantsSet() *cobra.Command {
 				}
 				if isNew && (merged.Title == "" || merged.Controller == "" || merged.Contact == "" || merged.From == "") {
 					return usage("a new tenant wants --title, --controller, --contact and --from")
+				}
+				if cmd.Flags().Changed("laws") {
+					merged.Laws = t.Laws
+				}
+				if err := knownLaws(merged.Laws); err != nil {
+					return err
 				}
 				if err := mergePolicy(cmd, &merged.Policy, t.Policy); err != nil {
 					return err
@@ -97,6 +107,9 @@ func newTenantsSet() *cobra.Command {
 	f.StringVar(&t.Facts.AutomatedDecisions, "automated-decisions", "", "what an answer states on automated decisions (GDPR Art. 15(1)(h))")
 	f.StringVar(&t.Facts.Transfers, "transfers", "", "what an answer states on transfers (GDPR Art. 15(2))")
 	f.StringVar(&t.Facts.Authority, "authority", "", "where to complain, instead of the sentence of the law (GDPR Art. 15(1)(f))")
+	f.StringVar(&t.Country, "country", "", "country where the controller sits, such as DE (ISO 3166-1): whose law applies beside that of the person, and whose holidays count")
+	f.StringVar(&t.Region, "region", "", "region of the seat, such as BY (ISO 3166-2 without the country)")
+	f.Var((*laws)(&t.Laws), "laws", "laws that the controller works under, such as eu,us-ca (habeas clock packs lists them); empty: every law")
 	f.BoolVar(&t.Policy.ReviewAlways, "review-always", false, "a person looks at every response before it leaves")
 	f.IntVar(&t.Policy.GraceDays, "grace-days", 0, "days that a person has to call an approved erasure off, 0 to 30")
 	f.IntVar(&t.Policy.GrowthLimit, "growth-limit", 5, "per cent of the approved records that may come on top before a plan is made anew, 1 to 100")
@@ -106,6 +119,46 @@ func newTenantsSet() *cobra.Command {
 	f.IntVar(&t.Policy.AnswerDays, "answer-days", 0, "days to answer that are published where the law asks for that, 0 to 90 (0: the longest allowed)")
 	f.BoolVar(&t.Policy.Processors, "processors", false, "somebody who processes data for the controller acts on requests too")
 	return c
+}
+
+// laws is a list of packs as a flag.
+type laws []policy.ID
+
+// Set replaces the list.
+func (l *laws) Set(text string) error {
+	*l = nil
+	for id := range strings.SplitSeq(text, ",") {
+		if id = strings.TrimSpace(id); id != "" {
+			*l = append(*l, policy.ID(id))
+		}
+	}
+	return nil
+}
+
+// String returns the list as Set reads it.
+func (l *laws) String() string {
+	var ids []string
+	for _, id := range *l {
+		ids = append(ids, string(id))
+	}
+	return strings.Join(ids, ",")
+}
+
+// Type names what the flag takes.
+func (l *laws) Type() string { return "ids" }
+
+// knownLaws makes sure that a scope names laws that are here.
+func knownLaws(ids []policy.ID) error {
+	set, err := policy.Load()
+	if err != nil {
+		return fmt.Errorf("loading laws: %w", err)
+	}
+	for _, id := range ids {
+		if _, err := set.Pack(id); err != nil {
+			return usage("--laws names a law that is not here; habeas clock packs lists them")
+		}
+	}
+	return nil
 }
 
 // mergePolicy takes over the flags of the policy that were given.
