@@ -69,18 +69,35 @@ func (s *Step) Handle(ctx context.Context, in step.Input) (step.Answer, error) {
 	})
 }
 
-// next says whether a person looks at the response first: always when the tenant's policy says so, otherwise when data of a
-// system is in it that is not marked autopilot.
+// next says whether the response waits: for a person who looks at it, or for the answer to a question without which nothing is
+// handed out.
 func (s *Step) next(ctx context.Context, f *casefile.File) (step.Answer, error) {
+	f.Case.Unreviewed = false
+	looked, err := s.needsLook(ctx, f)
+	switch {
+	case err != nil:
+		return step.Answer{}, err
+	case looked:
+		return step.To(step.Review), nil
+	case f.Case.Awaits(): // for the person, who was asked something
+		f.Case.Unreviewed = true
+		return step.To(step.Review), nil
+	}
+	return step.To(step.Proceed), nil
+}
+
+// needsLook says whether a person looks at the response first: always when the tenant's policy says so, otherwise when data of a
+// system is in it that is not marked autopilot.
+func (s *Step) needsLook(ctx context.Context, f *casefile.File) (bool, error) {
 	if f.Case.Package == nil || f.Case.Review != nil {
-		return step.To(step.Proceed), nil
+		return false, nil
 	}
 	tenant, err := s.Registry.Tenant(ctx, f.Case.Tenant)
 	if err != nil {
-		return step.Answer{}, err
+		return false, err
 	}
 	if tenant.Policy.ReviewAlways || f.Case.Verification.ForPerson() {
-		return step.To(step.Review), nil
+		return true, nil
 	}
 	for _, t := range f.Acts() {
 		if !holds(t) {
@@ -88,13 +105,13 @@ func (s *Step) next(ctx context.Context, f *casefile.File) (step.Answer, error) 
 		}
 		sys, err := s.Registry.System(ctx, f.Case.Tenant, t.System)
 		if err != nil && !fault.Has(err, fault.NotFound) {
-			return step.Answer{}, err
+			return false, err
 		}
 		if !sys.Autopilot {
-			return step.To(step.Review), nil
+			return true, nil
 		}
 	}
-	return step.To(step.Proceed), nil
+	return false, nil
 }
 
 func discloses(t *casefile.Task) bool { return t.Action == dsar.ReadOut }

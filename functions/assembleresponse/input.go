@@ -49,6 +49,10 @@ func (s *Step) input(ctx context.Context, f *casefile.File, at time.Time) (discl
 			AutomatedDecisions: tenant.Facts.AutomatedDecisions, Transfers: tenant.Facts.Transfers, Authority: tenant.Facts.Authority,
 		},
 	}
+	in.CategoriesOnly = c.Verification.CategoriesOnly()
+	if in.Deny, err = s.deny(c.Law, pack); err != nil {
+		return disclosure.Input{}, err
+	}
 	recipients, err := s.Registry.Recipients(ctx, c.Tenant)
 	if err != nil {
 		return disclosure.Input{}, err
@@ -68,6 +72,25 @@ func (s *Step) input(ctx context.Context, f *casefile.File, at time.Time) (discl
 		in.Systems = append(in.Systems, sys)
 	}
 	return in, nil
+}
+
+// deny returns what no law of the case lets a package show, each kind with the provisions.
+func (s *Step) deny(l casefile.Law, governing policy.Pack) ([]disclosure.Deny, error) {
+	packs := []policy.Pack{governing}
+	for _, a := range l.Also {
+		p, err := s.Packs.At(policy.ID(a.Pack), policy.Version(a.Version))
+		if err != nil {
+			return nil, err
+		}
+		packs = append(packs, p)
+	}
+	var out []disclosure.Deny
+	for _, p := range packs {
+		for _, n := range p.NeverDisclose {
+			out = append(out, disclosure.Deny{Kind: n.Kind, Basis: n.Basis})
+		}
+	}
+	return out, nil
 }
 
 func law(p policy.Pack, locale string) disclosure.Law {
@@ -160,7 +183,11 @@ func collection(c casefile.Collection, d *connector.Dataset) disclosure.Collecti
 	if dc == nil {
 		return out
 	}
+	out.Fields = map[string][]string{}
 	for field := range dc.All {
+		if len(field.Categories) > 0 {
+			out.Fields[field.Path] = field.Categories
+		}
 		for _, cat := range field.Categories {
 			if !slices.Contains(out.Categories, cat) {
 				out.Categories = append(out.Categories, cat)

@@ -112,6 +112,9 @@ func attachmentNames(list []Attachment) []string {
 // attachedOf lists the attachments of a system as files of the page.
 func (m *view) attachedOf(v *volume, i int) ([]viewFile, error) {
 	var out []viewFile
+	if m.In.CategoriesOnly {
+		return nil, nil
+	}
 	for n, a := range m.In.Systems[i].Attachments {
 		size, err := m.words.bytes(a.Bytes)
 		if err != nil {
@@ -129,6 +132,9 @@ func (m *view) attachedOf(v *volume, i int) ([]viewFile, error) {
 // attachmentPaths lists the attachments of a system for the manifest; nil when there are none.
 func (v *volume) attachmentPaths(i int) []string {
 	var out []string
+	if v.in.CategoriesOnly {
+		return nil
+	}
 	for n := range v.in.Systems[i].Attachments {
 		out = append(out, v.attached(i, n))
 	}

@@ -86,6 +86,7 @@ type view struct {
 	Recipients []string
 	Rights     []string
 	Withheld   []viewReason
+	Held       []viewHeld
 	Volumes    int
 }
 
@@ -112,6 +113,7 @@ type viewCollection struct {
 	Outcome   viewOutcome
 	Records   int64
 	Count     string
+	Kinds     string // of data, where the data itself is not shown
 	Window    string
 	Purpose   string
 	Retention string
@@ -131,6 +133,53 @@ type viewFile struct{ Path, Label string }
 
 // viewReason explains one reason why values are withheld.
 type viewReason struct{ Mark, Code, Why string }
+
+// viewHeld is what is held and not shown of one kind in one collection, and by which provision.
+type viewHeld struct{ Line, Basis string }
+
+// held lists what is held and not shown, collection by collection.
+func (m *view) held(v *volume) error {
+	for i := range m.In.Systems {
+		for k := range m.In.Systems[i].Collections {
+			for _, h := range v.state.held(i, k) {
+				kind, err := m.words.say("held.kind." + string(h.Kind))
+				if err != nil {
+					return err
+				}
+				values, err := m.words.count("held.values", h.Values)
+				if err != nil {
+					return err
+				}
+				line, err := m.words.say("held.line", "Kind", kind, "Where", m.Systems[i].Title+", "+m.Systems[i].Collections[k].Title, "Values", values)
+				if err != nil {
+					return err
+				}
+				basis := strings.Join(m.In.basis(h.Kind), "; ")
+				if basis == "" {
+					if basis, err = m.words.say("held.own"); err != nil {
+						return err
+					}
+				}
+				m.Held = append(m.Held, viewHeld{line, basis})
+			}
+		}
+	}
+	return nil
+}
+
+// kinds says which kinds of data a collection holds, where the data itself is not shown.
+func (m *view) kinds(c *Collection) (string, error) {
+	if !m.In.CategoriesOnly || c.Records == 0 || len(c.Categories) == 0 {
+		return "", nil
+	}
+	var list []string
+	for _, code := range c.Categories {
+		if word := m.words.category(code); !slices.Contains(list, word) {
+			list = append(list, word)
+		}
+	}
+	return m.words.say("categories.of", "List", strings.Join(list, ", "))
+}
 
 // T, N, Number and the others are methods so that one parsed template serves every language.
 
@@ -192,6 +241,9 @@ func (m *view) build(v *volume) (err error) {
 	}
 	for _, code := range slices.Sorted(slices.Values(v.state.Withheld)) {
 		m.Withheld = append(m.Withheld, viewReason{Mark: m.words.withheld(code), Code: code, Why: m.words.plain[withheldKey(code)+".why"]})
+	}
+	if err := m.held(v); err != nil {
+		return err
 	}
 	if m.Summary, err = m.summary(); err != nil {
 		return err
@@ -324,6 +376,9 @@ func (m *view) collection(v *volume, i, k int, sizes map[string]int64) (viewColl
 			return c, err
 		}
 		c.Files = append(c.Files, viewFile{Path: path, Label: label})
+	}
+	if c.Kinds, err = m.kinds(in); err != nil {
+		return c, err
 	}
 	c.Count, err = m.quantity(in.Records, in.Outcome.Complete())
 	return c, err

@@ -21,8 +21,12 @@ type Input struct {
 	Controller  Controller
 	Law         Law
 	Facts       Facts
-	Systems     []System // every system that was asked, in the order they are shown; names are distinct
-	Recipients  []Recipient
+	// CategoriesOnly: the package says which kinds of data are held where and how much, and shows none (11 CCR 7024(a)). Records and
+	// attachments are not read.
+	CategoriesOnly bool
+	Deny           []Deny   // kinds of values that are not shown, beside those of Always
+	Systems        []System // every system that was asked, in the order they are shown; names are distinct
+	Recipients     []Recipient
 }
 
 // Controller is who answers.
@@ -90,10 +94,11 @@ type Collection struct {
 	Records    int64                // how many Records yields; 0 with NothingHeld
 	ReadFrom   time.Time            // when reading began and ended; zero = it was not read
 	ReadTo     time.Time
-	Note       string   // for the person; no record values
-	Categories []string // data categories of its fields: "user.contact.email"
-	Purpose    string   // GDPR Art. 15(1)(a); empty = as the system
-	Retention  string   // GDPR Art. 15(1)(d); ISO 8601 duration or words; empty = as the system
+	Note       string              // for the person; no record values
+	Categories []string            // data categories of its fields: "user.contact.email"
+	Fields     map[string][]string // data categories by dotted path, of the fields that have any
+	Purpose    string              // GDPR Art. 15(1)(a); empty = as the system
+	Retention  string              // GDPR Art. 15(1)(d); ISO 8601 duration or words; empty = as the system
 }
 
 // Record is one record as it is disclosed. Line is one JSON object without line breaks, as connector.Record.AppendJSON

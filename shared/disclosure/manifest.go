@@ -8,6 +8,7 @@ import (
 
 	"github.com/habeas-dsar/habeas/shared/dsar"
 	"github.com/habeas-dsar/habeas/shared/fault"
+	"github.com/habeas-dsar/habeas/shared/policy"
 )
 
 //go:embed schema/manifest.schema.json
@@ -23,7 +24,9 @@ type Manifest struct {
 	Right         dsar.Right       `json:"right"`
 	GeneratedAt   time.Time        `json:"generatedAt"`
 	Systems       []ManifestSystem `json:"systems"`
-	Files         []File           `json:"files"` // every file but manifest.json itself
+	// Scope is categories when the package says what is held and shows none of it; absent otherwise.
+	Scope string `json:"scope,omitempty"`
+	Files []File `json:"files"` // every file but manifest.json itself
 }
 
 // ManifestSystem is what one system said.
@@ -47,6 +50,17 @@ type ManifestCollection struct {
 	ReadFrom time.Time            `json:"readFrom,omitzero"`
 	ReadTo   time.Time            `json:"readTo,omitzero"`
 	Files    []string             `json:"files"`
+	// Categories are the data categories of its fields, of a package with a Scope.
+	Categories []string `json:"categories,omitempty"`
+	// Held are the values that are held and not shown, by kind.
+	Held []ManifestHeld `json:"held,omitempty"`
+}
+
+// ManifestHeld says how many values of a kind a collection holds that no file of the package shows.
+type ManifestHeld struct {
+	Kind   policy.SecretKind `json:"kind"`
+	Values int64             `json:"values"`
+	Basis  []string          `json:"basis"` // provisions; empty: a rule of whoever answers
 }
 
 // manifest returns manifest.json; index is the file that is about to be written.
@@ -54,6 +68,9 @@ func (v *volume) manifest(index File) ([]byte, error) {
 	m := Manifest{
 		SchemaVersion: schemaVersion, Reference: v.in.Reference, Right: v.in.Right, GeneratedAt: v.in.GeneratedAt.Truncate(time.Second),
 		Systems: make([]ManifestSystem, len(v.in.Systems)), Files: append(slices.Clip(v.state.Files), index),
+	}
+	if v.in.CategoriesOnly {
+		m.Scope = string(policy.Categories)
 	}
 	zone := v.in.GeneratedAt.Location()
 	for i, s := range v.in.Systems {
@@ -63,6 +80,12 @@ func (v *volume) manifest(index File) ([]byte, error) {
 				Name: c.Name, Outcome: c.Outcome, Because: c.Because, Note: c.Note, Records: v.state.records(i, k),
 				ReadFrom: inZone(c.ReadFrom, zone), ReadTo: inZone(c.ReadTo, zone), Files: v.files(i, k),
 			}
+			if v.in.CategoriesOnly {
+				out.Collections[k].Records, out.Collections[k].Categories = c.Records, c.Categories
+			}
+			for _, h := range v.state.held(i, k) {
+				out.Collections[k].Held = append(out.Collections[k].Held, ManifestHeld{h.Kind, h.Values, v.in.basis(h.Kind)})
+			}
 		}
 		m.Systems[i] = out
 	}
@@ -71,6 +94,17 @@ func (v *volume) manifest(index File) ([]byte, error) {
 		return nil, fault.Wrap(fault.Internal, err, "writing manifest.json")
 	}
 	return append(body, '\n'), nil
+}
+
+// basis returns the provisions that keep a kind out of the package, in order and each once.
+func (in *Input) basis(kind policy.SecretKind) []string {
+	out := []string{}
+	for _, d := range in.Deny {
+		if d.Kind == kind && !slices.Contains(out, d.Basis) {
+			out = append(out, d.Basis)
+		}
+	}
+	return out
 }
 
 // inZone keeps the zero time, which has no zone.

@@ -130,6 +130,7 @@ func (p *previews) read(ctx context.Context, v *volume, i int) error {
 			if err := connector.DecodeRecord(r.Line.Reveal(), &v.record); err != nil {
 				return err
 			}
+			v.paths[i].secrets[k].hide(&v.record)
 			p.add(i, k, v.record.Fields)
 			if p.lists[i][k].full || seen[k] == p.in.Systems[i].Collections[k].Records {
 				p.lists[i][k].full = true

@@ -3,7 +3,10 @@ package disclosure
 import (
 	"context"
 	"io"
+	"slices"
 	"time"
+
+	"github.com/habeas-dsar/habeas/shared/policy"
 )
 
 // State is what remains between the steps of one package: JSON without personal data, to be stored by the caller. The zero
@@ -17,6 +20,7 @@ type State struct {
 	Attached int      `json:"attached,omitempty"` // attachments of that system that are written
 	Counts   []Count  `json:"counts,omitempty"`   // records written by collection
 	Withheld []string `json:"withheld,omitempty"` // reasons of the values withheld so far; empty = another one
+	Held     []Held   `json:"held,omitempty"`     // values that are held and not shown
 	Done     bool     `json:"done,omitempty"`     // the last volume is stored
 	Manifest string   `json:"manifest,omitempty"` // lower-case hex SHA-256 of manifest.json, once done
 }
@@ -108,6 +112,34 @@ func (s *State) count(system, collection int, o *opened) {
 	}
 	c.Records += o.records
 	c.Parts++
+}
+
+// hold adds the values of a record that are not shown.
+func (s *State) hold(system, collection int, counts map[policy.SecretKind]int64) {
+	for _, kind := range policy.SecretKinds() { // in a stable order
+		if counts[kind] == 0 {
+			continue
+		}
+		i := slices.IndexFunc(s.Held, func(h Held) bool { return h.System == system && h.Collection == collection && h.Kind == kind })
+		if i < 0 {
+			i = len(s.Held)
+			s.Held = append(s.Held, Held{System: system, Collection: collection, Kind: kind})
+		}
+		s.Held[i].Values += counts[kind]
+	}
+}
+
+// held returns what a collection holds that is not shown, in the order of policy.SecretKinds.
+func (s *State) held(system, collection int) []Held {
+	var out []Held
+	for _, kind := range policy.SecretKinds() {
+		for _, h := range s.Held {
+			if h.System == system && h.Collection == collection && h.Kind == kind {
+				out = append(out, h)
+			}
+		}
+	}
+	return out
 }
 
 // find looks from the end: it is nearly always the last system that is asked for.

@@ -45,6 +45,7 @@ type volume struct {
 	open      map[int]*opened // by index of collection
 	uneven    []*file         // CSV files whose rows will be widened
 	csv, line []byte
+	shown     []byte // the present record without what is not shown
 	record    connector.Record
 }
 
@@ -54,6 +55,7 @@ type systemPaths struct {
 	collections []string
 	attachments []string
 	index       map[string]int // collection name -> its place
+	secrets     []*secrets     // by place of the collection
 }
 
 // opened is a collection while it is written.
@@ -91,6 +93,7 @@ func newVolume(a *Assembler, in *Input, w *words, s State) *volume {
 		for k, c := range in.Systems[i].Collections {
 			list[k] = c.Name
 			p.index[c.Name] = k
+			p.secrets = append(p.secrets, newSecrets(a.names, in.Deny, &in.Systems[i].Collections[k]))
 		}
 		p.collections, p.attachments = fileNames(list), attachmentNames(in.Systems[i].Attachments)
 		v.paths[i] = p
@@ -119,6 +122,10 @@ func (v *volume) system(ctx context.Context, i int) (full bool, err error) {
 	v.spool = newSpool(v.assembler.options, v.assembler.tools)
 	defer func() { err = errors.Join(err, v.spool.close()) }()
 	v.open, v.uneven = map[int]*opened{}, nil
+	if v.in.CategoriesOnly {
+		v.state.System = i + 1
+		return false, nil
+	}
 	if v.in.Systems[i].Records != nil {
 		if full, err = v.records(ctx, i); err != nil {
 			return false, err
@@ -172,6 +179,10 @@ func (v *volume) take(ctx context.Context, i, k int, r Record) (fits bool, err e
 	if err := connector.DecodeRecord(line, &v.record); err != nil {
 		return false, fmt.Errorf("reading a record: %w", err)
 	}
+	if v.paths[i].secrets[k].hide(&v.record) {
+		v.shown = v.record.AppendJSON(v.shown[:0])
+		line = v.shown
+	}
 	o := v.open[k]
 	first := o == nil
 	if first {
@@ -202,6 +213,7 @@ func (v *volume) take(ctx context.Context, i, k int, r Record) (fits bool, err e
 		return false, err
 	}
 	o.records++
+	v.state.hold(i, k, v.paths[i].secrets[k].counts)
 	v.previews.add(i, k, v.record.Fields)
 	return true, nil
 }
