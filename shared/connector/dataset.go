@@ -31,8 +31,20 @@ type Collection struct {
 	Mask        MaskRule        // zero: the default mask
 	Purpose     string          // why the data is held (GDPR Art. 15(1)(a))
 	Retention   string          // for how long (GDPR Art. 15(1)(d)), ISO 8601 duration or words
+	LegalBasis  string          // why the data may be held (GDPR Art. 6(1)): one of LegalBases; empty: not recorded
+	SubjectType string          // who the people are to the controller: one of SubjectTypes; empty: customers
 	Partition   json.RawMessage // partitioning, as declared
 	Line        int             // in the dataset file; 0 = unknown
+}
+
+// LegalBases lists the legal bases that a data map may name; those of package policy.
+func LegalBases() []string {
+	return []string{"consent", "contract", "legal_obligation", "vital_interests", "public_task", "legitimate_interests"}
+}
+
+// SubjectTypes lists the types of people that a data map may name; those of package policy.
+func SubjectTypes() []string {
+	return []string{"customer", "employee", "business", "juristic", "deceased"}
 }
 
 // DataField is one field. Nested fields form a tree.
@@ -53,6 +65,8 @@ type DataField struct {
 	ReturnAll  bool      // return_all_elements: disclose the whole array though only some elements matched
 	ThirdParty bool      // other people's data: withheld
 	HoldKey    bool      // legal holds select records by this field
+	LegalBasis string    // empty: the collection's
+	Inferred   bool      // worked out by the controller, as against provided by the person (GDPR Art. 20(1))
 	OnErase    EraseRule // zero: the collection's
 	Mask       MaskRule  // zero: the collection's
 	OnRestrict *Value    // the value that marks a record as restricted (GDPR Art. 18); nil: not a marker

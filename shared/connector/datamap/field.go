@@ -112,6 +112,8 @@ func (l *loader) fieldHabeas(f *connector.DataField, d *fieldMeta, n *node) {
 			}
 		},
 		"hold_key":        func(v *node) { f.HoldKey = l.truth(v) },
+		"legal_basis":     func(v *node) { f.LegalBasis = l.oneOf(v, "a legal basis", connector.LegalBases()) },
+		"inferred":        func(v *node) { f.Inferred = l.truth(v) },
 		"self_reference":  func(v *node) { d.self = l.truth(v) },
 		"reference_group": func(v *node) { d.group = l.text(v) },
 	})

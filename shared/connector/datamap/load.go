@@ -232,15 +232,42 @@ func (l *loader) collectionHabeas(c *connector.Collection, n *node) {
 		"on_erase": func(v *node) {
 			c.OnErase = l.onErase(v, connector.ActDelete, connector.ActNull, connector.ActMask, connector.ActKeep)
 		},
-		"purpose":   func(v *node) { c.Purpose = l.text(v) },
-		"retention": func(v *node) { c.Retention = l.text(v) },
+		"purpose":      func(v *node) { c.Purpose = l.text(v) },
+		"retention":    func(v *node) { c.Retention = l.text(v) },
+		"legal_basis":  func(v *node) { c.LegalBasis = l.oneOf(v, "a legal basis", connector.LegalBases()) },
+		"subject_type": func(v *node) { c.SubjectType = l.oneOf(v, "a subject type", connector.SubjectTypes()) },
 	})
+}
+
+// oneOf reads one of the words that are allowed.
+func (l *loader) oneOf(n *node, what string, allowed []string) string {
+	s := l.text(n)
+	if !slices.Contains(allowed, s) {
+		l.problem(n.line, "%s is one of %s", what, strings.Join(allowed, ", "))
+	}
+	return s
+}
+
+// staysInPart reports whether erasure leaves rows of the collection there with some of their fields.
+func staysInPart(c *connector.Collection) bool {
+	if c.OnErase.Action == connector.ActNull || c.OnErase.Action == connector.ActMask {
+		return true
+	}
+	for f := range c.All {
+		if f.OnErase.Action != "" {
+			return true
+		}
+	}
+	return false
 }
 
 // checkCollection finds rules that contradict each other.
 func (l *loader) checkCollection(c *connector.Collection) {
 	for f := range c.All {
 		l.field = f.Path
+		if f.LegalBasis != "" && f.LegalBasis != c.LegalBasis && !c.Skip && c.OnErase.Action != connector.ActKeep && !staysInPart(c) {
+			l.warn(f.Line, "the field has a legal basis of its own, and rows are erased whole: when the law keeps the field, it keeps the row; on_erase of the collection or of a field (null, mask) would erase the rest")
+		}
 		if f.OnErase.Action != "" && (c.OnErase.Action == connector.ActDelete || c.OnErase.Action == connector.ActKeep) {
 			l.problem(f.Line, "on_erase of a field has no effect: the rule of the collection is %s", c.OnErase.Action)
 		}

@@ -32,7 +32,7 @@ var catalogue = map[string]string{
 // The keys of fides_meta and habeas_meta; one level up they would be passed over, and people's data with them.
 var (
 	metaKeys   = strings.Fields("primary_key identity references data_type length return_all_elements read_only masking_strategy_override custom_request_field redact after erase_after skip_processing partitioning namespace")
-	habeasKeys = strings.Fields("match where on_erase on_restrict third_party hold_key self_reference reference_group purpose")
+	habeasKeys = strings.Fields("legal_basis subject_type inferred match where on_erase on_restrict third_party hold_key self_reference reference_group purpose")
 )
 
 var (

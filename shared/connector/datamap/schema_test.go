@@ -26,10 +26,12 @@ func TestSchemaAndLoaderAgree(t *testing.T) {
 			`{"on_erase":"delete"}`: true, `{"on_erase":null}`: true, `{"on_erase":"keep"}`: false, `{"on_erase":"burn"}`: false,
 			`{"on_erase":{"action":"keep"}}`: false, `{"on_erase":{"action":"keep","reason":"law"}}`: true, `{"on_erase":{"reason":"law"}}`: false,
 			`{"on_erase":{"action":"mask","why":"x"}}`: false, `{"purpose":"p","retention":"P1Y"}`: true, `{"third_party":true}`: false, `{}`: true,
+			`{"legal_basis":"legal_obligation","subject_type":"employee"}`: true, `{"legal_basis":"habit"}`: false, `{"subject_type":"cat"}`: false, `{"inferred":true}`: false,
 		},
 		"field": {
 			`{"third_party":true,"hold_key":false}`: true, `{"third_party":"yes"}`: false, `{"on_erase":"delete"}`: false, `{"on_erase":null}`: true,
 			`{"on_erase":{"action":"keep","reason":"law"}}`: true, `{"on_restrict":true}`: true, `{"on_restrict":[1]}`: false, `{"purpose":"p"}`: false,
+			`{"legal_basis":"consent","inferred":true}`: true, `{"legal_basis":6}`: false, `{"inferred":"yes"}`: false, `{"subject_type":"employee"}`: false,
 			`{"colour":"red"}`: false, `{"match":"fuzzy"}`: false, `{}`: true,
 		},
 	} {

@@ -96,7 +96,8 @@ func (t *task) retainedOf(ref PlanRef) {
 		if n.Action == connector.ActKeep {
 			for i := range t.st.Collections {
 				if c := &t.st.Collections[i]; c.Collection == n.Collection && c.Outcome == dsar.Found {
-					c.Records -= min(c.Records, n.Records)
+					// A record of which a field is kept is kept and changed.
+					c.Records = max(c.Records-n.Records, min(c.Records, changedOf(ref, n.Collection)), 0)
 				}
 			}
 			t.st.Collections = merge(t.st.Collections, []connector.CollectionResult{
@@ -105,6 +106,16 @@ func (t *task) retainedOf(ref PlanRef) {
 		}
 	}
 	t.st.Collections = slices.DeleteFunc(t.st.Collections, func(c connector.CollectionResult) bool { return c.Outcome == dsar.Found && c.Records == 0 })
+}
+
+// changedOf returns how many records of the collection the plan changes at least: one record may have a line for each action.
+func changedOf(ref PlanRef, collection string) (most int) {
+	for _, n := range ref.Counts {
+		if n.Collection == collection && n.Action != connector.ActKeep {
+			most = max(most, n.Records)
+		}
+	}
+	return most
 }
 
 // incomplete asks a person about a system of which a part could not be read. Its plan would not be whole: what hangs on the rest
@@ -190,10 +201,18 @@ func (s *changeSink) Put(ctx context.Context, c connector.Change) error {
 			retain(&c, connector.BecauseHold, "a legal hold")
 		} else if x, ok := s.t.exempt(c.Collection); ok {
 			retain(&c, connector.BecauseExemption, x.Reason)
+		} else if kept, ok := s.t.exemptFields(&c); ok {
+			if err := s.add(ctx, &kept); err != nil {
+				return err
+			}
 		}
 	}
 	s.taken++
-	s.buf = appendLine(s.buf[:0], &c)
+	return s.add(ctx, &c)
+}
+
+func (s *changeSink) add(ctx context.Context, c *connector.Change) error {
+	s.buf = appendLine(s.buf[:0], c)
 	_, s.err = s.sp.Add(ctx, planned, s.buf)
 	return s.err
 }
@@ -214,14 +233,45 @@ func retain(c *connector.Change, because connector.RetainedBecause, reason strin
 	c.Action, c.Fields, c.Before, c.Because, c.Reason = connector.ActKeep, nil, nil, because, reason
 }
 
-// exempt returns the exemption that covers a collection.
+// exempt returns the exemption that covers whole records of a collection.
 func (t *task) exempt(collection string) (Exemption, bool) {
 	for _, x := range t.ins.Exempt {
-		if x.Collection == "" || x.Collection == collection {
+		if x.Field == "" && (x.Collection == "" || x.Collection == collection) {
 			return x, true
 		}
 	}
 	return Exemption{}, false
+}
+
+// exemptFields takes the fields out of a change that an exemption keeps. ok is true when the change goes on without them: kept is
+// then the line that says so, beside it. A change of which nothing is left, and a deletion, become a record that stays.
+func (t *task) exemptFields(c *connector.Change) (kept connector.Change, ok bool) {
+	var reasons []string
+	left := slices.Clone(c.Fields)
+	for _, x := range t.ins.Exempt {
+		if x.Field == "" || x.Collection != c.Collection {
+			continue
+		}
+		of := func(f connector.Field) bool { return f.Name == x.Field || strings.HasPrefix(f.Name, x.Field+".") }
+		if (c.Action == connector.ActDelete || slices.ContainsFunc(left, of)) && !slices.Contains(reasons, x.Reason) {
+			reasons = append(reasons, x.Reason)
+		}
+		left = slices.DeleteFunc(left, of)
+	}
+	if len(reasons) == 0 {
+		return connector.Change{}, false
+	}
+	kept = *c
+	retain(&kept, connector.BecauseExemption, strings.Join(reasons, "; "))
+	if len(left) == 0 {
+		*c = kept
+		return connector.Change{}, false
+	}
+	goes := func(f connector.Field) bool {
+		return !slices.ContainsFunc(left, func(l connector.Field) bool { return l.Name == f.Name })
+	}
+	c.Fields, c.Before = left, slices.DeleteFunc(slices.Clone(c.Before), goes)
+	return kept, true
 }
 
 // Full implements connector.Sink.

@@ -53,7 +53,10 @@ type Gate struct {
 // Exemption keeps the records of a collection out of a change, for a reason that people may read.
 type Exemption struct {
 	Collection string // empty = every collection of the system
-	Reason     string // with its citation
+	// Field keeps this field alone (its path, and what lies below it): the rest of the record is still changed, unless the record
+	// would be deleted, which no field survives. Empty = whole records.
+	Field  string
+	Reason string // with its citation
 }
 
 // Instruction is one authorised task: who, where, what. Identity, exemptions and approval were decided before.
