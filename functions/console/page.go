@@ -179,6 +179,7 @@ func (h *Handler) bare(r *http.Request, c *caller, at pages.Section) pages.Conso
 	link(registry.ReadSystems, pages.SectionSystems, "/console/systems")
 	link(registry.ReadSystems, pages.SectionRecipients, "/console/recipients")
 	link(registry.ReadCases, pages.SectionHolds, "/console/holds")
+	link(registry.ReadCases, pages.SectionNumbers, "/console/numbers")
 	return f
 }
 

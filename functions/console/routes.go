@@ -26,7 +26,7 @@ type Route struct {
 
 // Routes returns every route of the console and the staff API.
 func (h *Handler) Routes() []Route {
-	return slices.Concat(h.apiRoutes(), h.pageRoutes(), h.lateRoutes())
+	return slices.Concat(h.apiRoutes(), h.pageRoutes(), h.lateRoutes(), h.consentRoutes(), h.numbersRoutes())
 }
 
 // callRoute is a call of the API that only callers with the permission may make.
@@ -89,7 +89,6 @@ func (h *Handler) apiRoutes() []Route {
 		call("PUT"+v+"/recipients/{name}", registry.ChangeSystems, h.apiPutRecipient),
 		call("GET"+v+"/notices", registry.ReadCases, h.apiNotices),
 		call("POST"+one+"/notices/{recipient}/decision", registry.HandleCases, h.apiDecideNotice), // an exception wants decide_cases
-		call("GET"+v+"/metrics/requests", registry.ReadCases, h.apiMetrics),
 		call("GET"+v+"/audit", registry.ReadEvidence, h.apiAudit),
 		call("GET"+v+"/log/checkpoint", registry.ReadEvidence, h.apiCheckpoint),
 		call("GET"+v+"/log/consistency", registry.ReadEvidence, h.apiConsistency),

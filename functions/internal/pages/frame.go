@@ -110,6 +110,7 @@ const (
 
 	SectionRecipients Section = "recipients"
 	SectionHolds      Section = "holds"
+	SectionNumbers    Section = "numbers"
 )
 
 // Nav is the navigation of the console. Empty addresses are left out: a role sees what it may open.
