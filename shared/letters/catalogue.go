@@ -16,7 +16,7 @@ import (
 var files embed.FS
 
 // Languages lists the languages in which every letter can be written (ISO 639-1), English first.
-func Languages() []string { return []string{"en", "de", "fr"} }
+func Languages() []string { return []string{"en", "de", "fr", "es", "it", "nl", "pl", "pt"} }
 
 // variants are the languages whose plural forms and numbers are those of one country.
 func variants() map[string]string { return map[string]string{"pt": "pt-PT"} }
