@@ -284,7 +284,7 @@ func checkEligibility(doc *document, p Pack) {
 			doc.fail(at+".right", "the law does not know the right")
 		}
 		for _, earlier := range p.Eligibility[:i] {
-			if earlier.Right == row.Right && within(row.Bases, earlier.Bases) && within(row.Subjects, earlier.Subjects) {
+			if earlier.Right == row.Right && (row.Inferred || !earlier.Inferred) && within(row.Bases, earlier.Bases) && within(row.Subjects, earlier.Subjects) {
 				doc.fail(at, "an earlier row decides everything that this one is about")
 			}
 		}
