@@ -21,6 +21,28 @@ type Clock struct {
 	ExtensionReason string
 	SettledAt       time.Time // zero = open
 	Stops           []Stop
+	Ticks           []Tick    // other dates of the law, and the team's own
+	Laws            []LawLine // when several laws apply: each with its own date; empty otherwise
+}
+
+// Tick is a date beside the one that governs. Kind is acknowledge, simple, notice, refuse, execute or target.
+type Tick struct {
+	Kind string
+	At   time.Time
+}
+
+// TickKinds lists every kind of tick.
+func TickKinds() []string {
+	return []string{"acknowledge", "simple", "notice", "refuse", "execute", "target"}
+}
+
+// LawLine is what one of several laws alone sets.
+type LawLine struct {
+	Law     string // short name
+	Why     string // it applies too; empty for the law of the person's residence
+	DueAt   time.Time
+	Governs bool // its date is that of the case
+	Steps   []Step
 }
 
 // Stop is a time in which the clock stood still. To is zero while it still stands.
@@ -124,6 +146,9 @@ func EventKinds() []string {
 		"message_added", "deadline_extended", "identifier_proven", "withdrawn", "operator_needed", "operator_decided",
 		"taken_over", "note_added", "plan_decided", "case_closed", "plan_passed", "plan_edited", "grace_begun", "waits_for", "wait_over",
 		"paused", "resumed", "proceeded_without", "left_out", "reopened", "hold_released", "disagreement_stated",
+		"question_asked", "question_answered", "question_dropped", "fee_accepted", "fee_paid", "claim_made", "claim_warned", "claim_decided",
+		"appeal_received", "appeal_acknowledged", "appeal_extended", "appeal_decided", "appeal_late", "appeal_near",
+		"complaint_received", "complaint_acknowledged", "complaint_decided", "complaint_late", "complaint_near", "request_granted", "answered_shortly",
 		"notice_opened", "notice_added", "notice_claimed", "notice_sent", "notice_unknown", "notice_refused", "notice_given_up", "notice_reminded",
 		"notice_acknowledged", "notice_retried", "notice_waived", "notice_restarted",
 	}

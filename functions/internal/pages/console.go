@@ -94,11 +94,13 @@ type ConsoleNow struct {
 	ConsoleFrame
 	Reviews    []CaseRow
 	Late       []CaseRow // late and nearly late, the latest first
+	Duties     []DutyRow // claims that wait for a second approver, then appeals and complaints
 	Tasks      []TaskRow
 	Systems    []SystemRow // in trouble only
 	ReviewsURL string
 	LateURL    string
 	TasksURL   string
+	AppealsURL string
 	SystemsURL string
 	Open       int // cases not closed
 
@@ -200,11 +202,16 @@ const (
 	ActEvidence CaseAct = "evidence"        // download the evidence bundle
 	ActPlan     CaseAct = "plan"            // look at the plan
 	ActHold     CaseAct = "hold"            // place a legal hold on what the case is about
+	ActAsk      CaseAct = "ask"             // ask the person something that may move the date
+	ActClaim    CaseAct = "claim"           // a ground to refuse, a fee, disproportionate effort
+	ActBring    CaseAct = "bring"           // record an appeal or complaint
+	ActShort    CaseAct = "short_answer"
+	ActGrant    CaseAct = "grant"
 )
 
 // CaseActs lists every act.
 func CaseActs() []CaseAct {
-	return []CaseAct{ActExtend, ActPause, ActResume, ActWithdraw, ActProceed, ActEvidence, ActPlan, ActHold}
+	return []CaseAct{ActExtend, ActPause, ActResume, ActWithdraw, ActProceed, ActEvidence, ActPlan, ActHold, ActAsk, ActClaim, ActBring, ActShort, ActGrant}
 }
 
 // ActLink leads to an act.
@@ -263,6 +270,7 @@ type ConsoleCase struct {
 	MessageText string
 	Errors      Errors
 	Acts        []ActLink
+	Duties      []DutyRow // questions, claims, appeals and complaints, newest first
 }
 
 // ConsoleCase writes the page.

@@ -231,11 +231,13 @@ const (
 	ConfirmWithdraw ConfirmAct = "withdraw"
 	ConfirmProceed  ConfirmAct = "proceed_without"
 	ConfirmRelease  ConfirmAct = "release"
+	ConfirmShort    ConfirmAct = "short_answer"
+	ConfirmGrant    ConfirmAct = "grant"
 )
 
 // ConfirmActs lists every act that is confirmed.
 func ConfirmActs() []ConfirmAct {
-	return []ConfirmAct{ConfirmApprove, ConfirmRefuse, ConfirmExtend, ConfirmPause, ConfirmResume, ConfirmWithdraw, ConfirmProceed, ConfirmRelease}
+	return []ConfirmAct{ConfirmApprove, ConfirmRefuse, ConfirmExtend, ConfirmPause, ConfirmResume, ConfirmWithdraw, ConfirmProceed, ConfirmRelease, ConfirmShort, ConfirmGrant}
 }
 
 // ConsoleConfirm writes the page.

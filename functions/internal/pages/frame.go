@@ -111,6 +111,7 @@ const (
 	SectionRecipients Section = "recipients"
 	SectionHolds      Section = "holds"
 	SectionNumbers    Section = "numbers"
+	SectionLaw        Section = "law"
 )
 
 // Nav is the navigation of the console. Empty addresses are left out: a role sees what it may open.
@@ -148,9 +149,19 @@ const (
 	NoticeProceeding   Notice = "proceeding" // the answer goes without a system
 	NoticeHoldPlaced   Notice = "hold_placed"
 	NoticeHoldReleased Notice = "hold_released"
+
+	NoticeAsked           Notice = "asked"            // a question is on its way to the person
+	NoticeQuestionSettled Notice = "question_settled" // answered, paid or dropped
+	NoticeClaimed         Notice = "claimed"
+	NoticeWarned          Notice = "warned" // the person is told of a claim
+	NoticeClaimDecided    Notice = "claim_decided"
+	NoticeSubOpened       Notice = "sub_opened" // an appeal or complaint
+	NoticeSubSettled      Notice = "sub_settled"
+	NoticeShortAnswered   Notice = "short_answered"
+	NoticeGranted         Notice = "granted"
 )
 
 // Notices lists every notice.
 func Notices() []Notice {
-	return []Notice{NoticeApproved, NoticeRefused, NoticeSettled, NoticeLate, NoticeMessage, NoticeWithdrawn, NoticeExtended, NoticePaused, NoticeResumed, NoticeChecked, NoticeSaved, NoticePlanApproved, NoticePlanEdited, NoticeProceeding, NoticeHoldPlaced, NoticeHoldReleased}
+	return []Notice{NoticeApproved, NoticeRefused, NoticeSettled, NoticeLate, NoticeMessage, NoticeWithdrawn, NoticeExtended, NoticePaused, NoticeResumed, NoticeChecked, NoticeSaved, NoticePlanApproved, NoticePlanEdited, NoticeProceeding, NoticeHoldPlaced, NoticeHoldReleased, NoticeAsked, NoticeQuestionSettled, NoticeClaimed, NoticeWarned, NoticeClaimDecided, NoticeSubOpened, NoticeSubSettled, NoticeShortAnswered, NoticeGranted}
 }

@@ -26,6 +26,7 @@ type PortalStart struct {
 	Rights   []dsar.Right // what is offered, in this order
 	StartURL string       // first question
 	HaveURL  string       // "I already have a request"
+	Signal   bool         // the browser sends an opt-out signal
 }
 
 // PortalStart writes the page.
@@ -60,9 +61,10 @@ type PortalWho struct {
 	Region  string
 	Details string
 	// Regions are the regions whose law differs, when the handler knows them; without any, region is a line of text.
-	Regions []Option
-	Errors  Errors
-	BackURL string
+	Regions   []Option
+	Marketing bool // of an objection: it is about advertising. Form field: purpose, with the value direct_marketing
+	Errors    Errors
+	BackURL   string
 }
 
 // Option is one choice of a list.
@@ -86,6 +88,8 @@ type PortalCheck struct {
 	Region  string // in words
 	Details string
 	Errors  Errors
+
+	Marketing bool
 }
 
 // PortalCheck writes the page.
@@ -191,7 +195,9 @@ type PortalRequest struct {
 	Supplement []string  // systems that the answer left out and that are tried again
 	Due        Due
 	Clock      Clock
-	Steps      []Step // how the date came about
+	Because    []string // one or two sentences out of Steps that decide the date; may be empty
+	OtherLaws  []string // short names of laws that apply beside the one of Due; optional
+	Steps      []Step   // how the date came about
 	Systems    []SystemProgress
 	Recipients []Recipient
 	Messages   []Message
@@ -202,9 +208,14 @@ type PortalRequest struct {
 	Package     *Package
 	WithdrawURL string
 	ReceiptURL  string
+	ProveURL    string // something is still asked to prove who she is
 	// StatementForm takes a statement of disagreement about a correction that was not made; field: statement.
 	StatementForm Form
 	StatementText string
+	Questions     []DutyRow // open ones, that the person can answer; URL leads to the page for it
+	Subs          []DutyRow // appeals and complaints of the person
+	AppealURL     string
+	ComplainURL   string      // to the controller
 	Over          bool        // it ended without an answer: by when there would have been one is not shown
 	Complaint     []Complaint // where to turn, in the order in which the law wants it tried
 }

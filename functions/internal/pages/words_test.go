@@ -19,6 +19,8 @@ import (
 
 	"github.com/habeas-dsar/habeas/shared/dsar"
 	"github.com/habeas-dsar/habeas/shared/fault"
+	"github.com/habeas-dsar/habeas/shared/policy"
+	"github.com/habeas-dsar/habeas/shared/verification"
 )
 
 // literalKeys returns the keys that templates name as they are: t "key" and tn "key".
@@ -102,6 +104,10 @@ func enumerated() map[string]bool {
 	add("told_what", texts([]dsar.Outcome{dsar.Erased, dsar.Corrected, dsar.Restricted}))
 	add("party", texts(Parties()))
 	add("event", EventKinds())
+	add("event", ProofEvents())
+	add("detail", Details())
+	add("prove.title", []string{string(verification.DataPoint), string(verification.Declaration), string(verification.Document)})
+	keys["prove.detail_other"] = true
 	add("period", []string{"Y", "M", "W", "D"})
 	add("code_reason", texts(CodeReasons()))
 	add("gone", texts(GoneReasons()), "title", "why")
@@ -129,12 +135,14 @@ func enumerated() map[string]bool {
 	add("plan.sum", changing)
 	add("plan.approve", changing)
 	add("act", texts(CaseActs()))
+	addDuties(add)
 	add("role", texts(PersonRoles()))
 	add("confirm_act", texts(ConfirmActs()), "title", "what", "button")
 	add("notice", texts(Notices()))
-	add("section", texts([]Section{SectionNow, SectionCases, SectionTasks, SectionSystems, SectionRecipients, SectionHolds, SectionNumbers}))
+	add("section", texts([]Section{SectionNow, SectionCases, SectionTasks, SectionSystems, SectionRecipients, SectionHolds, SectionNumbers, SectionLaw}))
 	add("numbers_basis", NumbersBases())
 	add("numbers_kind", NumbersKinds())
+	addLaw(add)
 	add("problem", texts(Problems()))
 	add("clock", []string{"received", "due", "extended", "today", "settled", "stop_long", "received_long", "due_long", "extended_long", "today_long", "settled_long"})
 	add("advance", []string{"PT1H", "P1D", "P7D", "P30D"})
@@ -153,6 +161,21 @@ func enumerated() map[string]bool {
 		add("class", []string{string(r.Class)}, "title", "what", "means", "do")
 	}
 	return keys
+}
+
+func addLaw(add func(kind string, values []string, forms ...string)) {
+	add("law_state", texts(LawStates()))
+	add("law_trust", texts(LawTrusts()))
+	add("law_fact", LawFacts())
+	add("law_section", LawSections())
+	add("law_date", LawDates())
+	add("law_statement", texts(policy.Statements()))
+	add("law_level", texts([]policy.Level{policy.Full, policy.Partial, policy.None}), "word")
+	add("law_level", texts([]policy.Level{policy.Partial, policy.None}), "long")
+	add("law_unit", texts([]policy.Unit{policy.CalendarDays, policy.BusinessDays, policy.CalendarMonths, policy.Hours}))
+	add("law_start", texts([]policy.StartEvent{policy.OnReceipt, policy.OnVerification, policy.OnFee, policy.OnGrant, policy.OnDecision, policy.OnAppeal, policy.OnComplaint, policy.OnChange}))
+	add("law_kind", texts([]policy.Kind{policy.Guidance, policy.Policy}))
+	add("law_confidence", texts([]policy.Confidence{policy.High, policy.Medium, policy.Low}))
 }
 
 func texts[T ~string](values []T) []string {
