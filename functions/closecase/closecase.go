@@ -3,6 +3,7 @@
 package closecase
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -119,7 +120,7 @@ func (s *Step) farewell(ctx context.Context, f *casefile.File, status dsar.Statu
 		})
 	case dsar.Refused:
 		return s.Letters.Send(ctx, f, letters.Refused, func(l correspondence.Facts) {
-			l.Reasons = []letters.Reason{{Text: reason, Citation: l.Pack.Refusal.Period.Basis}}
+			l.Reasons = []letters.Reason{{Text: reason, Citation: cmp.Or(f.Case.Refusal.Citation, l.Pack.Refusal.Period.Basis)}}
 		})
 	default:
 		return nil

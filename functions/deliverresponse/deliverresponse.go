@@ -33,6 +33,9 @@ func (s *Step) Handle(ctx context.Context, in step.Input) (step.Answer, error) {
 		if c.Answered {
 			return step.To(step.Proceed), nil
 		}
+		if c.Awaits() { // a question came in between; back to where the response waits
+			return step.To(step.Supplement), nil
+		}
 		if err := f.NoteLate(); err != nil {
 			return step.Answer{}, err
 		}
@@ -70,9 +73,9 @@ func (s *Step) Handle(ctx context.Context, in step.Input) (step.Answer, error) {
 // the exemption (GDPR Art. 12(4)).
 func reasons(f *casefile.File) ([]letters.Reason, error) {
 	var out []letters.Reason
-	add := func(text redact.Text) {
-		if !text.IsZero() && !slices.ContainsFunc(out, func(r letters.Reason) bool { return r.Text == text }) {
-			out = append(out, letters.Reason{Text: text})
+	add := func(r letters.Reason) {
+		if (!r.Text.IsZero() || r.Code != "") && !slices.Contains(out, r) {
+			out = append(out, r)
 		}
 	}
 	for _, t := range f.Acts() {
@@ -81,14 +84,14 @@ func reasons(f *casefile.File) ([]letters.Reason, error) {
 			if err != nil {
 				return nil, err
 			}
-			add(words)
+			add(letters.Reason{Text: words})
 		}
 		if f.Case.Right.Discloses() {
 			continue
 		}
 		for _, c := range t.Collections {
 			if c.Outcome == dsar.Retained {
-				add(redact.NewText(why(c)))
+				add(why(c))
 			}
 		}
 	}
@@ -96,13 +99,13 @@ func reasons(f *casefile.File) ([]letters.Reason, error) {
 }
 
 // why says why the records of a collection stay.
-func why(c casefile.Collection) string {
+func why(c casefile.Collection) letters.Reason {
 	switch {
 	case c.Because == string(dsar.Hold):
-		return "Some records must be preserved for now because of a legal claim or order. They are dealt with when that ends."
+		return letters.Reason{Code: letters.KeptByHold}
 	case c.Note != "":
-		return c.Name + ": " + c.Note
+		return letters.Reason{Text: redact.NewText(c.Name + ": " + c.Note)}
 	default:
-		return c.Name + ": these records are kept by a rule of the system's data map."
+		return letters.Reason{Code: letters.KeptByMap, Of: c.Name}
 	}
 }

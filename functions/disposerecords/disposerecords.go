@@ -115,14 +115,14 @@ func (s *Step) look(ctx context.Context, r casefile.DueRef) error {
 	return err
 }
 
-// waits reports whether the case must stay for now: it is under a hold, its answer is to be supplemented, a letter is still
+// waits reports whether the case must stay for now: it is under a hold, an appeal or complaint is open, its answer is to be supplemented, a letter is still
 // to leave, or our mail provider has not answered whether it erased its copies.
 func (s *Step) waits(ctx context.Context, f *casefile.File) (bool, error) {
 	c := &f.Case
 	if f.Emptied() {
 		return false, nil // there is nothing left that could wait
 	}
-	if m := c.MailCopies; len(c.Supplement) > 0 || m != nil && (m.State == casefile.CopiesWaiting || m.State == casefile.CopiesAsked) {
+	if m := c.MailCopies; c.OpenSubs > 0 || len(c.Supplement) > 0 || m != nil && (m.State == casefile.CopiesWaiting || m.State == casefile.CopiesAsked) {
 		return true, nil
 	}
 	if pending, err := s.Cases.MailPending(ctx, c.Tenant, c.ID); pending || err != nil {

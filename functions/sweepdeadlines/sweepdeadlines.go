@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/habeas-dsar/habeas/functions/internal/duties"
 	"github.com/habeas-dsar/habeas/functions/internal/run"
 	"github.com/habeas-dsar/habeas/functions/internal/identity"
 	"github.com/habeas-dsar/habeas/functions/internal/step"
@@ -81,6 +82,9 @@ func (s *Step) look(ctx context.Context, r casefile.DueRef) error {
 	if r.Recipient != "" {
 		return s.lookNotice(ctx, r)
 	}
+	if r.Sub != "" {
+		return s.lookSub(ctx, r)
+	}
 	err := step.Change(ctx, s.Cases, r.Tenant, r.CaseID, func(ctx context.Context, f *casefile.File) error {
 		c := &f.Case
 		if c.NextDue.IsZero() || c.NextDue.After(f.Now()) {
@@ -93,6 +97,10 @@ func (s *Step) look(ctx context.Context, r casefile.DueRef) error {
 			return s.supplement(ctx, f)
 		}
 		if err := expire(f); err != nil {
+			return err
+		}
+		if lapsed, err := duties.Lapse(f); err != nil || lapsed {
+			c.NextDue = f.Now().Add(time.Minute)
 			return err
 		}
 		wake(f)

@@ -76,6 +76,7 @@ type Case struct {
 	Subs       int       `json:"subs,omitempty"`       // appeals and complaints so far
 	OpenSubs   int       `json:"openSubs,omitempty"`   // of these, not decided; the case is kept while there are any
 	Unreviewed bool      `json:"unreviewed,omitempty"` // the response needs nobody's look; it waits for the person alone
+	Reopened   bool      `json:"reopened,omitempty"`   // it was answered or refused before; its date was met, or missed, then
 	ShortAt    time.Time `json:"shortAt,omitzero"`     // a first, short answer was given
 	Granted    *Grant    `json:"granted,omitempty"`    // the person was told that the request is granted, before it is carried out
 
@@ -96,6 +97,10 @@ type Case struct {
 	Head      evidence.Head `json:"head"`               // of the case's evidence chain
 	Disposal  Disposal      `json:"disposal,omitzero"`  // of a closed case
 
+	Purpose    string   `json:"purpose,omitempty"`    // of an objection or a withdrawal: a code of package consent
+	Signal     string   `json:"signal,omitempty"`     // opt-out signal that came with the request: gpc
+	Suppressed []string `json:"suppressed,omitempty"` // purposes that the ledger of consents was told of
+
 	Alarm *Alarm `json:"alarm,omitempty"` // how near its date the case is known to be
 	Late  *Late  `json:"late,omitempty"`  // the answer was late
 }
@@ -110,6 +115,7 @@ type Law struct {
 	Country    string `json:"country,omitempty"`
 	Region     string `json:"region,omitempty"`     // ISO 3166-2 code; a name stays in the personal document
 	Assumption string `json:"assumption,omitempty"` // in words, when the law had to be assumed
+	Doubt      string `json:"doubt,omitempty"`      // code of policy.Doubt behind Assumption, so that letters say it in every language
 	Also       []Also `json:"also,omitempty"`       // other laws that apply to the case; the earliest date of all governs
 }
 
@@ -121,6 +127,7 @@ type Also struct {
 	Due     string `json:"due,omitempty"`   // civil date that this law alone sets
 	Basis   string `json:"basis,omitempty"` // citation of the period behind Due
 
+	DueAt time.Time `json:"dueAt,omitzero"`  // last instant of Due
 	Steps []DueStep `json:"steps,omitempty"` // to Due
 }
 
@@ -159,6 +166,7 @@ type Due struct {
 	Target   time.Time `json:"target,omitzero"`   // of the tenant's own choice, not after At
 	First    time.Time `json:"first,omitzero"`    // At without the extension; zero when there is none
 	Law      string    `json:"law,omitempty"`     // pack whose date At is, when several laws apply
+	Own      *Due      `json:"own,omitempty"`     // what the law of the residence alone sets, when several laws apply: At, Date, Steps
 	Waiting  []string  `json:"waiting,omitempty"` // kinds of questions that are open and move At until they are answered
 }
 
@@ -221,6 +229,10 @@ type Exemption struct {
 	Collection string `json:"collection,omitempty"` // empty = the whole system
 	Citation   string `json:"citation"`
 	ReviewBy   string `json:"reviewBy,omitempty"` // YYYY-MM-DD
+
+	Field  string `json:"field,omitempty"`  // keeps this field alone; empty = whole records
+	Ground string `json:"ground,omitempty"` // of package policy, when the law brings it by itself; empty: somebody claimed it
+	Lifted bool   `json:"lifted,omitempty"` // of the law, but somebody decided that it does not hold here
 }
 
 // Supplement is a system that an answer left out because it could not be reached.

@@ -122,6 +122,7 @@ func (f *File) Reopen(actor, why string, systems []string) error {
 	}
 	c.Answered, c.Review, c.Answer, c.Assembly = false, nil, "", Assembly{}
 	c.PlanDecision, c.Refusal, c.Operator = nil, nil, nil
+	c.Reopened, c.Unreviewed = true, false
 	c.Generation++
 	c.NextDue = f.now.Add(FirstLook)
 	f.PlanAgain(systems)

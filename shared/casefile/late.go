@@ -64,7 +64,7 @@ func (c *Case) AlarmAt(level int) time.Time {
 
 // expected reports whether the person still waits for an answer that the case owes her.
 func (c *Case) expected() bool {
-	return c.Open() && !c.Answered && c.Withdrawal == nil && !c.Verification.Expired && c.MergedInto == "" && !c.Due.At.IsZero()
+	return c.Open() && !c.Answered && c.Withdrawal == nil && !c.Verification.Expired && c.MergedInto == "" && !c.Reopened && !c.Due.At.IsZero()
 }
 
 // NextAlarm is when the next level will be reached; zero when none will.

@@ -102,7 +102,7 @@ func Answer(f *casefile.File, w *casefile.Wait) (answer any, ready bool) {
 		if c.Stopping() {
 			return step.To(step.Close), true
 		}
-		return step.To(step.Proceed), c.Review != nil && c.Review.Decision == casefile.Approve
+		return step.To(step.Proceed), (c.Unreviewed || c.Review != nil && c.Review.Decision == casefile.Approve) && !c.Awaits()
 	}
 	return nil, false
 }

@@ -40,6 +40,7 @@ const (
 	More       = "more"
 	Close      = "close"
 	Superseded = "superseded"
+	Supplement = "supplement" // from the delivery back to the tasks
 )
 
 // Answer is what a step of the case machine returns. Every field is always there: Step Functions fails on a missing path.
