@@ -10,5 +10,9 @@ func New(a *parts.Parts) (*Step, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Step{Cases: a.Cases, Registry: a.Registry, Worker: a.Worker, Judge: desk.Judge}, nil
+	packs, err := a.Packs()
+	if err != nil {
+		return nil, err
+	}
+	return &Step{Cases: a.Cases, Registry: a.Registry, Packs: packs, Worker: a.Worker, Judge: desk.Judge}, nil
 }

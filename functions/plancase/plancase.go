@@ -15,6 +15,7 @@ import (
 	"github.com/habeas-dsar/habeas/shared/evidence"
 	"github.com/habeas-dsar/habeas/shared/fault"
 	"github.com/habeas-dsar/habeas/shared/plan"
+	"github.com/habeas-dsar/habeas/shared/policy"
 	"github.com/habeas-dsar/habeas/shared/registry"
 	"github.com/habeas-dsar/habeas/shared/verification"
 )
@@ -23,6 +24,7 @@ import (
 type Step struct {
 	Cases    *casefile.Store
 	Registry *registry.Store
+	Packs    *policy.Set
 	Worker   func(kind string) string // function name of the worker for a kind of connector
 	// Judge compares what the person gave to prove who she is with what was found, under the file's commit.
 	Judge func(ctx context.Context, f *casefile.File) (verification.Verdict, error)
@@ -56,6 +58,11 @@ func (s *Step) Handle(ctx context.Context, in step.Input) (step.Answer, error) {
 		}
 		p := &planner{f: f, policy: tenant.Policy.Effective(), systems: scope(f, withSearched(registered, f))}
 		if c.Plan == nil || c.Drafting || len(c.Replan) > 0 {
+			if !c.Drafting {
+				if err := s.ground(p, tenant); err != nil {
+					return step.Answer{}, err
+				}
+			}
 			if ans, err := p.draft(registered, o); err != nil || ans.Next != step.Proceed {
 				return ans, err
 			}
@@ -272,7 +279,7 @@ func (p *planner) seal() error {
 	if c.Right == dsar.Erasure && out.ChangesData() {
 		c.GraceDays = p.policy.GraceDays
 	}
-	if err := p.f.Entry("planned", evidence.System, map[string]any{"hash": out.Hash, "systems": len(out.Systems), "planning": c.Planning}); err != nil {
+	if err := p.f.Entry("planned", evidence.System, map[string]any{"hash": out.Hash, "systems": len(out.Systems), "planning": c.Planning, "kept": kept(c)}); err != nil {
 		return err
 	}
 	if !p.needsReview() {

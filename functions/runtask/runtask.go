@@ -133,7 +133,7 @@ func (w *work) turn(ctx context.Context) (engine.Turn, error) {
 		return unopened(t, err)
 	}
 	w.horizon = conn.Describe().BackupHorizon
-	ins, err := w.instruction(ctx)
+	ins, err := w.instruction(ctx, dataset)
 	if err != nil {
 		return engine.Turn{}, err
 	}
@@ -142,7 +142,7 @@ func (w *work) turn(ctx context.Context) (engine.Turn, error) {
 }
 
 // instruction says what the engine may do: nothing but what was approved.
-func (w *work) instruction(ctx context.Context) (engine.Instruction, error) {
+func (w *work) instruction(ctx context.Context, dataset *connector.Dataset) (engine.Instruction, error) {
 	f, t := w.f, w.t
 	p, err := f.Person()
 	if err != nil {
@@ -154,6 +154,9 @@ func (w *work) instruction(ctx context.Context) (engine.Instruction, error) {
 	}
 	if t.Action == dsar.Locate {
 		return ins, nil
+	}
+	if t.Action == dsar.ReadOut {
+		ins.Deny = w.withheld(dataset)
 	}
 	if ins.Callback, err = w.Callback(ctx, f.Case.Tenant, f.Case.ID, t.ID); err != nil || t.Action == dsar.ReadOut {
 		return ins, err
@@ -202,10 +205,8 @@ func (w *work) gate(ctx context.Context, known []subject.Identifier) (engine.Gat
 // exempt gathers the exemptions of the system and of this case.
 func (w *work) exempt(ctx context.Context, right dsar.Right) ([]engine.Exemption, error) {
 	var out []engine.Exemption
-	for _, x := range w.f.Case.Exemptions {
-		if x.System == w.t.System {
-			out = append(out, engine.Exemption{Collection: x.Collection, Reason: x.Citation})
-		}
+	for _, x := range w.f.Case.Exempted(w.t.System) {
+		out = append(out, engine.Exemption{Collection: x.Collection, Field: x.Field, Reason: x.Citation})
 	}
 	sys, err := w.Registry.System(ctx, w.f.Case.Tenant, w.t.System)
 	if err != nil {
@@ -217,6 +218,25 @@ func (w *work) exempt(ctx context.Context, right dsar.Right) ([]engine.Exemption
 		}
 	}
 	return out, nil
+}
+
+// withheld lists what the right does not reach in a copy, such as data in a portable copy that the person did not provide (GDPR
+// Art. 20(1)), by the names that the engine knows.
+func (w *work) withheld(dataset *connector.Dataset) []string {
+	var out []string
+	for _, x := range w.f.Case.Exempted(w.t.System) {
+		if x.Ground == "" || dataset == nil {
+			continue // what somebody claims is about changes
+		}
+		if c := dataset.Collection(x.Collection); c != nil {
+			for f := range c.All {
+				if x.Field == "" || x.Field == f.Path {
+					out = append(out, c.Name+"."+f.Path)
+				}
+			}
+		}
+	}
+	return out
 }
 
 // unopened turns a system that cannot be opened into a wait or a question: it never fails the case or another system.

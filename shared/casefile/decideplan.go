@@ -164,11 +164,17 @@ func (f *File) edit(e PlanEdit) error {
 	if e.GrowthLimit > 0 {
 		c.GrowthLimit = e.GrowthLimit
 	}
-	same := func(a, b Exemption) bool { return a.System == b.System && a.Collection == b.Collection }
+	same := func(a, b Exemption) bool {
+		return a.Ground == "" && a.System == b.System && a.Collection == b.Collection
+	}
+	claimed := 0
+	for _, x := range c.Exemptions {
+		if x.Ground == "" {
+			claimed++
+		}
+	}
 	for i, x := range e.Include {
-		n := len(c.Exemptions)
-		c.Exemptions = slices.DeleteFunc(c.Exemptions, func(o Exemption) bool { return same(o, x) })
-		if len(c.Exemptions) == n {
+		if !c.include(x) {
 			return fault.InvalidField(fmt.Sprintf("/edits/include/%d", i), "this case has no such exemption")
 		}
 	}
@@ -180,9 +186,11 @@ func (f *File) edit(e PlanEdit) error {
 		case x.ReviewBy != "" && !date.MatchString(x.ReviewBy):
 			return fault.InvalidField(at+"/reviewBy", "write the day as 2027-01-31")
 		}
-		c.Exemptions = append(slices.DeleteFunc(c.Exemptions, func(o Exemption) bool { return same(o, x) }), x)
+		x.Field, x.Ground, x.Lifted = "", "", false
+		c.Exemptions = append(slices.DeleteFunc(slices.Clone(c.Exemptions), func(o Exemption) bool { return same(o, x) }), x)
+		claimed++
 	}
-	if len(c.Exemptions) > maxExemptions {
+	if claimed > maxExemptions {
 		return fault.InvalidField("/edits/exempt", fmt.Sprintf("a case has at most %d exemptions", maxExemptions))
 	}
 	if len(e.Corrections) == 0 {
@@ -197,6 +205,54 @@ func (f *File) edit(e PlanEdit) error {
 	}
 	p.Corrections = e.Corrections
 	return nil
+}
+
+// include takes back the exemptions of a place: what somebody claimed goes, what the law brings is lifted and stays on record.
+func (c *Case) include(at Exemption) (found bool) {
+	var out []Exemption
+	for _, x := range c.Exemptions {
+		switch here := x.System == at.System && x.Collection == at.Collection; {
+		case here && x.Ground == "":
+			found = true
+			continue
+		case here && !x.Lifted:
+			x.Lifted, found = true, true
+		}
+		out = append(out, x)
+	}
+	c.Exemptions = out
+	return found
+}
+
+// Exempted returns the exemptions of a system that hold in this case.
+func (c *Case) Exempted(system string) []Exemption {
+	var out []Exemption
+	for _, x := range c.Exemptions {
+		if x.System == system && !x.Lifted {
+			out = append(out, x)
+		}
+	}
+	return out
+}
+
+// SetGrounds puts what the law keeps of a system in place of what it kept when the system was planned before. What somebody lifted
+// stays lifted.
+func (f *File) SetGrounds(system string, list []Exemption) {
+	c := &f.Case
+	var out []Exemption
+	lifted := map[[3]string]bool{}
+	for _, x := range c.Exemptions {
+		if x.System != system || x.Ground == "" {
+			out = append(out, x)
+			continue
+		}
+		lifted[[3]string{x.Collection, x.Field, x.Ground}] = x.Lifted
+	}
+	for _, x := range list {
+		x.System, x.Lifted = system, lifted[[3]string{x.Collection, x.Field, x.Ground}]
+		out = append(out, x)
+	}
+	c.Exemptions = out
 }
 
 // PlanAgain makes the next planning look anew at the systems; what was decided about the plan as a whole no longer counts.
