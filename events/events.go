@@ -10,11 +10,12 @@ import (
 
 // Types of events. Wire values, never renamed.
 const (
-	CaseReceived = "case.received"
-	CaseClosed   = "case.closed"
-	CaseReopened = "case.reopened" // a supplement follows, or a legal hold was released
-	CaseDueSoon  = "case.due_soon" // half, three quarters or nine tenths of the time to the due date are over
-	CaseOverdue  = "case.overdue"  // the due date passed without an answer
+	CaseReceived   = "case.received"
+	CaseClosed     = "case.closed"
+	CaseReopened   = "case.reopened"   // a supplement follows, or a legal hold was released
+	CaseDueSoon    = "case.due_soon"   // half, three quarters or nine tenths of the time to the due date are over
+	ConsentChanged = "consent.changed" // a request withdrew a consent or objected: ask what may no longer be done
+	CaseOverdue    = "case.overdue"    // the due date passed without an answer
 )
 
 // SchemaVersion is the version of Event.

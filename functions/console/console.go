@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/habeas-dsar/habeas/functions/internal/consents"
 	"github.com/habeas-dsar/habeas/functions/internal/correspondence"
 	"github.com/habeas-dsar/habeas/functions/internal/handovers"
 	"github.com/habeas-dsar/habeas/functions/internal/identity"
@@ -69,6 +70,7 @@ type Handler struct {
 	Pages     *pages.Renderer
 	Letters   *correspondence.Writer
 	Desk      *identity.Desk
+	Consents  *consents.Desk
 	Holds     *hold.Store
 	Systems   Systems
 	Restores  Restores

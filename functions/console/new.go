@@ -19,6 +19,10 @@ func New(a *parts.Parts) (*Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	said, err := a.Consents()
+	if err != nil {
+		return nil, err
+	}
 	restores, err := a.Restores()
 	if err != nil {
 		return nil, err
@@ -28,7 +32,8 @@ func New(a *parts.Parts) (*Handler, error) {
 		return nil, err
 	}
 	h := &Handler{
-		Cases: a.Cases, Registry: a.Registry, Sessions: a.Sessions, Blobs: a.Blobs, Packs: packs, Pages: renderer, Letters: desk.Letters,
+		Consents: said,
+		Cases:    a.Cases, Registry: a.Registry, Sessions: a.Sessions, Blobs: a.Blobs, Packs: packs, Pages: renderer, Letters: desk.Letters,
 		Desk: desk, Holds: a.Holds, Systems: a.Systems, Restores: restores, Lists: turner, Passwords: passwords.New(2), HandOvers: a.HandOvers(), Log: a.Log,
 		BaseURL: a.BaseURL, SignIn: a.SignIn, Demo: a.Demo, Manual: a.Manual, Now: a.Now,
 	}

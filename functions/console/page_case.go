@@ -8,6 +8,7 @@ import (
 
 	"github.com/habeas-dsar/habeas/functions/internal/pages"
 	"github.com/habeas-dsar/habeas/functions/internal/progress"
+	"github.com/habeas-dsar/habeas/functions/internal/statute/clockpage"
 	"github.com/habeas-dsar/habeas/shared/casefile"
 	"github.com/habeas-dsar/habeas/shared/dsar"
 	"github.com/habeas-dsar/habeas/shared/evidence"
@@ -47,7 +48,7 @@ func (h *Handler) showCase(w http.ResponseWriter, r *http.Request, c *caller, f 
 	}
 	m := pages.ConsoleCase{
 		ConsoleFrame: fr, Reference: one.Reference, Right: one.Right, Status: one.Status, ReceivedAt: c.shown(one.ReceivedAt),
-		Law: lawOf(v.Law), Next: c.next(f), Due: h.due(c, one), Clock: c.clock(one),
+		Law: lawOf(v.Law), Next: c.next(f), Due: h.due(c, one), Clock: clockpage.ForTeam(one, h.Packs, c.zone),
 		Systems: progress.Pages(v.Systems), Acts: h.caseActs(c, f), Paused: one.Paused != nil, MessageText: text, Errors: errs,
 	}
 	for i := range m.Systems {
@@ -163,15 +164,6 @@ func (c *caller) waits(one *casefile.Case) pages.Decision {
 
 func waitsForReview(one *casefile.Case) bool {
 	return one.Status == dsar.AwaitingReview && one.Phase == dsar.PhaseReviewResponse && one.Package != nil && one.Review == nil && !one.Stopping()
-}
-
-// clock shows the first date and the extended one; only the latter is in the record, so the first is its notice date.
-func (c *caller) clock(one *casefile.Case) pages.Clock {
-	k := pages.Clock{ReceivedAt: c.shown(one.ReceivedAt), DueAt: c.shown(one.Due.At), SettledAt: c.shown(one.ClosedAt)}
-	if one.Extension != nil {
-		k.DueAt, k.ExtendedTo = c.shown(one.Due.Notice), c.shown(one.Due.At)
-	}
-	return k
 }
 
 // caseActs are the acts that are possible now and that the caller may do.

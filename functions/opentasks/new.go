@@ -10,5 +10,9 @@ func New(a *parts.Parts) (*Step, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Step{Cases: a.Cases, Registry: a.Registry, Worker: a.Worker, AskOwner: desk.Ask}, nil
+	said, err := a.Consents()
+	if err != nil {
+		return nil, err
+	}
+	return &Step{Consents: said, Cases: a.Cases, Registry: a.Registry, Worker: a.Worker, AskOwner: desk.Ask}, nil
 }

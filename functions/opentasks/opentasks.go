@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/habeas-dsar/habeas/functions/internal/consents"
 	"github.com/habeas-dsar/habeas/functions/internal/step"
 	"github.com/habeas-dsar/habeas/functions/internal/tasks"
 	"github.com/habeas-dsar/habeas/shared/casefile"
@@ -24,6 +25,7 @@ import (
 type Step struct {
 	Cases    *casefile.Store
 	Registry *registry.Store
+	Consents *consents.Desk
 	Worker   func(kind string) string // function name of the worker for a kind of connector
 	// AskOwner puts a task to whoever is responsible for the system, under the file's commit.
 	AskOwner func(ctx context.Context, f *casefile.File, t *casefile.Task) error
@@ -42,12 +44,24 @@ func (s *Step) Handle(ctx context.Context, in step.Input) (step.Answer, error) {
 		}
 		switch in.Phase {
 		case "locate":
+			if err := s.said(ctx, f); err != nil {
+				return step.Answer{}, err
+			}
 			return s.locate(f, systems, o)
 		case "run":
 			return s.run(ctx, f, systems, o)
 		}
 		return step.Answer{}, fault.New(fault.Invalid, "the phase is neither locate nor run")
 	})
+}
+
+// said tells the ledger of consents what a request says of which it is proved now who makes it.
+func (s *Step) said(ctx context.Context, f *casefile.File) error {
+	tenant, err := s.Registry.Tenant(ctx, f.Case.Tenant)
+	if err != nil {
+		return err
+	}
+	return s.Consents.Apply(ctx, f, tenant, true)
 }
 
 func (s *Step) locate(f *casefile.File, systems []registry.System, o *tasks.Opener) (step.Answer, error) {

@@ -29,7 +29,7 @@ func (h *Handler) apiSubmit(w http.ResponseWriter, r *http.Request) error {
 	if err := web.ReadJSON(w, r, &in); err != nil {
 		return err
 	}
-	c, err := h.submit(r.Context(), r.PathValue("tenant"), "api", web.ClientAddress(r), in)
+	c, err := h.submit(r.Context(), r.PathValue("tenant"), "api", web.ClientAddress(r), signalled(r, in))
 	if err != nil {
 		return err
 	}
@@ -84,6 +84,7 @@ type statusView struct {
 	Stage       pages.Stage        `json:"stage,omitempty"`      // more exactly than status, while data is being changed
 	CancelUntil time.Time          `json:"cancelUntil,omitzero"` // until when an approved erasure can be called off
 	Supplement  []string           `json:"supplement,omitempty"` // systems that the answer left out and that are tried again
+	Proof       []askedView        `json:"proof,omitempty"`      // what is still asked to prove who the person is, and why
 }
 
 // recipientView is a recipient of the person's data, and whether it was told of what changed (GDPR Art. 19).
@@ -134,6 +135,9 @@ func (h *Handler) view(r *http.Request, f *casefile.File) (statusView, error) {
 			return v, err
 		}
 		answering, v.JoinedTo = older, older.Case.Reference
+	}
+	if c.Open() && !c.Stopping() {
+		v.Proof = openView(&c.Verification)
 	}
 	v.Stage, v.CancelUntil = stage(&f.Case, h.Cases.Now())
 	for _, s := range c.Supplement {

@@ -12,6 +12,7 @@ import (
 	"github.com/habeas-dsar/habeas/functions/internal/pages"
 	"github.com/habeas-dsar/habeas/functions/internal/web"
 	"github.com/habeas-dsar/habeas/shared/casefile"
+	"github.com/habeas-dsar/habeas/shared/consent"
 	"github.com/habeas-dsar/habeas/shared/dsar"
 	"github.com/habeas-dsar/habeas/shared/fault"
 	"github.com/habeas-dsar/habeas/shared/redact"
@@ -21,11 +22,12 @@ import (
 type answers struct {
 	Right                                 dsar.Right
 	Email, Name, Country, Region, Details string
+	Purpose                               string // of an objection: direct_marketing, or nothing
 }
 
 func readAnswers(r *http.Request) answers {
 	v := func(name string) string { return strings.TrimSpace(r.PostFormValue(name)) }
-	return answers{dsar.Right(v("right")), v("email"), v("name"), v("country"), v("region"), v("details")}
+	return answers{dsar.Right(v("right")), v("email"), v("name"), v("country"), v("region"), v("details"), v("purpose")}
 }
 
 func (a answers) hidden() []pages.Hidden {
@@ -36,13 +38,14 @@ func (a answers) hidden() []pages.Hidden {
 		{Name: "country", Value: a.Country},
 		{Name: "region", Value: a.Region},
 		{Name: "details", Value: a.Details},
+		{Name: "purpose", Value: a.Purpose},
 	}
 }
 
 func (a answers) request(locale string) intake.Request {
 	return intake.Request{
 		Right: a.Right, Email: redact.NewText(a.Email), Name: redact.NewText(a.Name), Country: a.Country, Region: a.Region,
-		Details: redact.NewText(a.Details), Locale: locale,
+		Details: redact.NewText(a.Details), Locale: locale, Purpose: a.Purpose,
 	}
 }
 
@@ -75,7 +78,7 @@ func (h *Handler) start(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	base := f.HomeURL
-	return h.Pages.PortalStart(w, pages.PortalStart{Frame: f, Rights: dsar.Rights(), StartURL: base + "request", HaveURL: base + "find"})
+	return h.Pages.PortalStart(w, pages.PortalStart{Frame: f, Signal: signal(r) != "", Rights: dsar.Rights(), StartURL: base + "request", HaveURL: base + "find"})
 }
 
 func (h *Handler) askRight(w http.ResponseWriter, r *http.Request) error {
@@ -106,7 +109,7 @@ func (h *Handler) showWho(w http.ResponseWriter, r *http.Request, a answers, err
 	}
 	return h.Pages.PortalWho(w, pages.PortalWho{
 		Frame: f, Right: a.Right, Email: a.Email, Name: a.Name, Country: a.Country, Region: a.Region, Details: a.Details,
-		Errors: errs, BackURL: f.HomeURL + "request?right=" + url.QueryEscape(string(a.Right)),
+		Marketing: a.Purpose == consent.DirectMarketing, Errors: errs, BackURL: f.HomeURL + "request?right=" + url.QueryEscape(string(a.Right)),
 		Form: pages.Form{Action: f.HomeURL + "request", Hidden: []pages.Hidden{{Name: "right", Value: string(a.Right)}, {Name: "step", Value: "who"}}},
 	})
 }
@@ -144,10 +147,11 @@ func (h *Handler) advance(w http.ResponseWriter, r *http.Request) error {
 		}
 		return h.Pages.PortalCheck(w, pages.PortalCheck{
 			Frame: f, Right: a.Right, Email: a.Email, Name: a.Name, Country: a.Country, Region: a.Region, Details: a.Details,
-			Form: pages.Form{Action: f.HomeURL + "request", Hidden: append(a.hidden(), pages.Hidden{Name: "step", Value: "check"})},
+			Marketing: a.Purpose == consent.DirectMarketing,
+			Form:      pages.Form{Action: f.HomeURL + "request", Hidden: append(a.hidden(), pages.Hidden{Name: "step", Value: "check"})},
 		})
 	}
-	c, err := h.submit(r.Context(), r.PathValue("tenant"), "portal", web.ClientAddress(r), a.request(firstLanguage(locale)))
+	c, err := h.submit(r.Context(), r.PathValue("tenant"), "portal", web.ClientAddress(r), signalled(r, a.request(firstLanguage(locale))))
 	if err != nil {
 		return err
 	}
@@ -246,8 +250,7 @@ func (h *Handler) prove(w http.ResponseWriter, r *http.Request, a identity.Answe
 	switch {
 	case err == nil:
 		h.setCookie(w, r, token)
-		http.Redirect(w, r, requestPath(r, ref), http.StatusSeeOther)
-		return nil
+		return h.goOn(w, r, ref)
 	case !fault.Has(err, fault.Unauthenticated):
 		return err
 	case a.Link != "":
@@ -255,6 +258,24 @@ func (h *Handler) prove(w http.ResponseWriter, r *http.Request, a identity.Answe
 	}
 	// A code that is locked answers like a wrong one, and like a reference that never was.
 	return h.showCode(w, r, pages.Errors{{Field: "code", Problem: pages.WrongCode}}, http.StatusUnauthorized)
+}
+
+// goOn leads somebody who has just shown a code to what is asked next, or to the request.
+func (h *Handler) goOn(w http.ResponseWriter, r *http.Request, ref string) error {
+	id, err := h.find(r.Context(), r.PathValue("tenant"), ref)
+	if err != nil {
+		return err
+	}
+	f, err := h.Cases.Load(r.Context(), r.PathValue("tenant"), id)
+	if err != nil {
+		return err
+	}
+	at := requestPath(r, f.Case.Reference)
+	if openItem(f) != nil {
+		at += "/prove"
+	}
+	http.Redirect(w, r, at, http.StatusSeeOther)
+	return nil
 }
 
 // askConfirm is behind the mailed link: looking changes nothing, because mail scanners look too.

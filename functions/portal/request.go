@@ -13,6 +13,7 @@ import (
 	"github.com/habeas-dsar/habeas/functions/internal/intake"
 	"github.com/habeas-dsar/habeas/functions/internal/pages"
 	"github.com/habeas-dsar/habeas/functions/internal/progress"
+	"github.com/habeas-dsar/habeas/functions/internal/statute/clockpage"
 	"github.com/habeas-dsar/habeas/functions/internal/web"
 	"github.com/habeas-dsar/habeas/shared/casefile"
 	"github.com/habeas-dsar/habeas/shared/dsar"
@@ -48,8 +49,8 @@ func (h *Handler) showRequest(w http.ResponseWriter, r *http.Request, f *casefil
 	at := requestPath(r, c.Reference)
 	m := pages.PortalRequest{
 		Frame: fr, Reference: c.Reference, Right: c.Right, Status: c.Status, Why: why(v.JoinedTo, refusal),
-		Due:     pages.Due{At: inZone(c.Due.At, zone), Law: h.law(c), SettledAt: inZone(c.ClosedAt, zone)},
-		Clock:   pages.Clock{ReceivedAt: c.ReceivedAt.In(zone), DueAt: inZone(c.Due.At, zone), SettledAt: inZone(c.ClosedAt, zone)},
+		Due:   pages.Due{At: inZone(c.Due.At, zone), Law: h.law(c), SettledAt: inZone(c.ClosedAt, zone)},
+		Clock: clockpage.Of(&c, h.Packs, zone), Because: clockpage.Because(&c), OtherLaws: clockpage.OtherLaws(&c, h.Packs),
 		Systems: progress.Pages(v.Systems), MessageForm: pages.Form{Action: at + "/messages"}, MessageText: text, Errors: errs,
 		ReceiptURL: at + "/evidence", Complaint: complaint,
 	}
@@ -65,6 +66,9 @@ func (h *Handler) showRequest(w http.ResponseWriter, r *http.Request, f *casefil
 		m.Systems = slices.DeleteFunc(m.Systems, func(s pages.SystemProgress) bool { return s.Outcome == "" })
 	}
 	phased(&m, f, v, at)
+	if openItem(f) != nil {
+		m.ProveURL = at + "/prove"
+	}
 	if len(errs) > 0 {
 		m.StatementText = r.PostFormValue("statement")
 	}

@@ -51,8 +51,11 @@ func (h *Handler) Routes() []Route {
 		mine("GET "+ref, h.request), mine("GET "+ref+"/withdraw", h.askWithdraw), mine("POST "+ref+"/withdraw", h.takeWithdraw),
 		mine("POST "+ref+"/messages", h.takeMessage), mine("GET "+ref+"/evidence", h.evidence),
 		mine("GET "+ref+"/download", h.takeDownload), mine("POST "+ref+"/download", h.takeDownload),
+		mine("GET "+ref+"/prove", h.askProve), {"POST " + ref + "/prove", true, h.opened(maxDocument+web.MaxBody, h.byCookie(h.takeProve), h.failPage)},
+		own("POST "+api+"/{reference}/proof", h.apiProof),
 		page("GET "+ref+"/cancel", h.askCancel), page("POST "+ref+"/cancel", h.takeCancel),
 		page("GET "+t+"download/{token}", h.askDownload), page("POST "+t+"download/{token}", h.takeVolume),
+		call("GET "+t+"api/v1/signal", h.apiSignal),
 		call("POST "+api, h.apiSubmit), call("POST "+api+"/{reference}/verification", h.apiVerify),
 		call("POST "+api+"/{reference}/code", h.apiReissue),
 		own("GET "+api+"/{reference}", h.apiStatus), own("POST "+api+"/{reference}/withdrawal", h.apiWithdraw),
@@ -97,8 +100,13 @@ func (h *Handler) Register(mux *http.ServeMux) {
 
 // open checks that the tenant exists and bounds the body before f runs; fail answers its error.
 func (h *Handler) open(f handler, fail func(http.ResponseWriter, *http.Request, error)) http.HandlerFunc {
+	return h.opened(web.MaxBody, f, fail)
+}
+
+// opened is open with a bound of its own for the body.
+func (h *Handler) opened(limit int64, f handler, fail func(http.ResponseWriter, *http.Request, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		r.Body = http.MaxBytesReader(w, r.Body, web.MaxBody)
+		r.Body = http.MaxBytesReader(w, r.Body, limit)
 		_, err := h.Registry.Tenant(r.Context(), r.PathValue("tenant"))
 		if err == nil {
 			err = f(w, r)

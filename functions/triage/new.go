@@ -10,5 +10,9 @@ func New(a *parts.Parts) (*Step, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Step{Cases: a.Cases, Registry: a.Registry, Packs: packs, DataMaps: a.Systems}, nil
+	desk, err := a.Consents()
+	if err != nil {
+		return nil, err
+	}
+	return &Step{Cases: a.Cases, Registry: a.Registry, Packs: packs, DataMaps: a.Systems, Consents: desk}, nil
 }

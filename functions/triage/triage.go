@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/habeas-dsar/habeas/functions/internal/consents"
 	"github.com/habeas-dsar/habeas/functions/internal/statute"
 	"github.com/habeas-dsar/habeas/functions/internal/step"
 	"github.com/habeas-dsar/habeas/shared/casefile"
@@ -25,6 +26,7 @@ type Step struct {
 	Registry *registry.Store
 	Packs    *policy.Set
 	DataMaps DataMaps
+	Consents *consents.Desk
 }
 
 // DataMaps returns the data map of a registered system; nil for kinds without collections.
@@ -66,6 +68,9 @@ func (s *Step) Handle(ctx context.Context, in step.Input) (step.Answer, error) {
 		}
 		statute.Pin(c, choice)
 		if err := statute.Set(c, s.Packs, tenant); err != nil {
+			return step.Answer{}, err
+		}
+		if err := s.Consents.Apply(ctx, f, tenant, false); err != nil {
 			return step.Answer{}, err
 		}
 		if c.DuplicateOf, err = s.older(ctx, f); err != nil {

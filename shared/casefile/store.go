@@ -287,6 +287,8 @@ type Opening struct {
 	Channel    string
 	Locale     string
 	Country    string
+	Purpose    string // see Case.Purpose
+	Signal     string // see Case.Signal
 	ReceivedAt time.Time
 	Actor      string // evidence actor: subject or staff:<id>
 	Person     Person
@@ -314,7 +316,7 @@ func (s *Store) Prepare(ctx context.Context, o Opening) (*File, error) {
 		Schema: SchemaVersion, Tenant: o.Tenant, ID: dsar.NewID(), Reference: dsar.NewReference(), Right: o.Right,
 		Status: dsar.Received, Phase: dsar.PhaseTriage, Generation: 1, Channel: o.Channel, Locale: o.Locale,
 		ReceivedAt: o.ReceivedAt.UTC().Truncate(time.Millisecond), OpenedAt: now,
-		Law: Law{Country: o.Country}, NextDue: now.Add(FirstLook), Scope: o.Scope,
+		Law: Law{Country: o.Country}, Purpose: o.Purpose, Signal: o.Signal, NextDue: now.Add(FirstLook), Scope: o.Scope,
 	}
 	ck, keyRow, err := s.vault.NewCase(ctx, c.Tenant, c.ID)
 	if err != nil {

@@ -190,6 +190,7 @@ const (
 	Handler  Role = "handler"
 	Approver Role = "approver"
 	Auditor  Role = "auditor"
+	Site     Role = "site" // a system of the controller, by token: the ledger of consents and nothing else
 )
 
 // Permission is one kind of act on the staff side.
@@ -206,17 +207,19 @@ const (
 	ChangeSystems Permission = "change_systems"
 	ChangeStaff   Permission = "change_staff"
 	PlaceHolds    Permission = "place_holds"
+	UseConsents   Permission = "use_consents" // write to the ledger of consents, and ask it
 )
 
 var permissions = map[Role][]Permission{
 	Admin:    {ReadSystems, ChangeSystems, ChangeStaff, ReadCases},
-	Handler:  {ReadCases, HandleCases, RevealData, ReadSystems, ReadEvidence},
-	Approver: {ReadCases, HandleCases, DecideCases, RevealData, ReadSystems, ReadEvidence, PlaceHolds},
+	Handler:  {ReadCases, HandleCases, RevealData, ReadSystems, ReadEvidence, UseConsents},
+	Approver: {ReadCases, HandleCases, DecideCases, RevealData, ReadSystems, ReadEvidence, PlaceHolds, UseConsents},
 	Auditor:  {ReadCases, ReadEvidence, ReadSystems},
+	Site:     {UseConsents},
 }
 
 // Roles lists the roles.
-func Roles() []Role { return []Role{Admin, Handler, Approver, Auditor} }
+func Roles() []Role { return []Role{Admin, Handler, Approver, Auditor, Site} }
 
 // Permissions returns the acts a role allows.
 func Permissions(r Role) []Permission { return slices.Clone(permissions[r]) }

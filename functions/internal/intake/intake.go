@@ -31,7 +31,10 @@ type Request struct {
 	Identifiers []Identifier `json:"identifiers"`
 	Corrections []Correction `json:"corrections"`
 	Details     redact.Text  `json:"details"`
+	Purpose     string       `json:"purpose"` // of an objection or a withdrawal of consent: direct_marketing, or a purpose of the controller
 	Agent       *Agent       `json:"agent"`
+
+	Signal string `json:"-"` // opt-out signal of the browser that sent it: gpc
 }
 
 // Identifier is one more value the requester gives. It is not proven and never searched by itself.
@@ -66,6 +69,7 @@ const (
 var (
 	country = regexp.MustCompile(`^[A-Za-z]{2}$`)
 	region  = regexp.MustCompile(`^[\p{L}0-9 .'-]+$`) // up to maxRegion: a bound would repeat all letters of the world
+	purpose = regexp.MustCompile(`^[a-z][a-z0-9_]{0,39}$`)
 	field   = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,100}$`)
 )
 
@@ -90,6 +94,10 @@ func (r Request) Opening(tenant, channel, actor string, receivedAt time.Time) (c
 	if area != "" && (utf8.RuneCountInString(area) > maxRegion || !region.MatchString(area)) {
 		bad.Add("/region", "a region has at most 60 letters")
 	}
+	if o.Purpose = strings.TrimSpace(r.Purpose); o.Purpose != "" && !purpose.MatchString(o.Purpose) {
+		bad.Add("/purpose", "a purpose is a code of small letters, digits and _, such as direct_marketing")
+	}
+	o.Signal = r.Signal
 	o.Person = casefile.Person{Email: email, Region: redact.NewText(area), Name: text(&bad, "/name", r.Name, maxName, false), Details: text(&bad, "/details", r.Details, maxDetails, true)}
 	o.Person.Claimed = r.claimed(&bad)
 	o.Person.Corrections = r.corrections(&bad)

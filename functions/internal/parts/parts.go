@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/habeas-dsar/habeas/events"
+	"github.com/habeas-dsar/habeas/functions/internal/consents"
 	"github.com/habeas-dsar/habeas/functions/internal/correspondence"
 	"github.com/habeas-dsar/habeas/functions/internal/desk"
 	"github.com/habeas-dsar/habeas/functions/internal/handovers"
@@ -24,6 +25,7 @@ import (
 	"github.com/habeas-dsar/habeas/shared/casefile"
 	"github.com/habeas-dsar/habeas/shared/connector"
 	"github.com/habeas-dsar/habeas/shared/connector/engine"
+	"github.com/habeas-dsar/habeas/shared/consent"
 	"github.com/habeas-dsar/habeas/shared/disclosure"
 	"github.com/habeas-dsar/habeas/shared/erasureledger"
 	"github.com/habeas-dsar/habeas/shared/fault"
@@ -107,7 +109,19 @@ type Parts struct {
 	assembler once[*disclosure.Assembler]
 	turner    once[*engine.Engine]
 	erasures  once[*erasureledger.Ledger]
+	consents  once[*consents.Desk]
 	handOvers once[*handovers.Desk]
+}
+
+// Consents is the ledger of consents with the law.
+func (a *Parts) Consents() (*consents.Desk, error) { return a.consents.get(a.newConsents) }
+
+func (a *Parts) newConsents() (*consents.Desk, error) {
+	packs, err := a.Packs()
+	if err != nil {
+		return nil, err
+	}
+	return &consents.Desk{Ledger: consent.New(a.Table, a.Vault, a.Now), Packs: packs}, nil
 }
 
 // New returns the parts of an installation.

@@ -26,7 +26,7 @@ func Choose(set *policy.Set, c *casefile.Case, region redact.Text, tenant regist
 
 // Pin writes the laws into the case, in place of those that it had. The place of residence stays.
 func Pin(c *casefile.Case, choice policy.Choice) {
-	c.Law.Pack, c.Law.Version, c.Law.Assumption = string(choice.Pack.ID), string(choice.Pack.Version), choice.Assumption
+	c.Law.Pack, c.Law.Version, c.Law.Assumption, c.Law.Doubt = string(choice.Pack.ID), string(choice.Pack.Version), choice.Assumption, string(choice.Doubt)
 	c.Law.Also = nil
 	for _, o := range choice.Also {
 		c.Law.Also = append(c.Law.Also, casefile.Also{Pack: string(o.Pack.ID), Version: string(o.Pack.Version), Why: o.Why})

@@ -43,12 +43,13 @@ func Set(c *casefile.Case, set *policy.Set, tenant registry.Tenant) error {
 		c.Due.Waiting = append(c.Due.Waiting, string(w))
 	}
 	if len(laws) > 1 {
-		c.Due.Law = string(laws[all.Governs].ID)
+		own := DueOf(all.Laws[0].Due)
+		c.Due.Law, c.Due.Own = string(laws[all.Governs].ID), &own
 	}
 	c.Law.Also = slices.Clone(c.Law.Also) // whoever holds a copy of the case keeps what it had
 	for i := range c.Law.Also {
 		also, one := &c.Law.Also[i], all.Laws[i+1]
-		also.Due, also.Basis, also.Steps = one.Due.Date.String(), inputs[i+1].Rule.Response.Basis, steps(one.Due)
+		also.Due, also.DueAt, also.Basis, also.Steps = one.Due.Date.String(), one.Due.At, inputs[i+1].Rule.Response.Basis, steps(one.Due)
 	}
 	return nil
 }
@@ -65,6 +66,10 @@ func Rule(c *casefile.Case, pack policy.Pack, tenant registry.Tenant) (policy.Ru
 	}
 	return pack.RuleIn(c.Right, in), nil
 }
+
+// Laws returns the packs of the case in the versions that it is pinned to, the governing one first; fault.Conflict when there is none
+// yet.
+func Laws(c *casefile.Case, set *policy.Set) ([]policy.Pack, error) { return pinned(c, set) }
 
 // Law returns the governing pack in the version that the case is pinned to; fault.Conflict when there is none yet.
 func Law(c *casefile.Case, set *policy.Set) (policy.Pack, error) {
