@@ -194,7 +194,10 @@ func (r *Renderer) ConsoleSystem(w io.Writer, m ConsoleSystem) error {
 
 // Grounds lists the codes of packs for which an extension's reason has words.
 func Grounds() []string {
-	return []string{"complexity", "number_of_requests", "reasonably_necessary"}
+	return []string{
+		"complexity", "number_of_requests", "reasonably_necessary", "consultation", "large_volume", "interference", "alternative_format",
+		"need_more_detail", "search_elsewhere", "disproportionate_effort",
+	}
 }
 
 // ConsoleConfirm asks before an act that has consequences. Form fields: reason (unless NoReason), when there are Grounds, ground,
