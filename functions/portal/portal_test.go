@@ -30,6 +30,8 @@ var bodies = map[string]string{
 	"POST /t/{tenant}/api/v1/requests":                          `{"right":"access","email":"new@example.com"}`,
 	"POST /t/{tenant}/api/v1/requests/{reference}/verification": `{"code":"00000000"}`,
 	"POST /t/{tenant}/api/v1/requests/{reference}/messages":     `{"text":"Hello"}`,
+	"POST /t/{tenant}/requests/{reference}/prove":               form("detail", "90210"),
+	"POST /t/{tenant}/api/v1/requests/{reference}/proof":        `{"cannot":true}`,
 }
 
 // open routes with what a stranger gets who names an existing request.
@@ -52,6 +54,7 @@ var own = map[string]int{
 	"GET /t/{tenant}/api/v1/requests/{reference}": 200, "POST /t/{tenant}/api/v1/requests/{reference}/withdrawal": 409,
 	"POST /t/{tenant}/api/v1/requests/{reference}/messages": 201, "POST /t/{tenant}/api/v1/requests/{reference}/package": 200,
 	"GET /t/{tenant}/api/v1/requests/{reference}/evidence": 200,
+	"GET /t/{tenant}/requests/{reference}/prove": 303, "POST /t/{tenant}/requests/{reference}/prove": 303, "POST /t/{tenant}/api/v1/requests/{reference}/proof": 409,
 }
 
 // reach fills a pattern in.

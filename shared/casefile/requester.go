@@ -203,6 +203,11 @@ func (f *File) AskDocument(actor string, may bool, basis string, reason redact.T
 	return f.Say(actor, reason)
 }
 
+// DocumentObject names the object that holds the document of identity of a case.
+func DocumentObject(tenant, caseID string) string {
+	return "raw/" + tenant + "/" + caseID + "/identity"
+}
+
 // TakeDocument records the sealed object that holds the document.
 func (f *File) TakeDocument(object string, bytes int64, media string, deleteBy time.Time) error {
 	v := &f.Case.Verification

@@ -71,7 +71,7 @@ func (w *words) period(text string) (string, error) {
 
 // event says what an entry of the evidence is about.
 func (w *words) event(kind string) (string, error) {
-	if slices.Contains(EventKinds(), kind) {
+	if slices.Contains(EventKinds(), kind) || slices.Contains(ProofEvents(), kind) {
 		return w.say("event." + kind)
 	}
 	name := strings.ReplaceAll(kind, "_", " ")

@@ -164,6 +164,7 @@ func enumerated() map[string]bool {
 }
 
 func addLaw(add func(kind string, values []string, forms ...string)) {
+	add("law", []string{"weekend", "holiday", "closed"})
 	add("law_state", texts(LawStates()))
 	add("law_trust", texts(LawTrusts()))
 	add("law_fact", LawFacts())
