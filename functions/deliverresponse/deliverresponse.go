@@ -7,12 +7,14 @@ import (
 	"slices"
 
 	"github.com/habeas-dsar/habeas/functions/internal/correspondence"
+	"github.com/habeas-dsar/habeas/functions/internal/grounds"
 	"github.com/habeas-dsar/habeas/functions/internal/step"
 	"github.com/habeas-dsar/habeas/functions/internal/tasks"
 	"github.com/habeas-dsar/habeas/shared/casefile"
 	"github.com/habeas-dsar/habeas/shared/dsar"
 	"github.com/habeas-dsar/habeas/shared/evidence"
 	"github.com/habeas-dsar/habeas/shared/letters"
+	"github.com/habeas-dsar/habeas/shared/policy"
 	"github.com/habeas-dsar/habeas/shared/redact"
 )
 
@@ -60,7 +62,7 @@ func (s *Step) Handle(ctx context.Context, in step.Input) (step.Answer, error) {
 			return step.Answer{}, err
 		}
 		return step.To(step.Proceed), s.Letters.Send(ctx, f, kind, func(l correspondence.Facts) {
-			l.Reasons, l.GoesOn, l.CategoriesOnly = kept, len(c.Supplement) > 0, c.Verification.CategoriesOnly()
+			l.Reasons, l.GoesOn, l.CategoriesOnly = append(kept, byLaw(f, l.Pack)...), len(c.Supplement) > 0, c.Verification.CategoriesOnly()
 			if c.Package != nil {
 				l.Link = redact.NewText(l.PortalURL) // asks for a fresh code: a forwarded link opens nothing
 				l.Until, l.Volumes = l.Day(c.Package.ExpiresAt), len(c.Package.Volumes)
@@ -90,12 +92,42 @@ func reasons(f *casefile.File) ([]letters.Reason, error) {
 			continue
 		}
 		for _, c := range t.Collections {
-			if c.Outcome == dsar.Retained {
+			if c.Outcome == dsar.Retained && len(lawful(f, t, c)) == 0 {
 				add(why(c))
 			}
 		}
 	}
 	return out, nil
+}
+
+// byLaw says of what stays because the law of the case keeps it by itself why it does, in the law's words and with its citation.
+func byLaw(f *casefile.File, pack policy.Pack) []letters.Reason {
+	var out []letters.Reason
+	if f.Case.Right.Discloses() {
+		return nil
+	}
+	for _, t := range f.Acts() {
+		for _, c := range t.Collections {
+			for _, x := range lawful(f, t, c) {
+				r := letters.Reason{Text: redact.NewText(c.Name + ": " + grounds.Words(pack, x, f.Case.Locale)), Citation: x.Citation}
+				if !slices.Contains(out, r) {
+					out = append(out, r)
+				}
+			}
+		}
+	}
+	return out
+}
+
+// lawful returns the grounds of the law on which records or fields of the collection stay.
+func lawful(f *casefile.File, t *casefile.Task, c casefile.Collection) []casefile.Exemption {
+	var out []casefile.Exemption
+	for _, x := range f.Case.Exempted(t.System) {
+		if x.Ground != "" && x.Collection == c.Name && c.Outcome == dsar.Retained && c.Because == string(dsar.Exemption) {
+			out = append(out, x)
+		}
+	}
+	return out
 }
 
 // why says why the records of a collection stay.

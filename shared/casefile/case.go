@@ -97,6 +97,8 @@ type Case struct {
 	Head      evidence.Head `json:"head"`               // of the case's evidence chain
 	Disposal  Disposal      `json:"disposal,omitzero"`  // of a closed case
 
+	Lifting *Lifting `json:"lifting,omitempty"` // of a restriction
+
 	Purpose    string   `json:"purpose,omitempty"`    // of an objection or a withdrawal: a code of package consent
 	Signal     string   `json:"signal,omitempty"`     // opt-out signal that came with the request: gpc
 	Suppressed []string `json:"suppressed,omitempty"` // purposes that the ledger of consents was told of

@@ -76,7 +76,7 @@ func actNeeds(kind Kind, f Facts) []need {
 	due, steps := need{"/due", !f.Due.IsZero()}, need{"/dueSteps", len(f.DueSteps) > 0}
 	on, until := need{"/on", !f.On.IsZero()}, need{"/until", !f.Until.IsZero()}
 	outcome := need{"/act/outcome", slices.Contains(SubOutcomes(), f.Act.Outcome)}
-	reasons := need{"/reasons", len(f.Reasons) > 0 && !slices.ContainsFunc(f.Reasons, func(r Reason) bool { return r.Text.IsZero() })}
+	reasons := need{"/reasons", len(f.Reasons) > 0 && !slices.ContainsFunc(f.Reasons, Reason.isZero)}
 	switch kind {
 	case QuestionIdentity, QuestionClarification:
 		return []need{code, effect, message, due}

@@ -48,7 +48,7 @@ func needs(kind Kind, f Facts) []need {
 	due, steps := need{"/due", !f.Due.IsZero()}, need{"/dueSteps", len(f.DueSteps) > 0}
 	on, until := need{"/on", !f.On.IsZero()}, need{"/until", !f.Until.IsZero()}
 	systems := need{"/systems", len(f.Systems) > 0 && validSystems(f.Systems)}
-	reasons := need{"/reasons", len(f.Reasons) > 0 && !slices.ContainsFunc(f.Reasons, func(r Reason) bool { return r.Text.IsZero() })}
+	reasons := need{"/reasons", len(f.Reasons) > 0 && !slices.ContainsFunc(f.Reasons, Reason.isZero)}
 	message := need{"/message", strings.TrimSpace(f.Message.Reveal()) != ""}
 	switch kind {
 	case OwnerTask, OwnerReminder, OwnerPassed, VendorTask, VendorReminder:

@@ -1,5 +1,14 @@
 package letters
 
+import (
+	"regexp"
+
+	"github.com/habeas-dsar/habeas/shared/policy"
+)
+
+// gdpr is the Regulation in a citation, and not the law of the United Kingdom that goes by the same name.
+var gdpr = regexp.MustCompile(`(^|[^K] )GDPR\b`)
+
 // law returns the full title of the law, in the language where the law has a title in it.
 func (b *builder) law() string {
 	if key := "law." + string(b.facts.Pack.ID); b.has(key) {
@@ -16,5 +25,19 @@ func (b *builder) short() string {
 	return b.facts.Pack.Short
 }
 
-// cite writes a citation as the language does.
-func (b *builder) cite(citation string) string { return citation }
+// cite writes a citation with the name that the language has for the Regulation: whoever looks "GDPR" up in German law finds nothing.
+func (b *builder) cite(citation string) string {
+	if !b.has("short.eu") {
+		return citation
+	}
+	return gdpr.ReplaceAllString(citation, "${1}"+b.say("short.eu"))
+}
+
+// ownRoute returns what the language says of a way to complain under a law of which it knows more than the name, and whether it does.
+func (b *builder) ownRoute(which string, id policy.ID) (string, bool) {
+	key := "route." + which + "." + string(id)
+	if !b.has(key) {
+		return "", false
+	}
+	return b.say(key), true
+}

@@ -278,7 +278,11 @@ func (b *builder) reasons() {
 	var list part
 	cited := true
 	for _, r := range b.facts.Reasons {
-		list.Items = append(list.Items, item{Text: oneLine(r.Text.Reveal()), Note: b.cite(r.Citation)})
+		text := oneLine(r.Text.Reveal())
+		if r.Code != "" {
+			text = b.say("reason."+string(r.Code), "Of", oneLine(r.Of))
+		}
+		list.Items = append(list.Items, item{Text: text, Note: b.cite(r.Citation)})
 		cited = cited && r.Citation != ""
 	}
 	if len(list.Items) == 0 {
@@ -354,6 +358,7 @@ func (b *builder) extension() {
 	b.states(policy.StateDue)
 	b.heading(b.own("why"))
 	b.paragraph(b.say("extension.reason." + f.ExtensionReason))
+	b.states(policy.StateReasons)
 	b.reasons()
 	b.steps()
 	b.paragraph(b.own("earlier"))

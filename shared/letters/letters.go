@@ -61,11 +61,29 @@ type System struct {
 	Files   int // that somebody added by hand; said when there are no records
 }
 
-// Reason is one reason of a refusal, an extension or a closing, written by staff or taken from the plan.
+// Reason is one reason of a refusal, an extension or a closing, written by staff or taken from the plan. One with a code is said in
+// the words of the language.
 type Reason struct {
 	Text     redact.Text
-	Citation string // the law behind it
+	Citation string     // the law behind it
+	Code     ReasonCode // instead of Text
+	Of       string     // the collection that a reason with a code is about
 }
+
+// ReasonCode is a reason that every language has words for.
+type ReasonCode string
+
+// The reasons with a code.
+const (
+	KeptByHold ReasonCode = "hold"     // a legal hold
+	KeptByMap  ReasonCode = "data_map" // a rule of the system's data map; Of
+)
+
+// ReasonCodes lists them.
+func ReasonCodes() []ReasonCode { return []ReasonCode{KeptByHold, KeptByMap} }
+
+// isZero reports whether there is nothing to say.
+func (r Reason) isZero() bool { return r.Text.IsZero() && !slices.Contains(ReasonCodes(), r.Code) }
 
 // Facts are everything a letter may say. Each letter takes what it needs and ignores the rest.
 type Facts struct {

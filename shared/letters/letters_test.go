@@ -93,6 +93,9 @@ func facts(t testing.TB, k letters.Kind, id policy.ID, right dsar.Right) letters
 	if k == letters.Extension && in.Rule.Extension != nil {
 		f.ExtensionReason = p.Extension.Reasons[0]
 		in.Events = []clock.Event{{Kind: clock.Extended, At: received.AddDate(0, 0, 10), Reason: f.ExtensionReason}}
+		if p.Extension.Open {
+			in.Events[0].Until = first.Due.Date.AddDays(30)
+		}
 		longer, err := clock.Compute(in)
 		if err != nil {
 			t.Fatal(err)

@@ -13,7 +13,11 @@ func (b *builder) steps() {
 	b.paragraph(b.say("due.why"))
 	list := part{Numbered: true}
 	for _, s := range b.facts.DueSteps {
-		list.Items = append(list.Items, item{Text: b.step(s), Note: b.cite(s.Citation)})
+		it := item{Text: b.step(s), Note: b.cite(s.Citation)}
+		if strings.Contains(s.Code, "_own") && !b.isEnglish() {
+			it.Note = "" // where the law sets no time, the note says so in English, and the sentence has said it
+		}
+		list.Items = append(list.Items, it)
 	}
 	b.parts = append(b.parts, list)
 }

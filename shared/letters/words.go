@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/nicksnyder/go-i18n/v2/i18n"
 	"golang.org/x/text/language"
@@ -75,7 +76,15 @@ func (w *words) localize(key string, n any, pairs ...any) string {
 	if err != nil && w.err == nil {
 		w.err = fmt.Errorf("saying %s: %w", key, err)
 	}
-	return text
+	return w.typeset(text)
+}
+
+// typeset keeps French signs with the word before them.
+func (w *words) typeset(text string) string {
+	if w.tongue.name != "fr" {
+		return text
+	}
+	return strings.NewReplacer(" :", "\u00a0:", " ;", "\u00a0;", " ?", "\u00a0?", " !", "\u00a0!", "« ", "«\u00a0", " »", "\u00a0»").Replace(text)
 }
 
 // inEnglish says a message that the language does not have, and notes it: half a letter in English is better than none.

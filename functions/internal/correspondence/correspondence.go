@@ -97,7 +97,7 @@ func (w *Writer) send(ctx context.Context, f *casefile.File, kind letters.Kind, 
 		Tenant:    letters.Tenant{Title: tenant.Title, Controller: tenant.Controller, Contact: tenant.Contact},
 		Reference: c.Reference, Right: c.Right, Pack: pack, PortalURL: below("requests/" + c.Reference), Name: p.Name,
 		OptOutURL:  below("request?right=" + string(dsar.OptOut)),
-		ReceivedOn: civil.In(c.ReceivedAt, zone), On: civil.In(f.Now(), zone), Assumption: c.Law.Assumption,
+		ReceivedOn: civil.In(c.ReceivedAt, zone), On: civil.In(f.Now(), zone), Assumption: c.Law.Assumption, Doubt: policy.Doubt(c.Law.Doubt),
 		Systems: systems(ctx, w.Registry, f), Authority: tenant.Facts.Authority,
 	}
 	if !c.Due.At.IsZero() {
