@@ -11,7 +11,7 @@ import (
 )
 
 // Journal keeps chains that belong to a tenant and to no single case: what was erased again in a restored system, what was
-// restored from a backup of the installation itself. A journal is stored, sealed and exported like the case of its name; the
+// restored from a backup of the installation itself, which laws were confirmed. A journal is stored, sealed and exported like the case of its name; the
 // names are those of its constants, which no case id has.
 type Journal struct{ Store table.Store }
 
@@ -19,6 +19,7 @@ type Journal struct{ Store table.Store }
 const (
 	Restores = "restores" // comparisons and repeated erasures in systems that were restored from a backup
 	Backups  = "backups"  // the installation itself was restored
+	Laws     = "laws"     // drafts of laws that a named person confirmed
 )
 
 const journalAttempts = 16

@@ -30,6 +30,8 @@ type Tenant struct {
 	Country string      `json:"country,omitempty"` // seat of the controller, ISO 3166-1 alpha-2; empty: not known
 	Region  string      `json:"region,omitempty"`  // of the seat, ISO 3166-2 without the country
 	Laws    []policy.ID `json:"laws,omitempty"`    // laws that the controller works under; empty: every law that is built in
+	// Production is set for controllers whose requests are real: a law that is a draft governs theirs only once it is confirmed.
+	Production bool `json:"production,omitempty"`
 }
 
 // Seat returns where the controller sits.
@@ -208,12 +210,13 @@ const (
 	ChangeStaff   Permission = "change_staff"
 	PlaceHolds    Permission = "place_holds"
 	UseConsents   Permission = "use_consents" // write to the ledger of consents, and ask it
+	ConfirmLaws   Permission = "confirm_laws" // let a law that is a draft govern a tenant in production
 )
 
 var permissions = map[Role][]Permission{
-	Admin:    {ReadSystems, ChangeSystems, ChangeStaff, ReadCases},
+	Admin:    {ReadSystems, ChangeSystems, ChangeStaff, ReadCases, ConfirmLaws},
 	Handler:  {ReadCases, HandleCases, RevealData, ReadSystems, ReadEvidence, UseConsents},
-	Approver: {ReadCases, HandleCases, DecideCases, RevealData, ReadSystems, ReadEvidence, PlaceHolds, UseConsents},
+	Approver: {ReadCases, HandleCases, DecideCases, RevealData, ReadSystems, ReadEvidence, PlaceHolds, UseConsents, ConfirmLaws},
 	Auditor:  {ReadCases, ReadEvidence, ReadSystems},
 	Site:     {UseConsents},
 }

@@ -251,14 +251,15 @@ func TestStaffHaveOneAddressEach(t *testing.T) {
 // The permission table, written down a second time.
 func TestPermissions(t *testing.T) {
 	want := map[registry.Role]string{
-		registry.Admin:    "change_staff change_systems read_cases read_systems",
-		registry.Handler:  "handle_cases read_cases read_evidence read_systems reveal_data",
-		registry.Approver: "decide_cases handle_cases place_holds read_cases read_evidence read_systems reveal_data",
+		registry.Admin:    "change_staff change_systems confirm_laws read_cases read_systems",
+		registry.Handler:  "handle_cases read_cases read_evidence read_systems reveal_data use_consents",
+		registry.Approver: "confirm_laws decide_cases handle_cases place_holds read_cases read_evidence read_systems reveal_data use_consents",
 		registry.Auditor:  "read_cases read_evidence read_systems",
+		registry.Site:     "use_consents",
 	}
 	all := []registry.Permission{
 		registry.ReadCases, registry.HandleCases, registry.DecideCases, registry.RevealData, registry.ReadEvidence, registry.ReadSystems,
-		registry.ChangeSystems, registry.ChangeStaff, registry.PlaceHolds,
+		registry.ChangeSystems, registry.ChangeStaff, registry.PlaceHolds, registry.ConfirmLaws, registry.UseConsents,
 	}
 	if got := registry.Roles(); len(got) != len(want) {
 		t.Fatalf("roles are %q", got)
