@@ -13,7 +13,7 @@ func testConsoleFrame(current Section) ConsoleFrame {
 	f.HomeURL = "/console/"
 	f.Session = &Session{Name: "Jo Park", SignOut: Form{Action: "/console/sign-out"}}
 	return ConsoleFrame{Frame: f, Nav: Nav{Current: current, Links: []NavLink{
-		{SectionNow, "/console/", 0}, {SectionCases, "/console/cases", 0}, {SectionTasks, "/console/tasks", 3}, {SectionSystems, "/console/systems", 0}, {SectionRecipients, "/console/recipients", 0}, {SectionHolds, "/console/holds", 0}, {SectionNumbers, "/console/numbers", 0},
+		{SectionNow, "/console/", 0}, {SectionCases, "/console/cases", 0}, {SectionTasks, "/console/tasks", 3}, {SectionSystems, "/console/systems", 0}, {SectionRecipients, "/console/recipients", 0}, {SectionHolds, "/console/holds", 0}, {SectionNumbers, "/console/numbers", 0}, {SectionLaw, "/console/law", 0},
 	}}}
 }
 

@@ -169,6 +169,7 @@ func addLaw(add func(kind string, values []string, forms ...string)) {
 	add("law_trust", texts(LawTrusts()))
 	add("law_fact", LawFacts())
 	add("law_section", LawSections())
+	add("law_phrase", LawPhrases())
 	add("law_date", LawDates())
 	add("law_statement", texts(policy.Statements()))
 	add("law_level", texts([]policy.Level{policy.Full, policy.Partial, policy.None}), "word")
