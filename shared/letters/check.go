@@ -94,6 +94,8 @@ func needs(kind Kind, f Facts) []need {
 		return []need{systems}
 	case Message:
 		return []need{message}
+	case RestrictionEnds:
+		return []need{on, reasons}
 	case NewLink, Grace:
 		return []need{link, until}
 	}

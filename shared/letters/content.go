@@ -87,6 +87,8 @@ func (b *builder) body() {
 		b.extension()
 	case CannotDetermine, Message:
 		b.fromTheTeam()
+	case RestrictionEnds:
+		b.restrictionEnds()
 	case Grace:
 		b.grace()
 	case NewLink:

@@ -284,10 +284,22 @@ func TestPluralsAndNumbers(t *testing.T) {
 		records  int
 		want     string
 	}{
-		{"en", 1041, "1,041 records"}, {"de", 1041, "1.041 Datensätze"}, {"fr", 1041, "1 041 enregistrements"}, {"es", 1041, "1.041 registros"},
-		{"fr", 0, "0 enregistrement vous"}, {"fr", 2_000_000, "2 000 000 d'enregistrements"}, {"it", 1, "1 registrazione che"}, {"nl", 1, "1 record over"},
-		{"pl", 1, "1 rekord Państwa"}, {"pl", 3, "3 rekordy"}, {"pl", 12, "12 rekordów"}, {"pl", 22, "22 rekordy"}, {"pl", 0, "0 rekordów"},
-		{"pt", 0, "0 registos"}, {"pt", 1, "1 registo sobre"}, {"pt", 1041, "1 041 registos"},
+		{"en", 1041, "1,041 records"},
+		{"de", 1041, "1.041 Datensätze"},
+		{"fr", 1041, "1 041 enregistrements"},
+		{"es", 1041, "1.041 registros"},
+		{"fr", 0, "0 enregistrement vous"},
+		{"fr", 2_000_000, "2 000 000 d'enregistrements"},
+		{"it", 1, "1 registrazione che"},
+		{"nl", 1, "1 record over"},
+		{"pl", 1, "1 rekord Państwa"},
+		{"pl", 3, "3 rekordy"},
+		{"pl", 12, "12 rekordów"},
+		{"pl", 22, "22 rekordy"},
+		{"pl", 0, "0 rekordów"},
+		{"pt", 0, "0 registos"},
+		{"pt", 1, "1 registo sobre"},
+		{"pt", 1041, "1 041 registos"},
 	} {
 		f := factsFor(t, letters.ResponseReady, "eu", dsar.Access)
 		f.Systems[0].Records = x.records

@@ -40,7 +40,7 @@ const (
 
 // Kinds lists every letter.
 func Kinds() []Kind {
-	return append(slices.Concat(OwnerKinds(), RecipientKinds(), TeamKinds(), ActKinds(), ProofKinds()), Code, CodeAgain, DownloadCode, Acknowledgement, ResponseReady, NothingHeld, Done, NotIdentifiable, Withdrawn, Expired, Refused, Locked, Duplicate, Extension, CannotDetermine, Message, NewLink, Grace)
+	return append(slices.Concat(OwnerKinds(), RecipientKinds(), TeamKinds(), ActKinds(), ProofKinds()), Code, CodeAgain, DownloadCode, Acknowledgement, ResponseReady, NothingHeld, Done, NotIdentifiable, Withdrawn, Expired, Refused, Locked, Duplicate, Extension, CannotDetermine, Message, NewLink, Grace, RestrictionEnds)
 }
 
 // Valid reports whether k is one of Kinds.
@@ -168,12 +168,12 @@ func (c *Catalogue) Render(kind Kind, locale string, f Facts) (Rendered, error) 
 
 // afterVerification reports whether the letter goes to somebody who proved control of the address.
 func (k Kind) afterVerification() bool {
-	return k.acts() || slices.Contains([]Kind{ProveAgain, ResponseReady, NothingHeld, Done, NotIdentifiable, Refused, Extension, CannotDetermine, Message, NewLink, DownloadCode, Grace}, k)
+	return k.acts() || slices.Contains([]Kind{ProveAgain, ResponseReady, NothingHeld, Done, NotIdentifiable, Refused, Extension, CannotDetermine, Message, NewLink, DownloadCode, Grace, RestrictionEnds}, k)
 }
 
 // complains reports whether the letter ends a request or changes its date, and so must say where to complain.
 func (k Kind) complains() bool {
-	return k.actComplains() || slices.Contains([]Kind{Acknowledgement, ResponseReady, NothingHeld, Done, NotIdentifiable, Withdrawn, Expired, Refused, Extension}, k)
+	return k.actComplains() || slices.Contains([]Kind{Acknowledgement, ResponseReady, NothingHeld, Done, NotIdentifiable, Withdrawn, Expired, Refused, Extension, RestrictionEnds}, k)
 }
 
 // refuses reports whether the letter says no, and so must state everything the pack's refusal must state.

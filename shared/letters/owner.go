@@ -73,7 +73,7 @@ func (b *builder) vendor() {
 	if b.kind == VendorReminder {
 		b.paragraph(b.own("intro", "Day", b.day(f.On)))
 	}
-	b.paragraph(b.say("vendor.role", "Controller", f.Tenant.Controller, "System", system, "Law", f.Pack.Law))
+	b.paragraph(b.say("vendor.role", "Controller", f.Tenant.Controller, "System", system, "Law", b.law()))
 	b.paragraph(b.say("vendor.what." + string(f.Task.Action)))
 	if f.Task.Passed {
 		b.paragraph(b.say("owner.passed"))

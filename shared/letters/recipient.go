@@ -43,7 +43,7 @@ func (b *builder) recipient() {
 		}
 	}
 	b.parts = append(b.parts, list)
-	b.paragraph(b.say("recipient.law", "Law", f.Pack.Law))
+	b.paragraph(b.say("recipient.law", "Law", b.law()))
 	b.link(b.say("link.notice"), f.Link.Reveal())
 	b.paragraph(b.say("recipient.page"))
 	b.paragraph(b.say("recipient.until", "Day", b.day(f.Until), "Contact", f.Tenant.Contact))
