@@ -36,10 +36,11 @@ type Case struct {
 	ClosedAt   time.Time    `json:"closedAt,omitzero"`
 	AnsweredAt time.Time    `json:"answeredAt,omitzero"` // first answered in substance: granted, or denied with reasons
 
-	Law       Law        `json:"law"`
-	Due       Due        `json:"due"`
-	Extension *Decision  `json:"extension,omitempty"`
-	Questions []Question `json:"questions,omitempty"` // to the person, that may move the date; oldest first
+	Law         Law        `json:"law"`
+	LawDecision *Decision  `json:"lawDecision,omitempty"` // somebody's, that another law governs than triage took
+	Due         Due        `json:"due"`
+	Extension   *Decision  `json:"extension,omitempty"`
+	Questions   []Question `json:"questions,omitempty"` // to the person, that may move the date; oldest first
 
 	DuplicateOf string   `json:"duplicateOf,omitempty"` // case id of an older open request of the same right and address
 	MergedInto  string   `json:"mergedInto,omitempty"`  // set after verification; that case answers both

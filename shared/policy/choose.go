@@ -91,10 +91,17 @@ func (s *Set) Choose(w Where) Choice {
 		out.Pack = strictest(may, w, seat.ID)
 		out.Assumption = because[doubt] + ", so we apply this law: " + out.Pack.Short + " (" + out.Pack.Name + "). This is an assumption, and you can tell us if it is wrong."
 	}
-	if sits && seat.ID != out.Pack.ID {
-		out.Also = append(out.Also, Other{Pack: seat, Why: "The company sits in its territory, and it binds companies there wherever the person lives (" + seat.Reach.Basis + ")."})
-	}
+	out.Also = s.Beside(w, out.Pack.ID)
 	return out
+}
+
+// Beside returns the laws that apply beside the governing one, whichever that is.
+func (s *Set) Beside(w Where, governing ID) []Other {
+	seat, sits := s.seat(w)
+	if !sits || seat.ID == governing {
+		return nil
+	}
+	return []Other{{Pack: seat, Why: "The company sits in its territory, and it binds companies there wherever the person lives (" + seat.Reach.Basis + ")."}}
 }
 
 // residence returns the law of the place where the person lives, or why it is not known and which laws it may be.
