@@ -43,6 +43,10 @@ const (
 	recipientPut  = "recipient_changed"
 	noticeDecided = "notice_decided"
 	lateSettled   = "late_settled"
+	lawConfirmed  = "law_confirmed"
+	liftAnnounced = "restriction_lift_announced"
+
+	restrictionLifted = "restriction_lifted"
 
 	restoreChecked = "restore_checked"
 	restoreApplied = "erasures_repeated"

@@ -26,7 +26,7 @@ type Route struct {
 
 // Routes returns every route of the console and the staff API.
 func (h *Handler) Routes() []Route {
-	return slices.Concat(h.apiRoutes(), h.pageRoutes(), h.lateRoutes(), h.consentRoutes(), h.numbersRoutes())
+	return slices.Concat(h.apiRoutes(), h.pageRoutes(), h.lateRoutes(), h.liftRoutes(), h.consentRoutes(), h.numbersRoutes(), h.packRoutes())
 }
 
 // callRoute is a call of the API that only callers with the permission may make.
@@ -50,7 +50,7 @@ func (h *Handler) apiRoutes() []Route {
 	call := h.callRoute
 	const v = " /api/v1"
 	const one = v + "/cases/{id}"
-	return []Route{
+	return append(h.dutyCalls(call), []Route{
 		call("GET"+v+"/cases", registry.ReadCases, h.apiCases),
 		call("POST"+v+"/cases", registry.HandleCases, h.apiIntake),
 		call("GET"+one, registry.ReadCases, h.apiCase),
@@ -73,6 +73,11 @@ func (h *Handler) apiRoutes() []Route {
 		call("POST"+one+"/messages", registry.HandleCases, h.apiMessage),
 		call("POST"+one+"/notes", registry.HandleCases, h.apiNote),
 		call("POST"+one+"/operator", registry.HandleCases, h.apiOperate),
+		call("POST"+one+"/verification", registry.HandleCases, h.apiVouch),
+		call("POST"+one+"/mandate", registry.HandleCases, h.apiMandate),
+		call("POST"+one+"/identity-document", registry.HandleCases, h.apiAskDocument),
+		call("GET"+one+"/identity-document", registry.HandleCases, h.readDocument), // by the one who asked for it
+		call("POST"+one+"/identity-document/decision", registry.HandleCases, h.apiDecideDocument),
 		call("POST"+one+"/letters/{letter}", registry.HandleCases, h.apiDecideLetter),
 		call("GET"+v+"/tasks", registry.ReadCases, h.apiTasks),
 		call("POST"+v+"/tasks/{id}/outcome", registry.HandleCases, h.apiDecideTask),
@@ -97,7 +102,7 @@ func (h *Handler) apiRoutes() []Route {
 		{Pattern: v[1:] + "/", Open: true, serve: func(w http.ResponseWriter, _ *http.Request) {
 			web.WriteProblem(w, fault.New(fault.NotFound, "there is no such call"))
 		}},
-	}
+	}...)
 }
 
 // serveCall serves an API call of a caller who has the permission, once per idempotency key. limit bounds the body.

@@ -23,6 +23,14 @@ var visits = map[string]visit{
 	"POST /api/v1/cases":                                   {`{"right":"access","email":"ben@example.com"}`, 201},
 	"GET /api/v1/cases/{id}":                               {"", 200},
 	"GET /api/v1/cases/{id}/timeline":                      {"", 200},
+	"POST /api/v1/cases/{id}/verification":                 {`{"method":"in_person","reason":"She stood here"}`, 409}, // it is proved already
+	"POST /api/v1/cases/{id}/mandate":                      {`{"decision":"approve","reason":"A court order"}`, 409},  // she asks herself
+	"POST /api/v1/cases/{id}/identity-document":            {`{"reason":"Two accounts"}`, 202},
+	"GET /api/v1/cases/{id}/identity-document":             {"", 404},
+	"POST /api/v1/cases/{id}/identity-document/decision":   {`{"accepted":true,"method":"x","reason":"y"}`, 409},
+	"GET /console/cases/{id}/proof":                        {"", 200},
+	"POST /console/cases/{id}/proof":                       {"act=vouch&method=in_person&reason=x", 409},
+	"GET /console/cases/{id}/identity-document":            {"", 404},
 	"GET /api/v1/cases/{id}/evidence":                      {"", 200},
 	"GET /api/v1/cases/{id}/plan":                          {"", 200},
 	"GET /api/v1/cases/{id}/certificate":                   {"", 404},                                                                        // only of a case that was disposed of
@@ -77,6 +85,9 @@ var visits = map[string]visit{
 	"POST /api/v1/cases/{id}/notices/{recipient}/decision": {`{"decision":"retry"}`, 200},
 	"GET /api/v1/metrics/requests":                         {"", 200},
 	"GET /api/v1/metrics/requests/records":                 {"", 200},
+	"GET /api/v1/packs":                                    {"", 200},
+	"GET /api/v1/packs/{id}":                               {"", 404}, // the id is that of a case
+	"POST /api/v1/packs/{id}/confirmation":                 {`{"version":"ar@sha256:0123456789abcdef","name":"Ada","reason":"read"}`, 404},
 	"GET /console/numbers":                                 {"", 200},
 	"GET /console/numbers/figures":                         {"", 200},
 	"GET /console/numbers/records":                         {"", 200},
