@@ -21,6 +21,11 @@ const (
 	RecipientNotice      = "recipient_notice"      // telling recipients, from the change of the data
 )
 
+// Whats lists what After counts for.
+func Whats() []string {
+	return []string{Execution, AppealWindow, AppealAcknowledge, AppealDecision, ComplaintWindow, ComplaintAcknowledge, ComplaintDecision, ConsentStop, RecipientNotice}
+}
+
 // PeriodOf returns the period that the law sets for one of the constants above; the zero period when it sets none. known is false
 // for any other text.
 func PeriodOf(p policy.Pack, r dsar.Right, what string) (out policy.Period, known bool) {
@@ -37,7 +42,9 @@ func PeriodOf(p policy.Pack, r dsar.Right, what string) (out policy.Period, know
 			found = p.Complaint.Authority.Window
 		}
 	case ComplaintAcknowledge:
-		found = p.Complaint.Acknowledge
+		if found = p.Complaint.Acknowledge; found == nil {
+			found = p.Duty("complaint_acknowledgement", r) // where packs had it before complaints had clocks
+		}
 	case ComplaintDecision:
 		found = p.Complaint.Decide
 	case ConsentStop:

@@ -225,26 +225,50 @@ func FuzzCheck(f *testing.F) {
 }
 
 func TestWhatIf(t *testing.T) {
-	set := packs(t)
-	q := clock.Question{Pack: "us-ca", Right: dsar.Access, ReceivedAt: instant(t, "2026-11-21T20:00:00Z"), Zone: zone(t, "America/Los_Angeles")}
-	got, err := clock.WhatIf(set, q)
-	if err != nil || got.DueDate != date(t, "2027-01-05") || got.Level != policy.Full || got.Pack == "" || len(got.Steps) != 3 {
+	pack := func(id policy.ID) policy.Pack {
+		p, err := packs(t).Pack(id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	q := clock.Question{Laws: []policy.Pack{pack("us-ca")}, Right: dsar.Access, Input: clock.Input{ReceivedAt: instant(t, "2026-11-21T20:00:00Z"), Zone: zone(t, "America/Los_Angeles"), Lead: 5}}
+	got, err := clock.WhatIf(q)
+	if err != nil || got.DueDate != date(t, "2027-01-05") || got.Level != policy.Full || got.Pack != q.Laws[0].Version || len(got.Steps) != 3 || len(got.Laws) != 1 || got.Laws[0].DueDate != got.DueDate {
 		t.Errorf("got %+v, %v", got, err)
 	}
+	dates := map[string]string{}
+	for name, m := range got.Deadlines {
+		dates[name] = m.DueDate.String()
+	}
+	if diff := cmp.Diff(map[string]string{"acknowledge": "2026-12-04", "extension_notice": "2027-01-05", "refuse_by": "2027-01-05", "target": "2026-12-31"}, dates); diff != "" {
+		t.Errorf("deadlines (-want +got):\n%s", diff)
+	}
 	q.Extended = true
-	if got, err = clock.WhatIf(set, q); err != nil || got.DueDate != date(t, "2027-02-19") || got.DueAt.Format(time.RFC3339) != "2027-02-20T07:59:59Z" {
+	if got, err = clock.WhatIf(q); err != nil || got.DueDate != date(t, "2027-02-19") || got.DueAt.Format(time.RFC3339) != "2027-02-20T07:59:59Z" || got.Deadlines["first"].DueDate != date(t, "2027-01-05") {
 		t.Errorf("extended: got %+v, %v", got, err)
 	}
-	q.Right = dsar.OptOut
-	if _, err = clock.WhatIf(set, q); !fault.Has(err, fault.Invalid) {
+	q.Laws = append(q.Laws, pack("eu"))
+	if got, err = clock.WhatIf(q); err != nil || got.DueDate != date(t, "2026-12-21") || got.Pack != q.Laws[1].Version || got.Laws[0].DueDate != date(t, "2027-02-19") {
+		t.Errorf("with the law of the European Union, which has other reasons: got %+v, %v", got, err)
+	}
+	bad := q
+	bad.Right = dsar.OptOut
+	if _, err = clock.WhatIf(bad); !fault.Has(err, fault.Invalid) {
 		t.Errorf("an opt-out extended: got %v", err)
 	}
-	q.Right = "other"
-	if _, err = clock.WhatIf(set, q); !fault.Has(err, fault.Invalid) {
+	bad.Right = "other"
+	if _, err = clock.WhatIf(bad); !fault.Has(err, fault.Invalid) {
 		t.Errorf("no such right: got %v", err)
 	}
-	q.Pack = "xx"
-	if _, err = clock.WhatIf(set, q); !fault.Has(err, fault.NotFound) {
-		t.Errorf("no such law: got %v", err)
+	bad = q
+	bad.Laws = nil
+	if _, err = clock.WhatIf(bad); !fault.Has(err, fault.Invalid) {
+		t.Errorf("no law: got %v", err)
+	}
+	bad = q
+	bad.Input.Zone = nil
+	if _, err = clock.WhatIf(bad); !fault.Has(err, fault.Invalid) {
+		t.Errorf("no zone: got %v", err)
 	}
 }

@@ -375,10 +375,9 @@ func TestAnotherLawIsNeverLater(t *testing.T) {
 // controller, and never the time that the person has.
 func TestPeriodsThatAreNoAnswer(t *testing.T) {
 	w := newWorld(t)
-	whats := []string{clock.Execution, clock.AppealWindow, clock.AppealAcknowledge, clock.AppealDecision, clock.ComplaintWindow, clock.ComplaintAcknowledge, clock.ComplaintDecision, clock.ConsentStop, clock.RecipientNotice}
 	rapid.Check(t, func(t *rapid.T) {
 		in := w.input(t)
-		what := rapid.SampledFrom(whats).Draw(t, "what")
+		what := rapid.SampledFrom(clock.Whats()).Draw(t, "what")
 		s := clock.Setting{Zone: in.Zone, Calendar: in.Rule.Calendar, Roll: in.Rule.Roll}
 		d := clock.After(in.Rule.Response, in.ReceivedAt, s, what)
 		later := clock.After(in.Rule.Response, in.ReceivedAt.Add(time.Duration(rapid.Int64Range(0, 40*24*3600).Draw(t, "later"))*time.Second), s, what)
