@@ -48,6 +48,7 @@ type decision struct {
 	Decision string `json:"decision"`
 	Hash     string `json:"hash"`
 	Reason   string `json:"reason"`
+	Ground   string `json:"ground"` // of a refusal: a code of the law's pack; empty: another rule
 
 	Edits planEdits `json:"edits"` // of an edited plan
 }
@@ -78,12 +79,19 @@ func (h *Handler) decidePlan(ctx context.Context, c *caller, id string, d decisi
 	if !c.may(registry.DecideCases) {
 		return reply{}, fault.New(fault.Forbidden, "your role may edit plans; approving and refusing is for approvers")
 	}
-	r, err := newReply(http.StatusOK, map[string]string{"decision": d.Decision, "hash": d.Hash})
+	r, err := h.decided(ctx, c, id, casefile.OnPlan, d)
 	if err != nil {
 		return r, err
 	}
-	return r, h.change(ctx, c, id, r, act{Kind: planDecided, Detail: d.Decision}, func(_ context.Context, f *casefile.File) error {
-		return f.DecidePlan(c.actor(), d.Decision, d.Hash, redact.NewText(d.Reason))
+	return r, h.change(ctx, c, id, r, act{Kind: planDecided, Detail: d.Decision}, func(ctx context.Context, f *casefile.File) error {
+		if d.Decision != casefile.Refuse {
+			return f.DecidePlan(c.actor(), d.Decision, d.Hash, redact.NewText(d.Reason))
+		}
+		g, err := h.ground(ctx, f, d.Ground)
+		if err != nil {
+			return err
+		}
+		return f.RefusePlan(c.actor(), d.Hash, g, redact.NewText(d.Reason))
 	})
 }
 
@@ -91,12 +99,19 @@ func (h *Handler) decideResponse(ctx context.Context, c *caller, id string, d de
 	if err := d.check(casefile.Approve, casefile.Refuse); err != nil {
 		return reply{}, err
 	}
-	r, err := newReply(http.StatusOK, map[string]string{"decision": d.Decision, "hash": d.Hash})
+	r, err := h.decided(ctx, c, id, casefile.OnResponse, d)
 	if err != nil {
 		return r, err
 	}
-	return r, h.change(ctx, c, id, r, act{Kind: answerDecided, Detail: d.Decision}, func(_ context.Context, f *casefile.File) error {
-		return f.DecideResponse(c.actor(), d.Decision, d.Hash, redact.NewText(d.Reason))
+	return r, h.change(ctx, c, id, r, act{Kind: answerDecided, Detail: d.Decision}, func(ctx context.Context, f *casefile.File) error {
+		if d.Decision != casefile.Refuse {
+			return f.DecideResponse(c.actor(), d.Decision, d.Hash, redact.NewText(d.Reason))
+		}
+		g, err := h.ground(ctx, f, d.Ground)
+		if err != nil {
+			return err
+		}
+		return f.RefuseResponse(c.actor(), d.Hash, g, redact.NewText(d.Reason))
 	})
 }
 

@@ -49,7 +49,7 @@ func (h *Handler) showCase(w http.ResponseWriter, r *http.Request, c *caller, f 
 	m := pages.ConsoleCase{
 		ConsoleFrame: fr, Reference: one.Reference, Right: one.Right, Status: one.Status, ReceivedAt: c.shown(one.ReceivedAt),
 		Law: lawOf(v.Law), Next: c.next(f), Due: h.due(c, one), Clock: clockpage.ForTeam(one, h.Packs, c.zone),
-		Systems: progress.Pages(v.Systems), Acts: h.caseActs(c, f), Paused: one.Paused != nil, MessageText: text, Errors: errs,
+		Systems: progress.Pages(v.Systems), Acts: append(h.caseActs(c, f), h.dutyActs(r, c, f)...), Paused: one.Paused != nil, MessageText: text, Errors: errs,
 	}
 	for i := range m.Systems {
 		m.Systems[i].Since, m.Systems[i].AskedAt, m.Systems[i].AnswerBy = c.shown(m.Systems[i].Since), c.shown(m.Systems[i].AskedAt), c.shown(m.Systems[i].AnswerBy)
@@ -68,6 +68,9 @@ func (h *Handler) showCase(w http.ResponseWriter, r *http.Request, c *caller, f 
 	}
 	if v.Personal != nil {
 		m.Details, m.People = v.Personal.Details, people(v)
+	}
+	if m.Duties, err = h.caseDuties(r, c, f, names); err != nil {
+		return err
 	}
 	m.Messages = c.thread(v, names)
 	if c.may(registry.HandleCases) && !one.Verification.VerifiedAt.IsZero() && one.Law.Pack != "" {
@@ -173,6 +176,7 @@ func (h *Handler) caseActs(c *caller, f *casefile.File) []pages.ActLink {
 	if one.Plan != nil {
 		out = append(out, pages.ActLink{Act: pages.ActPlan, URL: c.caseURL(one.ID, "/plan")})
 	}
+	out = append(out, pages.ActLink{Act: pages.ActProof, URL: c.caseURL(one.ID, "/proof")})
 	if c.may(registry.HandleCases) {
 		if len(h.grounds(one)) > 0 {
 			if _, err := h.extended(*one, c, h.grounds(one)[0], h.Now()); err == nil {

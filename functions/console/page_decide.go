@@ -89,7 +89,7 @@ func (h *Handler) takeResponse(w http.ResponseWriter, r *http.Request, c *caller
 		return err
 	}
 	d := decision{Decision: r.PostFormValue("decision"), Hash: r.PostFormValue("hash"), Reason: r.PostFormValue("reason")}
-	_, err = h.decideResponse(r.Context(), c, id, d)
+	done, err := h.decideResponse(r.Context(), c, id, d)
 	if errs, ok := formErrors(err, nil); ok {
 		return h.showResponse(w, r, c, errs)
 	}
@@ -99,6 +99,9 @@ func (h *Handler) takeResponse(w http.ResponseWriter, r *http.Request, c *caller
 	n := pages.NoticeApproved
 	if d.Decision == casefile.Refuse {
 		n = pages.NoticeRefused
+	}
+	if done.waits() {
+		n = pages.NoticeClaimed
 	}
 	c.then(w, r, "/console/cases/"+id, n)
 	return nil

@@ -54,6 +54,10 @@ func (h *Handler) now(w http.ResponseWriter, r *http.Request, c *caller) error {
 	if waits {
 		m.RegisterURL = c.url("/console/late")
 	}
+	if m.Duties, err = h.waitingDuties(r, c); err != nil {
+		return err
+	}
+	m.AppealsURL = c.url("/console/appeals")
 	if m.Open, err = h.countOpen(r, c); err != nil {
 		return err
 	}

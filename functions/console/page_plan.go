@@ -268,7 +268,7 @@ func (h *Handler) takePlan(w http.ResponseWriter, r *http.Request, c *caller) er
 	if d.Decision == casefile.Edit {
 		return fault.InvalidField("/decision", "a plan is changed with its own form")
 	}
-	_, err = h.decidePlan(r.Context(), c, id, d)
+	done, err := h.decidePlan(r.Context(), c, id, d)
 	if errs, ok := formErrors(err, nil); ok {
 		return h.showPlan(w, r, c, pages.PlanForm{}, errs)
 	}
@@ -278,6 +278,9 @@ func (h *Handler) takePlan(w http.ResponseWriter, r *http.Request, c *caller) er
 	n := pages.NoticePlanApproved
 	if d.Decision == casefile.Refuse {
 		n = pages.NoticeRefused
+	}
+	if done.waits() {
+		n = pages.NoticeClaimed
 	}
 	c.then(w, r, "/console/cases/"+id, n)
 	return nil

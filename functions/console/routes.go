@@ -69,6 +69,7 @@ func (h *Handler) apiRoutes() []Route {
 		call("DELETE"+v+"/holds/{id}", registry.PlaceHolds, h.apiReleaseHold),
 		call("POST"+one+"/response/decision", registry.DecideCases, h.apiDecideResponse),
 		call("POST"+one+"/extension", registry.HandleCases, h.apiExtend),
+		call("POST"+one+"/law", registry.HandleCases, h.apiLaw),
 		call("POST"+one+"/withdrawal", registry.HandleCases, h.apiWithdraw),
 		call("POST"+one+"/messages", registry.HandleCases, h.apiMessage),
 		call("POST"+one+"/notes", registry.HandleCases, h.apiNote),

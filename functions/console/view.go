@@ -57,6 +57,9 @@ type caseView struct {
 	Messages     []messageView     `json:"messages"`
 	Notes        []messageView     `json:"notes"`
 	Decisions    []decisionView    `json:"decisions"`
+	Questions    []questionView    `json:"questions"` // to the person, that may move the date
+	Claims       []claimView       `json:"claims"`
+	Appeals      []subView         `json:"appeals"` // and complaints
 	Operator     *operatorView     `json:"operatorFault,omitempty"`
 	Response     *responseView     `json:"response,omitempty"`
 	DuplicateOf  string            `json:"duplicateOf,omitempty"`
@@ -92,6 +95,7 @@ type verificationView struct {
 	VerifiedAt time.Time            `json:"verifiedAt,omitzero"`
 	ExpiresAt  time.Time            `json:"expiresAt,omitzero"`
 	Expired    bool                 `json:"expired,omitempty"`
+	proofView
 }
 
 type taskView struct {
@@ -272,7 +276,7 @@ func (h *Handler) view(ctx context.Context, f *casefile.File, reveal bool) (*cas
 		caseRow: rowOf(*c), Locale: c.Locale, OpenedAt: c.OpenedAt, Answer: c.Answer,
 		Law:          lawView{c.Law.Pack, c.Law.Version, h.lawTitle(c), c.Law.Country, c.Law.Region, c.Law.Assumption, c.Due.Granted},
 		Due:          dueView{c.Due.At, c.Due.Date, c.Due.Notice, c.Extension != nil, steps(c)},
-		Verification: verificationView{c.Verification.Level, c.Verification.Asked, c.Verification.VerifiedAt, c.Verification.ExpiresAt, c.Verification.Expired},
+		Verification: verificationView{c.Verification.Level, c.Verification.Asked, c.Verification.VerifiedAt, c.Verification.ExpiresAt, c.Verification.Expired, proofOf(&c.Verification)},
 		Tasks:        []taskView{}, Recipients: []recipientView{}, Decisions: decisions(c), Response: responseOf(c),
 		DuplicateOf: c.DuplicateOf, MergedInto: c.MergedInto, Merged: c.Merged, Undelivered: undeliveredOf(c), MailCopies: copiesOf(c),
 	}
@@ -290,6 +294,9 @@ func (h *Handler) view(ctx context.Context, f *casefile.File, reveal bool) (*cas
 		return nil, err
 	}
 	v.Systems = progress.Systems(f, systems)
+	if err := h.dutiesOf(ctx, v, f, reveal); err != nil {
+		return nil, err
+	}
 	if v.Recipients, err = h.recipientsOf(ctx, f, reveal); err != nil {
 		return nil, err
 	}

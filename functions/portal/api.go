@@ -84,7 +84,9 @@ type statusView struct {
 	Stage       pages.Stage        `json:"stage,omitempty"`      // more exactly than status, while data is being changed
 	CancelUntil time.Time          `json:"cancelUntil,omitzero"` // until when an approved erasure can be called off
 	Supplement  []string           `json:"supplement,omitempty"` // systems that the answer left out and that are tried again
-	Proof       []askedView        `json:"proof,omitempty"`      // what is still asked to prove who the person is, and why
+
+	dutiesView
+	Proof []askedView `json:"proof,omitempty"` // what is still asked to prove who the person is, and why
 }
 
 // recipientView is a recipient of the person's data, and whether it was told of what changed (GDPR Art. 19).
@@ -151,6 +153,9 @@ func (h *Handler) view(r *http.Request, f *casefile.File) (statusView, error) {
 	}
 	v.Systems = progress.Systems(answering, systems)
 	if err := progress.Explain(answering, v.Systems); err != nil {
+		return v, err
+	}
+	if v.dutiesView, err = h.dutiesOf(r.Context(), f); err != nil {
 		return v, err
 	}
 	if v.Recipients, err = h.recipients(r, answering); err != nil {

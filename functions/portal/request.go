@@ -73,6 +73,7 @@ func (h *Handler) showRequest(w http.ResponseWriter, r *http.Request, f *casefil
 		m.StatementText = r.PostFormValue("statement")
 	}
 	told(&m, v, zone)
+	showDuties(&m, v.dutiesView, at, zone)
 	if c.Open() && !c.Answered && !c.Stopping() {
 		m.WithdrawURL = at + "/withdraw"
 	}

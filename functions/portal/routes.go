@@ -62,6 +62,7 @@ func (h *Handler) Routes() []Route {
 		own("POST "+api+"/{reference}/messages", h.apiMessage), own("POST "+api+"/{reference}/package", h.apiPackage),
 		own("GET "+api+"/{reference}/evidence", h.apiEvidence),
 	}
+	routes = append(routes, h.dutyRoutes(mine, own)...)
 	known := http.NewServeMux()
 	for _, r := range routes {
 		known.Handle(r.Pattern, http.NotFoundHandler())

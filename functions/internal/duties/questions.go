@@ -300,3 +300,12 @@ func since(at time.Time, per policy.Amount) time.Time {
 		return at.AddDate(0, 0, -per.Value)
 	}
 }
+
+// Effect says what waiting for the answer to a question does to the date under the law of the case.
+func (d *Desk) Effect(ctx context.Context, c *casefile.Case, q *casefile.Question) (policy.Effect, error) {
+	l, err := d.law(ctx, c)
+	if err != nil || q.NotPause != "" {
+		return policy.NoEffect, err
+	}
+	return l.rule.Stop(policy.StopEvent(q.Kind)).Effect, nil
+}
