@@ -166,3 +166,42 @@ func TestTheSiteKeepsTheLedger(t *testing.T) {
 		t.Errorf("nobody: %d", w.Code)
 	}
 }
+
+// TestARestrictionIsLiftedOnlyAfterThePersonWasTold (GDPR Art. 18(3)).
+func TestARestrictionIsLiftedOnlyAfterThePersonWasTold(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	c := r.create(func(o *casefile.Opening) { o.Right = dsar.Restriction })
+	r.step("Triage", c)
+	r.change(c, func(f *casefile.File) error {
+		f.Case.Verification.VerifiedAt, f.Case.Answered = r.now, true
+		f.Case.Status, f.Case.Phase, f.Case.ClosedAt = dsar.Fulfilled, dsar.PhaseClose, r.now
+		return nil
+	})
+	token := r.staffToken(registry.Approver)
+	at := "/api/v1/cases/" + c.ID + "/lifting"
+	try := func(path string, in map[string]string, want int) {
+		r.t.Helper()
+		if w := r.call("POST", path, token, in); w.Code != want {
+			t.Errorf("%s %v: %d %s, want %d", path, in, w.Code, w.Body, want)
+		}
+	}
+	how := map[string]string{"reason": "The flag in the shop was taken away."}
+	try(at+"/done", how, http.StatusConflict) // nobody was told
+	try(at, map[string]string{"from": r.now.Format(time.DateOnly), "reason": "The address is right."}, http.StatusBadRequest)
+	try(at, map[string]string{"from": r.now.AddDate(0, 0, 7).Format(time.DateOnly)}, http.StatusBadRequest)
+	try(at, map[string]string{"from": r.now.AddDate(0, 0, 7).Format(time.DateOnly), "reason": "The address is right."}, http.StatusAccepted)
+	try(at+"/done", how, http.StatusConflict) // the letter has not left
+	r.drain()
+	try(at+"/done", how, http.StatusConflict) // the day has not come
+	r.now = r.now.AddDate(0, 0, 8)
+	try(at+"/done", map[string]string{}, http.StatusBadRequest)
+	try(at+"/done", how, http.StatusOK)
+	try(at+"/done", how, http.StatusConflict)
+	if r.count(c, "restriction_lift_announced") != 1 || r.count(c, "restriction_lifted") != 1 {
+		t.Error("no evidence")
+	}
+	if w := r.call("POST", at, r.staffToken(registry.Handler), map[string]string{"from": "2028-01-01", "reason": "x"}); w.Code != http.StatusForbidden {
+		t.Errorf("a handler: %d", w.Code)
+	}
+}

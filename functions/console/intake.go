@@ -79,7 +79,7 @@ func vouch(f *casefile.File, c *caller, why string) error {
 		return err
 	}
 	p.Proven = subject.Add(p.Proven, p.Email)
-	f.Case.Verification.VerifiedAt = f.Now()
+	f.VouchAtIntake(c.actor(), redact.NewText(why))
 	if err := f.Note(c.actor(), redact.NewText(why)); err != nil {
 		return err
 	}

@@ -155,7 +155,7 @@ func TestDocumentAndRoutesAgree(t *testing.T) {
 	}
 	// The public intake is served by package portal.
 	const intake = "/t/{tenant}/api/v1/requests"
-	for _, s := range []string{"POST ", "GET /{reference}", "POST /{reference}/verification", "POST /{reference}/code", "POST /{reference}/withdrawal", "POST /{reference}/messages", "POST /{reference}/package", "GET /{reference}/evidence"} {
+	for _, s := range []string{"POST ", "GET /{reference}", "POST /{reference}/verification", "POST /{reference}/code", "POST /{reference}/withdrawal", "POST /{reference}/messages", "POST /{reference}/package", "GET /{reference}/evidence", "POST /{reference}/appeal", "POST /{reference}/complaint", "POST /{reference}/questions/{question}/answer", "POST /{reference}/questions/{question}/accept"} {
 		method, below, _ := strings.Cut(s, " ")
 		served = append(served, method+" "+intake+below)
 	}

@@ -21,7 +21,7 @@ func (h *Handler) pageRoutes() []Route {
 	}
 	const v = " /console/"
 	const one, task, system = v + "cases/{id}", v + "tasks/{id}/{task}", v + "systems/{name}"
-	return append(slices.Concat(append(proofRoutes(h, page), changeRoutes(h, page)...), dutyRoutes(h, page)), []Route{
+	return append(slices.Concat(changeRoutes(h, page), proofRoutes(h, page), dutyRoutes(h, page)), []Route{
 		open("GET"+v+"sign-in", h.askSignIn), open("POST"+v+"sign-in", h.takeSignIn), open("POST"+v+"sign-out", h.signOut),
 		open("GET "+elsewherePath, h.leaveForIssuer), open("GET "+Callback, h.returnFromIssuer),
 		page("GET"+v+"{$}", registry.ReadCases, h.now),
@@ -180,6 +180,7 @@ func (h *Handler) bare(r *http.Request, c *caller, at pages.Section) pages.Conso
 	link(registry.ReadSystems, pages.SectionRecipients, "/console/recipients")
 	link(registry.ReadCases, pages.SectionHolds, "/console/holds")
 	link(registry.ReadCases, pages.SectionNumbers, "/console/numbers")
+	link(registry.ReadCases, pages.SectionLaw, "/console/law")
 	return f
 }
 

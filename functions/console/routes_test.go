@@ -19,6 +19,38 @@ type visit struct {
 }
 
 var visits = map[string]visit{
+	"POST /api/v1/cases/{id}/questions":                      {`{"kind":"identity","code":"several_people","text":"Which account is yours?"}`, 201},
+	"POST /api/v1/cases/{id}/questions/{question}/answer":    {`{"text":"By phone"}`, 200},
+	"POST /api/v1/cases/{id}/questions/{question}/drop":      {`{"reason":"found it"}`, 200},
+	"POST /api/v1/cases/{id}/questions/{question}/payment":   {`{}`, 409}, // it is no fee
+	"POST /api/v1/cases/{id}/claims":                         {`{"kind":"refuse","ground":"other","text":"It would harm somebody else."}`, 202},
+	"POST /api/v1/cases/{id}/claims/{claim}/warning":         {"", 202},
+	"POST /api/v1/cases/{id}/claims/{claim}/decision":        {`{"decision":"approve"}`, 200},
+	"GET /api/v1/claims":                                     {"", 200},
+	"POST /api/v1/cases/{id}/appeals":                        {`{"kind":"complaint","text":"Too slow."}`, 201},
+	"POST /api/v1/cases/{id}/appeals/{sub}/decision":         {`{"outcome":"upheld","reason":"It was in time."}`, 200},
+	"POST /api/v1/cases/{id}/appeals/{sub}/extension":        {`{"reason":"complex"}`, 409}, // no appeal
+	"POST /api/v1/cases/{id}/appeals/{sub}/acknowledgement":  {"", 200},
+	"GET /api/v1/appeals":                                    {"", 200},
+	"POST /api/v1/cases/{id}/short-answer":                   {`{"text":"Yes."}`, 409}, // the law asks for none
+	"POST /api/v1/cases/{id}/grant":                          {"", 409},                // one date for decision and execution
+	"GET /console/cases/{id}/ask":                            {"", 200},
+	"POST /console/cases/{id}/ask":                           {"kind=identity&code=several_people&text=Which+account%3F", 303},
+	"GET /console/cases/{id}/questions/{question}":           {"", 200},
+	"POST /console/cases/{id}/questions/{question}":          {"decision=drop&text=found", 303},
+	"GET /console/cases/{id}/claim":                          {"", 200},
+	"POST /console/cases/{id}/claim":                         {"kind=refuse&ground=other&text=It+would+harm+somebody.", 303},
+	"GET /console/cases/{id}/claims/{claim}":                 {"", 200},
+	"POST /console/cases/{id}/claims/{claim}":                {"decision=warn", 303},
+	"GET /console/cases/{id}/bring":                          {"", 200},
+	"POST /console/cases/{id}/bring":                         {"kind=complaint&text=Too+slow.", 303},
+	"GET /console/cases/{id}/appeals/{sub}":                  {"", 200},
+	"POST /console/cases/{id}/appeals/{sub}":                 {"decision=acknowledge", 303},
+	"GET /console/cases/{id}/short-answer":                   {"", 409},
+	"POST /console/cases/{id}/short-answer":                  {"reason=Yes.", 409},
+	"GET /console/cases/{id}/grant":                          {"", 409},
+	"POST /console/cases/{id}/grant":                         {"", 409},
+	"GET /console/appeals":                                   {"", 200},
 	"GET /api/v1/cases":                                    {"", 200},
 	"POST /api/v1/cases":                                   {`{"right":"access","email":"ben@example.com"}`, 201},
 	"GET /api/v1/cases/{id}":                               {"", 200},
@@ -63,6 +95,7 @@ var visits = map[string]visit{
 	"DELETE /api/v1/holds/{id}":                            {"", 404}, // the id is that of a case
 	"POST /api/v1/cases/{id}/response/decision":            {`{"decision":"approve","hash":"{hash}"}`, 200},
 	"POST /api/v1/cases/{id}/extension":                    {`{"reason":"complexity"}`, 200},
+	"POST /api/v1/cases/{id}/law":                          {`{"pack":"uk","reason":"She lives in Leeds."}`, 200},
 	"POST /api/v1/cases/{id}/withdrawal":                   {`{"reason":"by phone"}`, 202},
 	"POST /api/v1/cases/{id}/messages":                     {`{"text":"Hello"}`, 201},
 	"POST /api/v1/cases/{id}/notes":                        {`{"text":"Hello"}`, 201},
@@ -88,6 +121,10 @@ var visits = map[string]visit{
 	"GET /api/v1/packs":                                    {"", 200},
 	"GET /api/v1/packs/{id}":                               {"", 404}, // the id is that of a case
 	"POST /api/v1/packs/{id}/confirmation":                 {`{"version":"ar@sha256:0123456789abcdef","name":"Ada","reason":"read"}`, 404},
+	"GET /console/law":                                     {"", 200},
+	"GET /console/law/{law}":                               {"", 200},
+	"GET /console/law/{law}/confirm":                       {"", 200},
+	"POST /console/law/{law}/confirm":                      {"version=eu%40sha256%3A0&name=Jo+Park&reason=read", 409}, // not the version of today
 	"GET /console/numbers":                                 {"", 200},
 	"GET /console/numbers/figures":                         {"", 200},
 	"GET /console/numbers/records":                         {"", 200},
@@ -135,7 +172,7 @@ func aim(pattern string, c casefile.Case, task string) (method, path string) {
 	if strings.Contains(path, "recipients") {
 		name = "parcels"
 	}
-	return method, strings.NewReplacer("{id}", id, "{task}", task, "{name}", name, "{volume}", "1", "{letter}", "1", "{recipient}", "parcels", "{$}", "").Replace(path)
+	return method, strings.NewReplacer("{id}", id, "{task}", task, "{name}", name, "{volume}", "1", "{letter}", "1", "{recipient}", "parcels", "{law}", "eu", "{$}", "").Replace(path)
 }
 
 func (r *rig) visit(route console.Route, v visit, c casefile.Case, task, query, cookie, token string) reply {
@@ -182,6 +219,7 @@ func TestWhoMayUseWhat(t *testing.T) {
 				if strings.Contains(route.Pattern, "{recipient}") {
 					r.edit(c, r.untold)
 				}
+				r.dutiful(c, route.Pattern)
 				return r.one(c), task
 			}
 			c, task := busy()

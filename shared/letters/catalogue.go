@@ -70,3 +70,28 @@ func read(name string, tag language.Tag) (*i18n.Bundle, error) {
 	}
 	return b, nil
 }
+
+// texts returns the messages of one language as they are written in the catalogue, read anew: only editors of a tenant's own words
+// want them.
+func (c *Catalogue) texts(tongue int) (map[string]Phrase, error) {
+	t := c.tongues[tongue]
+	raw, err := files.ReadFile("catalogue/active." + t.name + ".yaml")
+	if err != nil {
+		return nil, fault.Wrap(fault.Internal, err, "reading the letters of a language")
+	}
+	messages, err := i18n.ParseMessageFileBytes(raw, "active."+t.name+".yaml", map[string]i18n.UnmarshalFunc{"yaml": yaml.Unmarshal})
+	if err != nil {
+		return nil, fault.Wrap(fault.Internal, err, "reading the letters of a language")
+	}
+	out := map[string]Phrase{}
+	for _, m := range messages.Messages {
+		p := Phrase{"other": m.Other}
+		for form, text := range map[string]string{"one": m.One, "few": m.Few, "many": m.Many} {
+			if text != "" {
+				p[form] = text
+			}
+		}
+		out[m.ID] = p
+	}
+	return out, nil
+}

@@ -43,9 +43,11 @@ func (b *builder) write() {
 	}
 	b.paragraph(greeting)
 	b.body()
+	b.added(string(b.kind) + ".extra")
 	if b.kind.complains() {
 		b.complaint()
 	}
+	b.added("signature")
 	b.parts = append(b.parts, part{Small: []string{
 		b.facts.Tenant.Controller,
 		b.say("footer.reference", "Reference", b.facts.Reference),

@@ -127,6 +127,7 @@ type Facts struct {
 	OptOutURL       string      // where to opt out of sale, for a refused erasure where the pack wants it said
 	NotSold         bool        // the tenant sells and shares no data, so that there is nothing to opt out of
 	Recipients      []string    // titles of those who were told of the change
+	Wording         Wording     // the tenant's own words
 	Authority       string      // overrides the pack's sentence on where to complain; one paragraph
 }
 
@@ -136,6 +137,7 @@ type Rendered struct {
 	Locale   string // language of the letter (BCP 47)
 	FellBack bool   // part of it, or all, is not in the language that was asked for
 	Subject  string // nothing personal
+	Wording  int    // version of the tenant's own words that it was written with; 0: the tenant has none
 	Text     redact.Text
 	HTML     redact.Text
 }
@@ -148,6 +150,7 @@ func (c *Catalogue) Render(kind Kind, locale string, f Facts) (Rendered, error) 
 		return Rendered{}, err
 	}
 	b := &builder{words: c.words(locale), kind: kind, facts: f}
+	b.adopt(f.Wording)
 	b.write()
 	if err := b.lawful(); err != nil && b.err == nil {
 		return Rendered{}, err
@@ -161,7 +164,7 @@ func (c *Catalogue) Render(kind Kind, locale string, f Facts) (Rendered, error) 
 		return Rendered{}, fault.Wrap(fault.Internal, err, "writing letter "+string(kind)+" as HTML")
 	}
 	return Rendered{
-		Kind: kind, Locale: b.language(), FellBack: b.fellBack, Subject: subject,
+		Kind: kind, Locale: b.language(), FellBack: b.fellBack, Subject: subject, Wording: f.Wording.Version,
 		Text: redact.NewText(plain(b.parts)), HTML: redact.NewText(html),
 	}, nil
 }

@@ -19,6 +19,8 @@ type words struct {
 	localizer *i18n.Localizer
 	english   func() (*i18n.Bundle, error)
 	printer   *message.Printer
+	own       *i18n.Localizer // the tenant's own words; nil: it has none
+	phrases   map[string]Phrase
 	fellBack  bool
 	err       error // the first message that could not be said
 }
@@ -69,7 +71,7 @@ func (w *words) localize(key string, n any, pairs ...any) string {
 		data[fmt.Sprint(pairs[i])] = pairs[i+1]
 	}
 	config := &i18n.LocalizeConfig{MessageID: key, TemplateData: data, PluralCount: n}
-	text, err := w.localizer.Localize(config)
+	text, err := w.speaker(key).Localize(config)
 	if _, missing := errors.AsType[*i18n.MessageNotFoundErr](err); missing {
 		text, err = w.inEnglish(config)
 	}
@@ -87,6 +89,14 @@ func (w *words) typeset(text string) string {
 	return strings.NewReplacer(" :", "\u00a0:", " ;", "\u00a0;", " ?", "\u00a0?", " !", "\u00a0!", "« ", "«\u00a0", " »", "\u00a0»").Replace(text)
 }
 
+// speaker returns who has words for the message: the tenant before the catalogue.
+func (w *words) speaker(key string) *i18n.Localizer {
+	if _, own := w.phrases[key]; own && w.own != nil {
+		return w.own
+	}
+	return w.localizer
+}
+
 // inEnglish says a message that the language does not have, and notes it: half a letter in English is better than none.
 func (w *words) inEnglish(config *i18n.LocalizeConfig) (string, error) {
 	w.fellBack = true
@@ -102,7 +112,7 @@ func (w *words) has(key string) bool {
 	if w.localizer == nil {
 		return false
 	}
-	_, err := w.localizer.Localize(&i18n.LocalizeConfig{MessageID: key})
+	_, err := w.speaker(key).Localize(&i18n.LocalizeConfig{MessageID: key})
 	_, missing := errors.AsType[*i18n.MessageNotFoundErr](err)
 	return !missing
 }

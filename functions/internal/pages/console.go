@@ -198,6 +198,7 @@ const (
 	ActPause    CaseAct = "pause"
 	ActResume   CaseAct = "resume"
 	ActWithdraw CaseAct = "withdraw"
+	ActProof    CaseAct = "proof"
 	ActProceed  CaseAct = "proceed_without" // answer now without a system that stays open
 	ActEvidence CaseAct = "evidence"        // download the evidence bundle
 	ActPlan     CaseAct = "plan"            // look at the plan
@@ -211,7 +212,7 @@ const (
 
 // CaseActs lists every act.
 func CaseActs() []CaseAct {
-	return []CaseAct{ActExtend, ActPause, ActResume, ActWithdraw, ActProceed, ActEvidence, ActPlan, ActHold, ActAsk, ActClaim, ActBring, ActShort, ActGrant}
+	return []CaseAct{ActProof, ActExtend, ActPause, ActResume, ActWithdraw, ActProceed, ActEvidence, ActPlan, ActHold, ActAsk, ActClaim, ActBring, ActShort, ActGrant}
 }
 
 // ActLink leads to an act.

@@ -132,10 +132,14 @@ type Notice string
 
 // The notices. The zero value shows nothing.
 const (
-	NoticeApproved  Notice = "approved"
-	NoticeRefused   Notice = "refused"
-	NoticeSettled   Notice = "settled" // a person's task has its outcome
-	NoticeLate      Notice = "late"    // a late answer was accounted for
+	NoticeApproved Notice = "approved"
+	NoticeRefused  Notice = "refused"
+	NoticeSettled  Notice = "settled" // a person's task has its outcome
+	NoticeLate     Notice = "late"    // a late answer was accounted for
+
+	NoticeLiftAnnounced Notice = "lift_announced"
+	NoticeLifted        Notice = "lifted"
+
 	NoticeMessage   Notice = "message"
 	NoticeWithdrawn Notice = "withdrawn"
 	NoticeExtended  Notice = "extended"
@@ -149,6 +153,7 @@ const (
 	NoticeProceeding   Notice = "proceeding" // the answer goes without a system
 	NoticeHoldPlaced   Notice = "hold_placed"
 	NoticeHoldReleased Notice = "hold_released"
+	NoticeLawConfirmed Notice = "law_confirmed"
 
 	NoticeAsked           Notice = "asked"            // a question is on its way to the person
 	NoticeQuestionSettled Notice = "question_settled" // answered, paid or dropped
@@ -163,5 +168,5 @@ const (
 
 // Notices lists every notice.
 func Notices() []Notice {
-	return []Notice{NoticeApproved, NoticeRefused, NoticeSettled, NoticeLate, NoticeMessage, NoticeWithdrawn, NoticeExtended, NoticePaused, NoticeResumed, NoticeChecked, NoticeSaved, NoticePlanApproved, NoticePlanEdited, NoticeProceeding, NoticeHoldPlaced, NoticeHoldReleased, NoticeAsked, NoticeQuestionSettled, NoticeClaimed, NoticeWarned, NoticeClaimDecided, NoticeSubOpened, NoticeSubSettled, NoticeShortAnswered, NoticeGranted}
+	return []Notice{NoticeApproved, NoticeRefused, NoticeSettled, NoticeLate, NoticeLiftAnnounced, NoticeLifted, NoticeMessage, NoticeWithdrawn, NoticeExtended, NoticePaused, NoticeResumed, NoticeChecked, NoticeSaved, NoticePlanApproved, NoticePlanEdited, NoticeProceeding, NoticeHoldPlaced, NoticeHoldReleased, NoticeLawConfirmed, NoticeAsked, NoticeQuestionSettled, NoticeClaimed, NoticeWarned, NoticeClaimDecided, NoticeSubOpened, NoticeSubSettled, NoticeShortAnswered, NoticeGranted}
 }

@@ -95,12 +95,20 @@ func lawPages() map[string]page {
 	confirmed := draft
 	confirmed.Law.Trust, confirmed.ConfirmURL, confirmed.ConfirmedBy, confirmed.ConfirmedAt, confirmed.Errors = LawConfirmed, "", "Jo Park", at(12, 1, 9, 0), nil
 	confirmed.WhatIf.Open = false
+	confirm := ConsoleLawConfirm{
+		ConsoleFrame: testConsoleFrame(SectionLaw), Form: Form{Action: "/console/law/zz/confirm", Hidden: []Hidden{{"version", "zz@sha256:0123456789abcdef"}}}, Law: draft.Law, Title: draft.Title,
+		ConfidenceNote: draft.ConfidenceNote, Conflicts: draft.Conflicts, Sources: draft.Sources, BackURL: "/console/law/zz",
+	}
+	wrong := confirm
+	wrong.Name, wrong.Conflicts, wrong.Sources, wrong.Errors = "Jo <Park>", nil, nil, Errors{{"reason", Missing}, {"name", TooLong}}
 	return map[string]page{
-		"console-laws":          func(r *Renderer, w io.Writer) error { return r.ConsoleLaws(w, list) },
-		"console-laws-none":     func(r *Renderer, w io.Writer) error { return r.ConsoleLaws(w, none) },
-		"console-law":           func(r *Renderer, w io.Writer) error { return r.ConsoleLaw(w, testLaw()) },
-		"console-law-draft":     func(r *Renderer, w io.Writer) error { return r.ConsoleLaw(w, draft) },
-		"console-law-confirmed": func(r *Renderer, w io.Writer) error { return r.ConsoleLaw(w, confirmed) },
+		"console-law-confirm":       func(r *Renderer, w io.Writer) error { return r.ConsoleLawConfirm(w, confirm) },
+		"console-law-confirm-error": func(r *Renderer, w io.Writer) error { return r.ConsoleLawConfirm(w, wrong) },
+		"console-laws":              func(r *Renderer, w io.Writer) error { return r.ConsoleLaws(w, list) },
+		"console-laws-none":         func(r *Renderer, w io.Writer) error { return r.ConsoleLaws(w, none) },
+		"console-law":               func(r *Renderer, w io.Writer) error { return r.ConsoleLaw(w, testLaw()) },
+		"console-law-draft":         func(r *Renderer, w io.Writer) error { return r.ConsoleLaw(w, draft) },
+		"console-law-confirmed":     func(r *Renderer, w io.Writer) error { return r.ConsoleLaw(w, confirmed) },
 	}
 }
 

@@ -187,8 +187,8 @@ type LawWhatIf struct {
 	Dates    []LawDate
 }
 
-// ConsoleLaw is one law. Conflicts and ConfidenceNote say why a draft is one. ConfirmForm confirms it, with the fields name and
-// statement; without an action the role may not, or there is nothing to confirm.
+// ConsoleLaw is one law. Conflicts and ConfidenceNote say why a draft is one. Without ConfirmURL the role may not confirm it, or there
+// is nothing to confirm.
 type ConsoleLaw struct {
 	ConsoleFrame
 	Law            LawRow
@@ -199,7 +199,7 @@ type ConsoleLaw struct {
 	Conflicts      []string
 	ConfirmedBy    string
 	ConfirmedAt    time.Time
-	ConfirmURL     string // to the page that confirms
+	ConfirmURL     string
 	WhatIf         LawWhatIf
 	Rights         []LawRight
 	Sections       []LawSection
@@ -213,4 +213,24 @@ type ConsoleLaw struct {
 // ConsoleLaw writes the page.
 func (r *Renderer) ConsoleLaw(w io.Writer, m ConsoleLaw) error {
 	return r.render(w, m.Lang, "console-law", m)
+}
+
+// ConsoleLawConfirm asks a named person to answer for a draft. Form fields: name, reason; Form.Hidden carries the version that was read.
+type ConsoleLawConfirm struct {
+	ConsoleFrame
+	Form           Form
+	Law            LawRow
+	Title          string // of the law in full
+	ConfidenceNote string
+	Conflicts      []string
+	Sources        []LawSource // that nobody has checked word by word
+	Name           string
+	Reason         string
+	Errors         Errors
+	BackURL        string
+}
+
+// ConsoleLawConfirm writes the page.
+func (r *Renderer) ConsoleLawConfirm(w io.Writer, m ConsoleLawConfirm) error {
+	return r.render(w, m.Lang, "console-law-confirm", m)
 }

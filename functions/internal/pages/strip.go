@@ -11,13 +11,28 @@ import (
 type strip struct {
 	Track, Elapsed, Extension bar // a zero Width is not drawn
 	Stops                     []bar
+	Ticks                     []mark
 	Marks                     []mark
+	Rows                      []row // one for each of several laws, below
+	Height                    int   // of the drawing, in pixels
 	Facts                     []stripFact
 }
 
+// row is the line of one law. Top is where it begins, in pixels.
+type row struct {
+	Law     string
+	Governs bool
+	Top     int
+	Line    bar
+	End     mark
+}
+
+// The heights of the drawing, in pixels: its own, and of each row below.
+const stripHeight, rowHeight = 64, 30
+
 type bar struct{ X, Width string }
 
-// mark is a point on the strip. Kind is received, due, extended, today or settled; Anchor keeps its label inside.
+// mark is a point on the strip. Kind is received, due, extended, today, settled or that of a tick; Anchor keeps its label inside.
 type mark struct{ Kind, X, Anchor string }
 
 // stripFact is one line of the list below the strip; Kind is that of the mark, or stop.
@@ -82,6 +97,12 @@ func (*words) strip(now time.Time, c Clock) strip {
 		today = c.SettledAt
 	}
 	sc := scale{from: c.ReceivedAt, to: latest(c.DueAt, c.ExtendedTo, today)}
+	for _, l := range c.Laws {
+		sc.to = latest(sc.to, l.DueAt)
+	}
+	for _, t := range c.Ticks {
+		sc.to = latest(sc.to, t.At)
+	}
 	s.Track = sc.bar(c.ReceivedAt, c.DueAt)
 	s.Elapsed = sc.bar(c.ReceivedAt, today)
 	if c.ExtendedTo.After(c.DueAt) {
@@ -96,6 +117,17 @@ func (*words) strip(now time.Time, c Clock) strip {
 			s.Stops = append(s.Stops, b)
 		}
 	}
+	s.points(sc, c, today)
+	return s
+}
+
+// points marks the dates, and draws the laws below when there are several.
+func (s *strip) points(sc scale, c Clock, today time.Time) {
+	for _, t := range c.Ticks {
+		if !t.At.IsZero() {
+			s.Ticks = append(s.Ticks, sc.mark(t.Kind, t.At))
+		}
+	}
 	s.Marks = append(s.Marks, sc.mark("received", c.ReceivedAt), sc.mark("due", c.DueAt))
 	if !c.ExtendedTo.IsZero() {
 		s.Marks = append(s.Marks, sc.mark("extended", c.ExtendedTo))
@@ -105,7 +137,11 @@ func (*words) strip(now time.Time, c Clock) strip {
 		kind = "settled"
 	}
 	s.Marks = append(s.Marks, sc.mark(kind, today))
-	return s
+	s.Height = stripHeight
+	for _, l := range c.Laws {
+		s.Rows = append(s.Rows, row{Law: l.Law, Governs: l.Governs, Top: s.Height, Line: sc.bar(c.ReceivedAt, l.DueAt), End: sc.mark("due", l.DueAt)})
+		s.Height += rowHeight
+	}
 }
 
 func clockFacts(now time.Time, c Clock) []stripFact {
@@ -127,6 +163,11 @@ func clockFacts(now time.Time, c Clock) []stripFact {
 	}
 	if !c.SettledAt.IsZero() {
 		f = append(f, stripFact{Kind: "settled", At: c.SettledAt})
+	}
+	for _, t := range c.Ticks {
+		if !t.At.IsZero() {
+			f = append(f, stripFact{Kind: t.Kind, At: t.At})
+		}
 	}
 	slices.SortStableFunc(f, func(a, b stripFact) int { return a.At.Compare(b.At) })
 	return f

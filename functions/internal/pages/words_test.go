@@ -108,6 +108,13 @@ func enumerated() map[string]bool {
 	add("detail", Details())
 	add("prove.title", []string{string(verification.DataPoint), string(verification.Declaration), string(verification.Document)})
 	keys["prove.detail_other"] = true
+	add("proof_level", texts(verification.Levels()))
+	add("proof_item", texts(verification.Items()))
+	add("proof_result", texts(verification.Findings()))
+	add("proof_method", ProofMethods())
+	add("proof_mandate", []string{"approve", "refuse"})
+	add("requester", RequesterKinds())
+	add("evidence_kind", EvidenceKinds())
 	add("period", []string{"Y", "M", "W", "D"})
 	add("code_reason", texts(CodeReasons()))
 	add("gone", texts(GoneReasons()), "title", "why")
