@@ -41,7 +41,7 @@ func newRoot() *cobra.Command {
 	root.AddCommand(
 		newServe(), newStaff(), newTenants(), newDemo(),
 		newSystems(), newRecipients(), newRequest(), newCases(), newNumbers(), newCase(), newTasks(), newHolds(),
-		newClock(), newEvidence(), newRestoreCheck(), newBackup(), newRestore(),
+		newClock(), newPacks(), newEvidence(), newRestoreCheck(), newBackup(), newRestore(),
 		newStage(), newDoctor(), newCost(),
 	)
 	return root

@@ -85,6 +85,14 @@ func newTenantsSet() *cobra.Command {
 				if err := mergePolicy(cmd, &merged.Policy, t.Policy); err != nil {
 					return err
 				}
+				if cmd.Flags().Changed("production") {
+					merged.Production = t.Production
+				}
+				if cmd.Flags().Changed("production") || cmd.Flags().Changed("laws") { // a release may change a law under a running tenant
+					if err := readyForProduction(cmd, r, merged); err != nil {
+						return err
+					}
+				}
 				if err := r.PutTenant(cmd.Context(), merged); err != nil {
 					return err
 				}
@@ -110,6 +118,7 @@ func newTenantsSet() *cobra.Command {
 	f.StringVar(&t.Country, "country", "", "country where the controller sits, such as DE (ISO 3166-1): whose law applies beside that of the person, and whose holidays count")
 	f.StringVar(&t.Region, "region", "", "region of the seat, such as BY (ISO 3166-2 without the country)")
 	f.Var((*laws)(&t.Laws), "laws", "laws that the controller works under, such as eu,us-ca (habeas clock packs lists them); empty: every law")
+	f.BoolVar(&t.Production, "production", false, "requests are real: drafts of laws govern them only once confirmed (habeas packs confirm)")
 	f.BoolVar(&t.Policy.ReviewAlways, "review-always", false, "a person looks at every response before it leaves")
 	f.IntVar(&t.Policy.GraceDays, "grace-days", 0, "days that a person has to call an approved erasure off, 0 to 30")
 	f.IntVar(&t.Policy.GrowthLimit, "growth-limit", 5, "per cent of the approved records that may come on top before a plan is made anew, 1 to 100")

@@ -96,18 +96,30 @@ func (s *Set) addCalendar(r *reader, name string, content []byte) error {
 }
 
 func (s *Set) addPack(r *reader, name string, content []byte, current bool) error {
+	p, err := s.readPack(r, name, content, current)
+	if err != nil {
+		return err
+	}
+	if _, twice := s.versions[p.Version]; twice {
+		return fault.New(fault.Misconfigured, name+": this very pack is there twice")
+	}
+	s.add(&held{head: p.head(current), read: func() Pack { return p }})
+	return nil
+}
+
+func (s *Set) readPack(r *reader, name string, content []byte, current bool) (Pack, error) {
 	var p Pack
 	doc, err := r.read(name, content, r.pack, &p)
 	if err != nil {
-		return err
+		return Pack{}, err
 	}
 	own, known := s.calendars[p.CalendarName]
 	if !known {
-		return doc.at("$.calendar", "there is no such calendar")
+		return Pack{}, doc.at("$.calendar", "there is no such calendar")
 	}
 	calendar, err := own.read()
 	if err != nil {
-		return err
+		return Pack{}, err
 	}
 	places, others := s.places(doc, p)
 	if current && string(p.ID) != strings.TrimSuffix(path.Base(name), ".yaml") {
@@ -115,15 +127,11 @@ func (s *Set) addPack(r *reader, name string, content []byte, current bool) erro
 	}
 	checkPack(doc, p)
 	if err := doc.err(); err != nil {
-		return err
+		return Pack{}, err
 	}
 	p.Calendar, p.byPlace = calendar, places
 	p.Version = version(p.ID, content, append([]*listed{own}, others...))
-	if _, twice := s.versions[p.Version]; twice {
-		return doc.at("$.id", "this very pack is there twice")
-	}
-	s.add(&held{head: p.head(current), read: func() Pack { return p }})
-	return nil
+	return p, nil
 }
 
 func (s *Set) add(h *held) {
