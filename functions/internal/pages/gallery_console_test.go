@@ -103,7 +103,7 @@ func casePages() map[string]page {
 	theCase := ConsoleCase{
 		ConsoleFrame: notice, Reference: "7K3QX-9M2DA", Right: dsar.Access, Status: dsar.AwaitingReview, ReceivedAt: at(11, 20, 9, 12),
 		Law: "European Union, GDPR (assumed: no country was given)", Details: "I moved in 2024.\nBefore that: 4 Mill Road.",
-		Next: Decision{Kind: DecideResponse, URL: "/console/cases/1/response", Count: 1841}, Due: testDue(), Clock: testClock(), Steps: testSteps(), Systems: testSystems(),
+		Next: Decision{Kind: DecideResponse, URL: "/console/cases/1/response", Count: 1841}, Due: testDue(), Clock: testLawsClock(), Steps: testSteps(), Systems: testSystems(),
 		People:     []Person{{RoleSubject, "Ada Marlow", "ada.marlow@example.com, confirmed by code"}, {RoleHandler, "Jo Park", ""}},
 		Recipients: []Recipient{{Name: "Parcel service", State: TellFailed, Why: "It did not answer.", URL: "/console/cases/1/notices/parcels"}, {Name: "Mail agency", State: TellConfirmed, At: at(12, 1, 9, 0)}},
 		Timeline: []Event{

@@ -182,6 +182,7 @@ func codePages() map[string]page {
 func requestPages() map[string]page {
 	request := PortalRequest{
 		Frame: signedIn(), Reference: "7K3QX-9M2DA", Right: dsar.Access, Status: dsar.InProgress, Due: testDue(), Clock: testClock(), Steps: testSteps(),
+		Because: []string{"The law gives us 1 month from that day: until Sunday 20 December 2026.", "That adds 2 days: until Tuesday 22 December 2026."}, OtherLaws: []string{"CCPA", "UK GDPR"},
 		Systems: testSystems(), Recipients: []Recipient{{Name: "Parcel service", Purpose: "Delivery of orders", State: TellNotNeeded}, {Name: "Mail agency", State: TellDone, At: at(11, 27, 9, 0)}},
 		Messages: testMessages(), MessageForm: Form{Action: "/t/default/requests/7K3QX-9M2DA/messages"}, WithdrawURL: "/t/default/w", ReceiptURL: "/t/default/r",
 	}

@@ -28,7 +28,7 @@ type row struct {
 }
 
 // The heights of the drawing, in pixels: its own, and of each row below.
-const stripHeight, rowHeight = 64, 30
+const stripHeight, rowHeight = 64, 34
 
 type bar struct{ X, Width string }
 
@@ -130,6 +130,9 @@ func (s *strip) points(sc scale, c Clock, today time.Time) {
 	}
 	s.Marks = append(s.Marks, sc.mark("received", c.ReceivedAt), sc.mark("due", c.DueAt))
 	if !c.ExtendedTo.IsZero() {
+		if s.Marks[1].Anchor == "middle" {
+			s.Marks[1].Anchor = "end" // on a phone its label would stand in the next one's
+		}
 		s.Marks = append(s.Marks, sc.mark("extended", c.ExtendedTo))
 	}
 	kind := "today"

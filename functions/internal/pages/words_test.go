@@ -152,6 +152,9 @@ func enumerated() map[string]bool {
 	addLaw(add)
 	add("problem", texts(Problems()))
 	add("clock", []string{"received", "due", "extended", "today", "settled", "stop_long", "received_long", "due_long", "extended_long", "today_long", "settled_long"})
+	for _, k := range TickKinds() {
+		add("clock", []string{k + "_long"})
+	}
 	add("advance", []string{"PT1H", "P1D", "P7D", "P30D"})
 	add("size", []string{"b", "kb", "mb", "gb"})
 	add("date", []string{"long", "short", "noyear", "instant"})
