@@ -244,7 +244,8 @@ func (r *rig) triaged(c casefile.Case) casefile.Case {
 			r.t.Fatal(err)
 		}
 		tenant := must[registry.Tenant](r.t)(r.h.Registry.Tenant(r.t.Context(), f.Case.Tenant))
-		choice := must[policy.Choice](r.t)(statute.Choose(r.h.Packs, &f.Case, person.Region, tenant))
+		allowed := must[func(policy.Pack) bool](r.t)(r.h.Registry.Allowed(r.t.Context(), tenant))
+		choice := must[policy.Choice](r.t)(statute.Choose(r.h.Packs, &f.Case, person.Region, tenant, allowed))
 		statute.Pin(&f.Case, choice)
 		if err := statute.Set(&f.Case, r.h.Packs, tenant); err != nil {
 			r.t.Fatal(err)

@@ -58,7 +58,11 @@ func (s *Step) Handle(ctx context.Context, in step.Input) (step.Answer, error) {
 		if err != nil {
 			return step.Answer{}, err
 		}
-		choice, err := statute.Choose(s.Packs, c, p.Region, tenant)
+		allowed, err := s.Registry.Allowed(ctx, tenant)
+		if err != nil {
+			return step.Answer{}, err
+		}
+		choice, err := statute.Choose(s.Packs, c, p.Region, tenant, allowed)
 		if err != nil {
 			return step.Answer{}, err
 		}

@@ -45,7 +45,7 @@ func (w *Writer) Send(ctx context.Context, f *casefile.File, kind letters.Kind, 
 	if err != nil {
 		return err
 	}
-	return w.send(ctx, f, kind, addressee{to: p.Email.Value, locale: f.Case.Locale}, edit)
+	return w.send(ctx, f, kind, addressee{to: p.To().Value, locale: f.Case.Locale}, edit)
 }
 
 // SendOwner is Send to whoever holds the task of an owner. It is written in the language of the tenant.
@@ -88,7 +88,7 @@ func (w *Writer) send(ctx context.Context, f *casefile.File, kind letters.Kind, 
 	if err != nil {
 		return err
 	}
-	pack, err := w.law(c, p, tenant)
+	pack, err := w.law(ctx, c, p, tenant)
 	if err != nil {
 		return err
 	}
@@ -120,9 +120,13 @@ func (w *Writer) send(ctx context.Context, f *casefile.File, kind letters.Kind, 
 }
 
 // law returns the pinned law of the case, or the one it would get for a case that ends before its law is settled.
-func (w *Writer) law(c *casefile.Case, p *casefile.Person, tenant registry.Tenant) (policy.Pack, error) {
+func (w *Writer) law(ctx context.Context, c *casefile.Case, p *casefile.Person, tenant registry.Tenant) (policy.Pack, error) {
 	if c.Law.Pack == "" {
-		choice, err := statute.Choose(w.Packs, c, p.Region, tenant)
+		allowed, err := w.Registry.Allowed(ctx, tenant)
+		if err != nil {
+			return policy.Pack{}, err
+		}
+		choice, err := statute.Choose(w.Packs, c, p.Region, tenant, allowed)
 		return choice.Pack, err
 	}
 	pack, err := w.Packs.At(policy.ID(c.Law.Pack), policy.Version(c.Law.Version))

@@ -12,15 +12,15 @@ import (
 )
 
 // Choose returns the laws of the case as they stood on the day of its receipt. region is that of the person's residence, as she
-// wrote it.
-func Choose(set *policy.Set, c *casefile.Case, region redact.Text, tenant registry.Tenant) (policy.Choice, error) {
+// wrote it; allowed is what registry.Store.Allowed says of the tenant.
+func Choose(set *policy.Set, c *casefile.Case, region redact.Text, tenant registry.Tenant, allowed func(policy.Pack) bool) (policy.Choice, error) {
 	zone, err := time.LoadLocation(tenant.Zone)
 	if err != nil {
 		return policy.Choice{}, fmt.Errorf("loading the tenant's zone: %w", err)
 	}
 	return set.Choose(policy.Where{
 		Residence: policy.Place{Country: c.Law.Country, Region: c.Law.Region}, RegionText: region.Reveal(), Seat: tenant.Seat(),
-		On: civil.In(c.ReceivedAt, zone), Right: c.Right, Scope: tenant.Laws,
+		On: civil.In(c.ReceivedAt, zone), Right: c.Right, Scope: tenant.Laws, Allowed: allowed,
 	}), nil
 }
 

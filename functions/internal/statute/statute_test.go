@@ -41,7 +41,7 @@ func noon(t *testing.T, day string) time.Time {
 func opened(t *testing.T, set *policy.Set, tenant registry.Tenant, right dsar.Right, country, region, received string) casefile.Case {
 	t.Helper()
 	c := casefile.Case{Tenant: "shop", Right: right, ReceivedAt: noon(t, received), Law: casefile.Law{Country: country}}
-	choice, err := statute.Choose(set, &c, redact.NewText(region), tenant)
+	choice, err := statute.Choose(set, &c, redact.NewText(region), tenant, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -267,4 +267,23 @@ func currentVersion(t *testing.T) policy.Version {
 		t.Fatal(err)
 	}
 	return p.Version
+}
+
+// A law that is a draft nobody confirmed governs no tenant in production: another stands in for it, and the person is told so.
+func TestUnconfirmedDraftDoesNotGovern(t *testing.T) {
+	set, err := policy.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := casefile.Case{ReceivedAt: time.Date(2027, 6, 1, 9, 0, 0, 0, time.UTC), Right: dsar.Access, Law: casefile.Law{Country: "AR"}}
+	tenant := registry.Tenant{Name: "shop", Zone: "UTC", Production: true}
+	ready := func(p policy.Pack) bool { return !p.Draft() || p.ID == "eu" }
+	choice, err := statute.Choose(set, &c, redact.NewText(""), tenant, ready)
+	if err != nil || choice.Pack.ID == "ar" || choice.Doubt != policy.Unconfirmed || choice.Assumption == "" {
+		t.Errorf("got %s, %s, %q, %v", choice.Pack.ID, choice.Doubt, choice.Assumption, err)
+	}
+	choice, err = statute.Choose(set, &c, redact.NewText(""), tenant, nil)
+	if err != nil || choice.Pack.ID != "ar" || choice.Doubt != policy.NoDoubt {
+		t.Errorf("out of production: got %s, %s, %v", choice.Pack.ID, choice.Doubt, err)
+	}
 }
