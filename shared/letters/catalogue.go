@@ -31,9 +31,11 @@ type Catalogue struct {
 
 // tongue is one language.
 type tongue struct {
-	name   string       // "pt"
-	tag    language.Tag // "pt-PT": of its plural forms and numbers
-	bundle func() (*i18n.Bundle, error)
+	name     string       // "pt"
+	tag      language.Tag // "pt-PT": of its plural forms and numbers
+	messages func() ([]*i18n.Message, error)
+	bundle   func() (*i18n.Bundle, error)
+	phrases  func() (map[string]Phrase, error) // for whoever edits a tenant's own words
 }
 
 // New opens the built-in catalogue. An error is fault.Internal: a defect of the build.
@@ -52,39 +54,50 @@ func New() (*Catalogue, error) {
 		if err != nil {
 			return nil, fault.Wrap(fault.Internal, err, "naming a language of letters")
 		}
-		c.tongues, tags = append(c.tongues, &tongue{name: name, tag: tag, bundle: sync.OnceValues(func() (*i18n.Bundle, error) { return read(name, tag) })}), append(tags, tag)
+		t := &tongue{name: name, tag: tag}
+		t.messages = sync.OnceValues(func() ([]*i18n.Message, error) { return read(name) })
+		t.bundle, t.phrases = sync.OnceValues(t.build), sync.OnceValues(t.texts)
+		c.tongues, tags = append(c.tongues, t), append(tags, tag)
 	}
 	c.matcher = language.NewMatcher(tags)
 	return c, nil
 }
 
 // read reads the messages of one language.
-func read(name string, tag language.Tag) (*i18n.Bundle, error) {
-	raw, err := files.ReadFile("catalogue/active." + name + ".yaml")
+func read(name string) ([]*i18n.Message, error) {
+	file := "active." + name + ".yaml"
+	raw, err := files.ReadFile("catalogue/" + file)
 	if err != nil {
 		return nil, fault.Wrap(fault.Internal, err, "reading the letters of a language")
 	}
-	b := i18n.NewBundle(tag)
-	if _, err := b.ParseMessageBytes(tag, raw, yaml.Unmarshal); err != nil {
+	m, err := i18n.ParseMessageFileBytes(raw, file, map[string]i18n.UnmarshalFunc{"yaml": yaml.Unmarshal})
+	if err != nil {
 		return nil, fault.Wrap(fault.Internal, err, "reading the letters of a language")
+	}
+	return m.Messages, nil
+}
+
+// build makes the messages ready to be said.
+func (t *tongue) build() (*i18n.Bundle, error) {
+	messages, err := t.messages()
+	if err != nil {
+		return nil, err
+	}
+	b := i18n.NewBundle(t.tag)
+	if err := b.AddMessages(t.tag, messages...); err != nil {
+		return nil, fault.Wrap(fault.Internal, err, "preparing the letters of a language")
 	}
 	return b, nil
 }
 
-// texts returns the messages of one language as they are written in the catalogue, read anew: only editors of a tenant's own words
-// want them.
-func (c *Catalogue) texts(tongue int) (map[string]Phrase, error) {
-	t := c.tongues[tongue]
-	raw, err := files.ReadFile("catalogue/active." + t.name + ".yaml")
+// texts returns the messages of one language as they are written in the catalogue.
+func (t *tongue) texts() (map[string]Phrase, error) {
+	messages, err := t.messages()
 	if err != nil {
-		return nil, fault.Wrap(fault.Internal, err, "reading the letters of a language")
+		return nil, err
 	}
-	messages, err := i18n.ParseMessageFileBytes(raw, "active."+t.name+".yaml", map[string]i18n.UnmarshalFunc{"yaml": yaml.Unmarshal})
-	if err != nil {
-		return nil, fault.Wrap(fault.Internal, err, "reading the letters of a language")
-	}
-	out := map[string]Phrase{}
-	for _, m := range messages.Messages {
+	out := make(map[string]Phrase, len(messages))
+	for _, m := range messages {
 		p := Phrase{"other": m.Other}
 		for form, text := range map[string]string{"one": m.One, "few": m.Few, "many": m.Many} {
 			if text != "" {

@@ -146,18 +146,9 @@ type Rendered struct {
 // translation. A fact that the letter needs and does not get is fault.Invalid; something that the pack wants said and cannot
 // be said, such as a missing route of complaint, is fault.Misconfigured. The same input gives the same bytes.
 func (c *Catalogue) Render(kind Kind, locale string, f Facts) (Rendered, error) {
-	if err := check(kind, f); err != nil {
+	b, subject, err := c.compose(kind, locale, f)
+	if err != nil {
 		return Rendered{}, err
-	}
-	b := &builder{words: c.words(locale), kind: kind, facts: f}
-	b.adopt(f.Wording)
-	b.write()
-	if err := b.lawful(); err != nil && b.err == nil {
-		return Rendered{}, err
-	}
-	subject := b.say("subject."+string(kind), "Reference", f.Reference)
-	if b.err != nil {
-		return Rendered{}, fault.Wrap(fault.Internal, b.err, "writing letter "+string(kind))
 	}
 	html, err := c.html(b, subject)
 	if err != nil {
@@ -167,6 +158,21 @@ func (c *Catalogue) Render(kind Kind, locale string, f Facts) (Rendered, error) 
 		Kind: kind, Locale: b.language(), FellBack: b.fellBack, Subject: subject, Wording: f.Wording.Version,
 		Text: redact.NewText(plain(b.parts)), HTML: redact.NewText(html),
 	}, nil
+}
+
+// compose writes the parts and the subject of a letter, and makes sure that the law is content with them.
+func (c *Catalogue) compose(kind Kind, locale string, f Facts) (*builder, string, error) {
+	if err := check(kind, f); err != nil {
+		return nil, "", err
+	}
+	b := &builder{words: c.words(locale), kind: kind, facts: f}
+	b.adopt(f.Wording)
+	b.write()
+	subject := b.say("subject."+string(kind), "Reference", f.Reference)
+	if b.err != nil {
+		return nil, "", fault.Wrap(fault.Internal, b.err, "writing letter "+string(kind))
+	}
+	return b, subject, b.lawful()
 }
 
 // afterVerification reports whether the letter goes to somebody who proved control of the address.

@@ -24,16 +24,10 @@ type Specimen struct {
 // maxSpecimens is how many letters a preview shows; the check goes through all.
 const maxSpecimens = 5
 
-// Preview writes every letter under every law with the wording and without the message of the key, and returns letters that the
-// message changes, at most five, of different kinds. fault.Invalid when one of them can no longer be written as the law wants it.
+// Preview writes every letter under every law with the wording, and returns letters that say the message of the key, at most five, of
+// different kinds. fault.Invalid when one of them can no longer be written as the law wants it.
 func (c *Catalogue) Preview(language, key string, w Wording, tenant Tenant, laws []policy.Pack) ([]Specimen, error) {
-	without := Wording{Version: w.Version, Phrases: map[string]map[string]Phrase{language: {}}}
-	for k, p := range w.Phrases[language] {
-		if k != key {
-			without.Phrases[language][k] = p
-		}
-	}
-	var out []Specimen
+	out := []Specimen{}
 	for _, law := range alike(laws) {
 		for _, kind := range Kinds() {
 			for _, right := range []dsar.Right{dsar.Access, dsar.Erasure} {
@@ -41,25 +35,26 @@ func (c *Catalogue) Preview(language, key string, w Wording, tenant Tenant, laws
 				if !possible {
 					continue
 				}
-				f.Wording = without
-				before, err := c.Render(kind, language, f)
-				if err != nil {
-					continue // the letter cannot be written under this law, whatever the words
-				}
 				f.Wording = w
-				after, err := c.Render(kind, language, f)
-				if err != nil {
+				b, subject, err := c.compose(kind, language, f)
+				if err != nil && c.possible(kind, language, f) {
 					return nil, fault.Wrap(fault.Invalid, err, "writing a specimen of "+string(kind)+" under "+law.Short)
 				}
-				changed := before.Subject != after.Subject || before.Text != after.Text
 				shown := slices.ContainsFunc(out, func(s Specimen) bool { return s.Kind == kind })
-				if changed && !shown && len(out) < maxSpecimens {
-					out = append(out, Specimen{kind, law.ID, after.Subject, after.Text.Reveal()})
+				if err == nil && b.said[key] && !shown && len(out) < maxSpecimens {
+					out = append(out, Specimen{kind, law.ID, subject, plain(b.parts)})
 				}
 			}
 		}
 	}
 	return out, nil
+}
+
+// possible reports whether the letter can be written in the catalogue's words.
+func (c *Catalogue) possible(kind Kind, language string, f Facts) bool {
+	f.Wording = Wording{}
+	_, _, err := c.compose(kind, language, f)
+	return err == nil
 }
 
 // alike returns one law of each sort that letters tell apart: by what must be said, and by the ways to complain.

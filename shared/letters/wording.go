@@ -88,7 +88,7 @@ func (c *Catalogue) Message(language, key string) (Phrase, error) {
 	case fixedKeys.MatchString(key):
 		return nil, fault.New(fault.NotFound, "dates, numbers and the steps of the clock are the same for every tenant")
 	}
-	own, err := c.texts(i)
+	own, err := c.tongues[i].phrases()
 	if err != nil {
 		return nil, err
 	}
@@ -101,7 +101,7 @@ func (c *Catalogue) Message(language, key string) (Phrase, error) {
 
 // Keys lists the keys of the messages that a tenant may replace or add, in order.
 func (c *Catalogue) Keys() ([]string, error) {
-	own, err := c.texts(0)
+	own, err := c.tongues[0].phrases()
 	if err != nil {
 		return nil, err
 	}

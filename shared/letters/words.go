@@ -21,6 +21,7 @@ type words struct {
 	printer   *message.Printer
 	own       *i18n.Localizer // the tenant's own words; nil: it has none
 	phrases   map[string]Phrase
+	said      map[string]bool // keys of what was said
 	fellBack  bool
 	err       error // the first message that could not be said
 }
@@ -35,7 +36,7 @@ func (c *Catalogue) words(locale string) *words {
 		tag = language.Und
 	}
 	_, i, _ := c.matcher.Match(tag)
-	w := &words{tongue: c.tongues[i], english: c.tongues[0].bundle, printer: message.NewPrinter(c.tongues[i].tag)}
+	w := &words{said: map[string]bool{}, tongue: c.tongues[i], english: c.tongues[0].bundle, printer: message.NewPrinter(c.tongues[i].tag)}
 	wanted, _ := tag.Base()
 	spoken, _ := w.tongue.tag.Base()
 	w.fellBack = tag == language.Und || wanted != spoken
@@ -66,6 +67,7 @@ func (w *words) localize(key string, n any, pairs ...any) string {
 	if w.localizer == nil {
 		return ""
 	}
+	w.said[key] = true
 	data := map[string]any{}
 	for i := 0; i+1 < len(pairs); i += 2 {
 		data[fmt.Sprint(pairs[i])] = pairs[i+1]
