@@ -32,8 +32,12 @@ const stripHeight, rowHeight = 64, 34
 
 type bar struct{ X, Width string }
 
-// mark is a point on the strip. Kind is received, due, extended, today, settled or that of a tick; Anchor keeps its label inside.
-type mark struct{ Kind, X, Anchor string }
+// mark is a point on the strip. Kind is received, due, extended, today, settled or that of a tick; Anchor keeps its label inside,
+// and a mark that is Quiet has none, because that of its neighbour needs the room.
+type mark struct {
+	Kind, X, Anchor string
+	Quiet           bool
+}
 
 // stripFact is one line of the list below the strip; Kind is that of the mark, or stop.
 type stripFact struct {
@@ -130,9 +134,8 @@ func (s *strip) points(sc scale, c Clock, today time.Time) {
 	}
 	s.Marks = append(s.Marks, sc.mark("received", c.ReceivedAt), sc.mark("due", c.DueAt))
 	if !c.ExtendedTo.IsZero() {
-		if s.Marks[1].Anchor == "middle" {
-			s.Marks[1].Anchor = "end" // on a phone its label would stand in the next one's
-		}
+		// On a phone "extended to" takes a quarter of the width.
+		s.Marks[1].Quiet = sc.at(c.ExtendedTo)-sc.at(c.DueAt) < 25
 		s.Marks = append(s.Marks, sc.mark("extended", c.ExtendedTo))
 	}
 	kind := "today"

@@ -49,6 +49,9 @@ func TestStripHasEveryDateOfTheLaw(t *testing.T) {
 	if s.Rows[0].End.X != "98.0%" || s.Rows[1].End.X != s.Marks[2].X {
 		t.Errorf("rows %+v, marks %+v", s.Rows, s.Marks)
 	}
+	if !s.Marks[1].Quiet || s.Marks[2].Quiet {
+		t.Errorf("two labels in one place: %+v", s.Marks)
+	}
 	if alone := english(t).strip(at(12, 10, 14, 5), testClock()); alone.Height != stripHeight || alone.Rows != nil || alone.Ticks != nil {
 		t.Errorf("one law: %+v", alone)
 	}
