@@ -199,6 +199,9 @@ func (h *Handler) caseActs(c *caller, f *casefile.File) []pages.ActLink {
 	if c.may(registry.PlaceHolds) && one.Open() && holdable(one.Right) {
 		out = append(out, pages.ActLink{Act: pages.ActHold, URL: c.url("/console/place-hold", "case", one.Reference)})
 	}
+	if c.may(registry.DecideCases) && one.MayLift() {
+		out = append(out, pages.ActLink{Act: pages.ActLift, URL: c.caseURL(one.ID, "/lift")})
+	}
 	if c.may(registry.ReadEvidence) {
 		out = append(out, pages.ActLink{Act: pages.ActEvidence, URL: c.caseURL(one.ID, "/evidence")})
 	}

@@ -202,6 +202,7 @@ const (
 	ActProceed  CaseAct = "proceed_without" // answer now without a system that stays open
 	ActEvidence CaseAct = "evidence"        // download the evidence bundle
 	ActPlan     CaseAct = "plan"            // look at the plan
+	ActLift     CaseAct = "lift"            // end a restriction
 	ActHold     CaseAct = "hold"            // place a legal hold on what the case is about
 	ActAsk      CaseAct = "ask"             // ask the person something that may move the date
 	ActClaim    CaseAct = "claim"           // a ground to refuse, a fee, disproportionate effort
@@ -212,7 +213,7 @@ const (
 
 // CaseActs lists every act.
 func CaseActs() []CaseAct {
-	return []CaseAct{ActProof, ActExtend, ActPause, ActResume, ActWithdraw, ActProceed, ActEvidence, ActPlan, ActHold, ActAsk, ActClaim, ActBring, ActShort, ActGrant}
+	return []CaseAct{ActProof, ActExtend, ActPause, ActResume, ActWithdraw, ActProceed, ActEvidence, ActPlan, ActHold, ActAsk, ActClaim, ActBring, ActShort, ActGrant, ActLift}
 }
 
 // ActLink leads to an act.
