@@ -6,6 +6,7 @@ import (
 	"io"
 	"iter"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/habeas-dsar/habeas/shared/clock/civil"
@@ -77,7 +78,7 @@ func WriteRecords(w io.Writer, rows iter.Seq2[Row, error], q Question) error {
 		}
 		if err := out.Write([]string{
 			r.Reference, r.Law, string(r.Right), r.Channel, day(r.ReceivedAt, q.Zone), day(r.DueAt, q.Zone), day(r.AnsweredAt, q.Zone), days,
-			string(r.Result), string(r.Status), r.Cites(), strconv.FormatBool(r.IsLate(q.Now)),
+			string(r.Result), string(r.Status), inert(r.Cites()), strconv.FormatBool(r.IsLate(q.Now)),
 		}); err != nil {
 			return fmt.Errorf("writing records: %w", err)
 		}
@@ -94,4 +95,12 @@ func day(t time.Time, zone *time.Location) string {
 		return ""
 	}
 	return civil.In(t, zone).String()
+}
+
+// inert keeps a text that a person wrote from being a formula where a spreadsheet opens the file.
+func inert(s string) string {
+	if s != "" && strings.ContainsRune("=+-@\t\r", rune(s[0])) {
+		return "'" + s
+	}
+	return s
 }

@@ -324,6 +324,19 @@ func TestRecordHoldsWhat7101Names(t *testing.T) {
 	}
 }
 
+func TestAGroundIsNoFormula(t *testing.T) {
+	for code, want := range map[string]string{"=1+1": "'=1+1", "@x": "'@x", "-x": "'-x", "hold": "hold"} {
+		var b strings.Builder
+		r := row(func(r *numbers.Row) { r.Grounds = []numbers.Ground{{Code: code}} }, ended(numbers.Denied, 1))
+		if err := numbers.WriteRecords(&b, seq(r), ask()); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(b.String(), ","+want+",") {
+			t.Errorf("%q: %s", code, b.String())
+		}
+	}
+}
+
 func TestLinesAsCSV(t *testing.T) {
 	var b strings.Builder
 	r := summarise(t, ask(), row(ended(numbers.Complied, 10)), row(ended(numbers.Complied, 11)), row(func(r *numbers.Row) { r.Law, r.Right = "eu", dsar.Objection }), row(func(r *numbers.Row) { r.Law, r.Right = "eu", dsar.Access }))
