@@ -242,6 +242,9 @@ func TestLoadingIsStrict(t *testing.T) {
 		{"two laws for one place", uk, "country: GB", "country: FR", "", "claim the same place"},
 	} {
 		files := tree(t)
+		maps.DeleteFunc(files, func(name string, _ *fstest.MapFile) bool { // three laws say as much as all
+			return strings.HasPrefix(name, "packs/") && !slices.Contains([]string{eu, uk, ca}, name)
+		})
 		edit(t, files, c.file, c.old, c.new)
 		_, err := policy.LoadFS(files)
 		if !fault.Has(err, fault.Misconfigured) {
@@ -262,9 +265,7 @@ func TestLoadingIsStrict(t *testing.T) {
 func TestSetsThatCannotWork(t *testing.T) {
 	for name, spoil := range map[string]func(fstest.MapFS){
 		"no packs": func(f fstest.MapFS) {
-			delete(f, "packs/eu.yaml")
-			delete(f, "packs/uk.yaml")
-			delete(f, "packs/us-ca.yaml")
+			maps.DeleteFunc(f, func(name string, _ *fstest.MapFile) bool { return strings.HasPrefix(name, "packs/") })
 		},
 		"no fallback":      func(f fstest.MapFS) { delete(f, "packs/eu.yaml") },
 		"the same twice":   func(f fstest.MapFS) { f["packs/superseded/eu.yaml"] = f["packs/eu.yaml"] },
