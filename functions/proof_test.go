@@ -5,15 +5,19 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/habeas-dsar/habeas/functions/internal/objects"
 	"github.com/habeas-dsar/habeas/functions/internal/step"
 	"github.com/habeas-dsar/habeas/shared/casefile"
 	"github.com/habeas-dsar/habeas/shared/connector"
 	"github.com/habeas-dsar/habeas/shared/dsar"
 	"github.com/habeas-dsar/habeas/shared/evidence"
+	"github.com/habeas-dsar/habeas/shared/fault"
 	"github.com/habeas-dsar/habeas/shared/letters"
 	"github.com/habeas-dsar/habeas/shared/policy"
 	"github.com/habeas-dsar/habeas/shared/redact"
@@ -328,4 +332,157 @@ func (r *rig) pack(c casefile.Case) string {
 		all.WriteString(text)
 	}
 	return all.String()
+}
+
+// TestADocumentIsSeenByOneAndThenGone: where the law allows it, and never longer than it says.
+func TestADocumentIsSeenByOneAndThenGone(t *testing.T) {
+	t.Parallel()
+	r := shopper(t)
+	one, other := evidence.Staff("01"), evidence.Staff("02")
+	forbidden := r.californian(dsar.Access)
+	err := step.Change(t.Context(), r.set.Cases, tenant, forbidden.ID, func(_ context.Context, f *casefile.File) error {
+		return f.AskDocument(one, false, "", redact.NewText("Doubt."))
+	})
+	if !fault.Has(err, fault.Forbidden) {
+		t.Errorf("asked where nobody may: %v", err)
+	}
+	sent := func() (casefile.Case, string) {
+		c := r.create()
+		r.next("Triage", c, step.Proceed)
+		r.next("Acknowledge", c, step.Proceed)
+		r.enter(c, "")
+		r.change(c, func(f *casefile.File) error {
+			return f.AskDocument(one, true, "GDPR Art. 12(6)", redact.NewText("Two accounts have your name."))
+		})
+		f := r.load(c)
+		name := casefile.DocumentObject(tenant, c.ID)
+		r.ok(objects.Put(t.Context(), r.ports.Blobs, f.Keys, name, func(w io.Writer) error {
+			_, err := io.WriteString(w, "%PDF-1.7 canary")
+			return err
+		}))
+		r.change(c, func(f *casefile.File) error {
+			return f.TakeDocument(name, 15, "application/pdf", f.Now().AddDate(0, 0, 5))
+		})
+		return c, name
+	}
+	there := func(name string) bool {
+		body, _, err := r.ports.Blobs.Open(t.Context(), name, 0)
+		if err == nil {
+			_ = body.Close()
+		}
+		return err == nil
+	}
+	c, name := sent()
+	look := func(actor string) error {
+		return step.Change(t.Context(), r.set.Cases, tenant, c.ID, func(_ context.Context, f *casefile.File) error {
+			_, err := f.LookAtDocument(actor)
+			return err
+		})
+	}
+	decide := func(actor string) error {
+		return step.Change(t.Context(), r.set.Cases, tenant, c.ID, func(_ context.Context, f *casefile.File) error {
+			return f.DecideDocument(actor, true, "name compared", redact.NewText("It is her."))
+		})
+	}
+	if err := decide(one); !fault.Has(err, fault.Conflict) {
+		t.Errorf("decided without a look: %v", err)
+	}
+	if err := look(other); !fault.Has(err, fault.Forbidden) {
+		t.Errorf("somebody else looks: %v", err)
+	}
+	r.ok(look(one))
+	if err := decide(other); !fault.Has(err, fault.Forbidden) {
+		t.Errorf("somebody else decides: %v", err)
+	}
+	r.ok(decide(one))
+	if !there(name) {
+		t.Fatal("gone before anybody deleted it")
+	}
+	r.ok(r.set.Portal.Desk.DropDocument(t.Context(), r.ports.Blobs, tenant, c.ID))
+	d := r.one(c).Verification.Document
+	if there(name) || d.Object != "" || !d.Accepted || d.GoneAt.IsZero() || r.count(c, "document_deleted") != 1 {
+		t.Errorf("%+v", d)
+	}
+	r.silent(c)
+	r.verified(c)
+
+	// Nobody looks: the sweeper deletes it when its time is over, and the person need not wait for it.
+	c, name = sent()
+	r.sweep(4 * 24 * time.Hour)
+	if !there(name) {
+		t.Fatal("deleted before its time")
+	}
+	r.sweep(24*time.Hour + time.Minute)
+	d = r.one(c).Verification.Document
+	if there(name) || d.GoneAt.IsZero() || r.count(c, "document_deleted") != 1 {
+		t.Errorf("%+v", d)
+	}
+}
+
+// TestHeirsAndChildren: somebody who stands in the place of a person shows that they may, to a person of the team; nothing is searched
+// before, and letters go to them.
+func TestHeirsAndChildren(t *testing.T) {
+	t.Parallel()
+	r := shopper(t)
+	c := r.create(func(o *casefile.Opening) {
+		o.Person.Agent = &casefile.Agent{Kind: casefile.Heir, Name: redact.NewText("Bob"), Email: redact.NewText(bob), Mandate: redact.NewText("Her son.")}
+	})
+	r.next("Triage", c, step.Proceed)
+	r.next("Acknowledge", c, step.Proceed)
+	if res := r.enter(c, ""); res.Outcome != verification.Accepted {
+		t.Fatalf("the code is %s", res.Outcome)
+	}
+	ms, ls, err := r.set.Cases.Letters(t.Context(), tenant, c.ID, 10)
+	r.ok(err)
+	for n := range ms {
+		if ls[n].To.Reveal() != bob {
+			t.Errorf("letter %s goes to another address", ms[n].Kind)
+		}
+	}
+	got := r.one(c)
+	if !got.Verification.VerifiedAt.IsZero() || !slices.Equal(asked(got), []string{"mandate"}) || len(got.Verification.Asked[1].Needs) == 0 {
+		t.Fatalf("%+v", got.Verification)
+	}
+	r.change(c, func(f *casefile.File) error {
+		return f.DecideMandate(evidence.Staff("01"), casefile.Approve, redact.NewText("Both certificates."))
+	})
+	r.locate(c)
+	r.next("PlanCase", c, step.Proceed)
+	r.finish(c)
+	if pack := r.pack(c); !strings.Contains(pack, ada) {
+		t.Error("the answer is not about the person")
+	}
+	r.verified(c)
+
+	refused := r.create(func(o *casefile.Opening) {
+		o.Person.Agent = &casefile.Agent{Kind: casefile.Guardian, Name: redact.NewText("Bob"), Email: redact.NewText(bob)}
+	})
+	r.next("Triage", refused, step.Proceed)
+	r.next("Acknowledge", refused, step.Proceed)
+	r.enter(refused, "")
+	r.change(refused, func(f *casefile.File) error {
+		return f.DecideMandate(evidence.Staff("01"), casefile.Refuse, redact.NewText("The paper names another child."))
+	})
+	r.next("CloseCase", refused, step.Proceed)
+	if text := r.text(refused, letters.Refused); !strings.Contains(text, "names another child") {
+		t.Errorf("the letter: %s", text)
+	}
+
+	child := r.create(func(o *casefile.Opening) {
+		o.Country, o.Person.Region, o.Person.AgeBand = "US", redact.NewText("CA"), "under_13"
+	})
+	r.step("Triage", child)
+	if got := asked(r.one(child)); !slices.Contains(got, "mandate") {
+		t.Errorf("a child of California asks alone: %q", got)
+	}
+	if v := r.one(c).Verification; v.Requester.Allowed || v.Requester.Basis != "GDPR Recital 27" {
+		t.Errorf("the team is not told what the law says: %+v", v.Requester)
+	}
+	agent := r.create(func(o *casefile.Opening) {
+		o.Person.Agent = &casefile.Agent{Name: redact.NewText("Bob"), Email: redact.NewText(bob)}
+	})
+	r.verify(agent)
+	if v := r.one(agent).Verification; v.Requester == nil || !v.Requester.Direct || len(asked(r.one(agent))) > 0 || v.VerifiedAt.IsZero() {
+		t.Errorf("with an agent: %+v", v)
+	}
 }

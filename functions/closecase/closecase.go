@@ -153,6 +153,9 @@ func end(f *casefile.File, status dsar.Status, with string) error {
 		return fmt.Errorf("closing case: %w", err)
 	}
 	c.ClosedAt, c.NextDue, c.Operator = f.Now(), time.Time{}, nil
+	if c.DocumentDue(f.Now()) {
+		c.NextDue = f.Now() // nobody needs a document of identity any more
+	}
 	if len(c.Supplement) > 0 && status == dsar.PartlyFulfilled {
 		c.NextDue = f.Now().Add(casefile.SupplementLook)
 	}

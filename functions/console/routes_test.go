@@ -118,6 +118,9 @@ var visits = map[string]visit{
 	"POST /api/v1/cases/{id}/notices/{recipient}/decision":  {`{"decision":"retry"}`, 200},
 	"GET /api/v1/metrics/requests":                          {"", 200},
 	"GET /api/v1/metrics/requests/records":                  {"", 200},
+	"GET /api/v1/wording":                                   {"", 200},
+	"GET /api/v1/wording/{language}/{key}":                  {"", 404}, // there is no such language
+	"PUT /api/v1/wording/{language}/{key}":                  {`{"text":{"other":"Regards"}}`, 404},
 	"GET /api/v1/packs":                                     {"", 200},
 	"GET /api/v1/packs/{id}":                                {"", 404}, // the id is that of a case
 	"POST /api/v1/packs/{id}/confirmation":                  {`{"version":"ar@sha256:0123456789abcdef","name":"Ada","reason":"read"}`, 404},

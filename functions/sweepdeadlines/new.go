@@ -16,7 +16,14 @@ func New(a *parts.Parts) (*Step, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Step{Cases: a.Cases, Engine: a.Workflow, Owners: desk, Ready: a.Systems.Ready, Holds: a.Holds, Registry: a.Registry, Team: writer}, nil
+	proofs, err := a.Desk()
+	if err != nil {
+		return nil, err
+	}
+	drop := func(ctx context.Context, tenant, caseID string) error {
+		return proofs.DropDocument(ctx, a.Blobs, tenant, caseID)
+	}
+	return &Step{DropDocument: drop, Cases: a.Cases, Engine: a.Workflow, Owners: desk, Ready: a.Systems.Ready, Holds: a.Holds, Registry: a.Registry, Team: writer}, nil
 }
 
 // Clockwork looks at what is due, as a schedule calls it.

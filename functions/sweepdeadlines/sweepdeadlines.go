@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"github.com/habeas-dsar/habeas/functions/internal/duties"
-	"github.com/habeas-dsar/habeas/functions/internal/run"
 	"github.com/habeas-dsar/habeas/functions/internal/identity"
+	"github.com/habeas-dsar/habeas/functions/internal/run"
 	"github.com/habeas-dsar/habeas/functions/internal/step"
 	"github.com/habeas-dsar/habeas/shared/casefile"
 	"github.com/habeas-dsar/habeas/shared/dsar"
@@ -39,6 +39,8 @@ type Step struct {
 
 	Registry *registry.Store
 	Team     Team
+	// DropDocument deletes the document of identity of a case and records that it is gone.
+	DropDocument func(ctx context.Context, tenant, caseID string) error
 }
 
 // Owners keeps after the people who are responsible for systems; *owners.Desk in the product.
@@ -85,11 +87,13 @@ func (s *Step) look(ctx context.Context, r casefile.DueRef) error {
 	if r.Sub != "" {
 		return s.lookSub(ctx, r)
 	}
+	drop := false
 	err := step.Change(ctx, s.Cases, r.Tenant, r.CaseID, func(ctx context.Context, f *casefile.File) error {
 		c := &f.Case
 		if c.NextDue.IsZero() || c.NextDue.After(f.Now()) {
 			return nil
 		}
+		drop = c.DocumentDue(f.Now())
 		if !c.Open() {
 			if err := s.copies(ctx, f); err != nil {
 				return err
@@ -141,7 +145,10 @@ func (s *Step) look(ctx context.Context, r casefile.DueRef) error {
 	if fault.Has(err, fault.NotFound) {
 		return nil
 	}
-	return err
+	if err != nil || !drop {
+		return err
+	}
+	return s.DropDocument(ctx, r.Tenant, r.CaseID)
 }
 
 func expire(f *casefile.File) error {
@@ -221,6 +228,9 @@ func next(c *casefile.Case, now time.Time) time.Time {
 		sooner(c.Verification.ExpiresAt)
 	}
 	sooner(c.GraceUntil)
+	if d := c.Verification.Document; d != nil && d.Object != "" {
+		sooner(d.DeleteBy)
+	}
 	sooner(c.Due.At.Add(-BeforeDue))
 	sooner(c.Due.At.Add(-withoutIt))
 	sooner(c.Due.At.Add(time.Millisecond)) // the last instant still belongs to the time

@@ -15,8 +15,7 @@ import (
 	"github.com/habeas-dsar/habeas/shared/verification"
 )
 
-// prove settles what must be proved, by the person and by whoever asks for her. A request that the law does not let its requester make
-// is refused with the provision.
+// prove settles what must be proved, by the person and by whoever asks for her.
 func (s *Step) prove(ctx context.Context, f *casefile.File, pack policy.Pack, tenant registry.Tenant) (verification.Requirement, error) {
 	c := &f.Case
 	v := &c.Verification
@@ -33,25 +32,17 @@ func (s *Step) prove(ctx context.Context, f *casefile.File, pack policy.Pack, te
 	if err != nil {
 		return need, err
 	}
-	if p.Agent == nil {
-		if basis, needs := casefile.NeedsGuardian(pack, p.AgeBand, c); needs {
-			return need, f.RefuseRequester("A person of this age cannot ask alone. A parent or guardian can ask for you.", basis)
-		}
+	who, item := casefile.Represent(pack, p, c)
+	if who == nil {
 		return need, nil
 	}
-	kind := p.Agent.Kind
-	if kind == "" {
-		kind = casefile.AuthorisedAgent
-	}
-	if basis, ok := casefile.Allowed(pack, kind, c); !ok {
-		return need, f.RefuseRequester("The law that governs this request does not let somebody else make it for you. You can make it yourself.", basis)
-	}
-	who, item := casefile.Represent(pack, kind)
-	v.Requester = &who
+	v.Requester = who
 	if item != nil && need.Level != verification.Nothing {
 		v.Asked = append(v.Asked, *item)
 	}
-	return need, f.Entry("requester_noted", evidence.System, map[string]any{"kind": kind, "evidence": who.Evidence, "direct": who.Direct, "basis": who.Basis})
+	return need, f.Entry("requester_noted", evidence.System, map[string]any{
+		"kind": who.Kind, "evidence": who.Evidence, "direct": who.Direct, "allowed": who.Allowed, "basis": who.Basis,
+	})
 }
 
 // held returns the kinds of details that the tenant's systems can compare, the best known first, and whether they hold data of a

@@ -136,7 +136,7 @@ func Functions() []Function {
 			Name: "ReceiveReport", Main: "functions/receivehook/report/lambda", Does: "takes what SES reports about letters",
 			Trigger: Queue, MemoryMB: 256, Seconds: 60,
 		},
-		clock("SweepDeadlines", "sweepdeadlines", "reminds, escalates and restarts what stands still", 1, Watch, Workers),
+		clock("SweepDeadlines", "sweepdeadlines", "reminds, escalates and restarts what stands still", 1, Objects, Watch, Workers),
 		clock("SealEvidence", "sealevidence", "seals new evidence and signs checkpoints", 1, Proof),
 		clock("DisposeRecords", "disposerecords", "takes closed cases and what lies in the open out of the house", 5, Objects, HandOver, Proof),
 	}

@@ -33,6 +33,7 @@ type Requester struct {
 	Kind     RequesterKind `json:"kind"`
 	Evidence []string      `json:"evidence,omitempty"` // codes of what a person of the team looks at
 	Direct   bool          `json:"direct,omitempty"`   // the subject confirms herself: the code goes to her address
+	Allowed  bool          `json:"allowed"`            // the law lets such a requester use the right
 	Basis    string        `json:"basis,omitempty"`
 	Note     string        `json:"note,omitempty"`
 	Decision *Decision     `json:"decision,omitempty"` // of a person who looked at the mandate: Approve or Refuse
@@ -41,32 +42,59 @@ type Requester struct {
 // AgeBands lists the bands that a form may ask for, the youngest first. They are the bands that laws draw lines between.
 func AgeBands() []string { return []string{"under_13", "13_to_15", "16_to_17", "adult"} }
 
-// ageOf returns the oldest age of a band in years.
-func ageOf(band string) int {
-	return map[string]int{"under_13": 12, "13_to_15": 15, "16_to_17": 17}[band]
-}
-
-// Represent settles what the law asks of somebody who asks for the person, and returns the item to be asked, if there is one. now the
-// requester is recorded; a law that does not know the kind leaves it to a person, who looks at what is brought.
-func Represent(pack policy.Pack, kind RequesterKind) (Requester, *verification.Asked) {
+// Represent settles what the law asks of somebody who asks for the person, or of a child who asks alone, and returns the item to be
+// asked. nil when she asks herself.
+//
+// An agent needs nothing more than her confirmation: the code goes to her own address, and with it she makes the request hers, whatever
+// the law says of agents. Whoever stands in her place shows that they may, and a person of the team decides; that is so too where the law
+// says no, because national law may say otherwise: nobody is refused by machine.
+func Represent(pack policy.Pack, p *Person, c *Case) (*Requester, *verification.Asked) {
+	if p.Agent == nil {
+		return alone(pack, p.AgeBand, c)
+	}
+	kind := p.Agent.Kind
+	if kind == "" {
+		kind = AuthorisedAgent
+	}
 	rep := pack.Representation
 	law := map[RequesterKind]*policy.Representative{AuthorisedAgent: rep.Agents, Guardian: rep.Guardians, Heir: rep.Heirs, Nominee: rep.Nominees}[kind]
-	r := Requester{Kind: kind, Direct: kind == AuthorisedAgent}
-	if law == nil {
-		law = &policy.Representative{Allowed: true, Evidence: defaultEvidence(kind), Basis: pack.Verification.Basis}
+	r := &Requester{Kind: kind, Direct: kind == AuthorisedAgent, Allowed: true, Basis: pack.Verification.Basis}
+	if law != nil {
+		r.Evidence, r.Basis, r.Note = law.Evidence, law.Basis, law.Note
+		r.Allowed = law.Allowed && (len(law.Rights) == 0 || slices.Contains(law.Rights, c.Right))
 	}
-	r.Evidence, r.Basis, r.Note = law.Evidence, law.Basis, law.Note
 	if len(r.Evidence) == 0 {
 		r.Evidence = defaultEvidence(kind)
 	}
 	if r.Direct {
-		// The code goes to the person herself: with it she confirms the request and who makes it, and nothing more is asked.
 		return r, nil
 	}
 	return r, &verification.Asked{
 		What: verification.Mandate, Needs: r.Evidence, Basis: r.Basis,
 		Why: "You ask for somebody else. We must see that you may, before anything of that person is looked for, shown or changed.",
 	}
+}
+
+// alone is Represent for a person who asks herself and is too young to under the law.
+func alone(pack policy.Pack, band string, c *Case) (*Requester, *verification.Asked) {
+	age, asked := map[string]int{"under_13": 12, "13_to_15": 15, "16_to_17": 17}[band]
+	if !asked {
+		return nil, nil
+	}
+	for _, b := range pack.Representation.AgeBands {
+		if age >= b.Under || len(b.Rights) > 0 && !slices.Contains(b.Rights, c.Right) {
+			continue
+		}
+		if b.Who != "guardian" {
+			return nil, nil
+		}
+		r := &Requester{Kind: Guardian, Evidence: defaultEvidence(Guardian), Allowed: true, Basis: b.Basis}
+		return r, &verification.Asked{
+			What: verification.Mandate, Needs: r.Evidence, Basis: b.Basis,
+			Why: "At your age a parent or guardian must agree. Ask them to write to us, and tell us how they are related to you.",
+		}
+	}
+	return nil, nil
 }
 
 // defaultEvidence is what is looked at where the law names nothing.
@@ -83,30 +111,6 @@ func defaultEvidence(kind RequesterKind) []string {
 	}
 }
 
-// Allowed reports whether the law lets such a requester use the right; basis says where. A law that says nothing allows it.
-func Allowed(pack policy.Pack, kind RequesterKind, c *Case) (basis string, ok bool) {
-	rep := pack.Representation
-	law := map[RequesterKind]*policy.Representative{AuthorisedAgent: rep.Agents, Guardian: rep.Guardians, Heir: rep.Heirs, Nominee: rep.Nominees}[kind]
-	if law == nil {
-		return "", true
-	}
-	return law.Basis, law.Allowed && (len(law.Rights) == 0 || slices.Contains(law.Rights, c.Right))
-}
-
-// NeedsGuardian reports whether a person of the age band cannot ask alone under the law, and by which provision.
-func NeedsGuardian(pack policy.Pack, band string, c *Case) (basis string, needs bool) {
-	age := ageOf(band)
-	if age == 0 {
-		return "", false
-	}
-	for _, b := range pack.Representation.AgeBands {
-		if age < b.Under && (len(b.Rights) == 0 || slices.Contains(b.Rights, c.Right)) {
-			return b.Basis, b.Who == "guardian"
-		}
-	}
-	return "", false
-}
-
 // To returns the address that letters about the request go to: that of a guardian, heir or nominee, who stands in the person's place,
 // else her own. An agent's answer goes to the person.
 func (p *Person) To() subject.Identifier {
@@ -118,18 +122,6 @@ func (p *Person) To() subject.Identifier {
 
 // inPlace reports whether the requester stands in the person's place.
 func (k RequesterKind) inPlace() bool { return k == Guardian || k == Heir || k == Nominee }
-
-// RefuseRequester ends a request that the law does not let its requester make. The letter gives the sentence and the provision.
-func (f *File) RefuseRequester(why, basis string) error {
-	if basis != "" {
-		why += " (" + basis + ")"
-	}
-	f.Case.Refusal = f.decide(NotEntitled, evidence.System, "", redact.NewText(why))
-	return f.Entry("requester_refused", evidence.System, map[string]any{"basis": basis})
-}
-
-// NotEntitled is Decision.Decision of a request whose requester may not make it.
-const NotEntitled = "not_entitled"
 
 // DecideMandate records that a person of the team looked at a representative's proof. Approved: the case goes on once everything else is
 // proved. Refused: the request ends, and the reason is what the letter gives.
@@ -222,6 +214,13 @@ func (f *File) TakeDocument(object string, bytes int64, media string, deleteBy t
 	return f.Entry("document_received", evidence.Subject, map[string]any{"bytes": bytes, "deleteBy": deleteBy})
 }
 
+// DocumentDue reports whether a document of identity still lies in the object store though its time is over: it was decided on, its
+// time has run out, or the case is closed.
+func (c *Case) DocumentDue(now time.Time) bool {
+	d := c.Verification.Document
+	return d != nil && d.Object != "" && (!c.Open() || !d.DeleteBy.After(now))
+}
+
 // LookAtDocument records that the checker opened the document. Nobody else may.
 func (f *File) LookAtDocument(actor string) (*Document, error) {
 	d := f.Case.Verification.Document
@@ -252,6 +251,7 @@ func (f *File) DecideDocument(actor string, accepted bool, method string, reason
 		return fault.InvalidField("/reason", "say what the check showed; it is kept with the case")
 	}
 	d.Accepted, d.Method, d.DecidedAt, d.DeleteBy = accepted, method, f.now, f.now
+	f.Case.NextDue = f.now // the sweeper deletes it should nobody else get there
 	result := verification.Rejected
 	if accepted {
 		result = verification.Given

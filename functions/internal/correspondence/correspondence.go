@@ -106,6 +106,12 @@ func (w *Writer) send(ctx context.Context, f *casefile.File, kind letters.Kind, 
 			facts.DueSteps = append(facts.DueSteps, clock.Step{N: n + 1, Text: s.Text, Citation: s.Citation, Code: s.Code, Args: s.Args})
 		}
 	}
+	if facts.Wording, err = w.Wording(ctx, c.Tenant); err != nil {
+		return err
+	}
+	if err := recipients(ctx, w.Registry, f, kind, &facts); err != nil {
+		return err
+	}
 	if edit != nil {
 		edit(Facts{&facts, tenant.Policy.Effective(), zone, below})
 	}
@@ -116,7 +122,7 @@ func (w *Writer) send(ctx context.Context, f *casefile.File, kind letters.Kind, 
 	if err != nil {
 		return err
 	}
-	return f.Send(casefile.Letter{Kind: string(kind), To: a.to, Subject: r.Subject, Text: r.Text, HTML: r.HTML, Party: a.party, TaskID: a.taskID})
+	return f.Send(casefile.Letter{Kind: string(kind), To: a.to, Subject: r.Subject, Text: r.Text, HTML: r.HTML, Party: a.party, TaskID: a.taskID, Wording: r.Wording})
 }
 
 // law returns the pinned law of the case, or the one it would get for a case that ends before its law is settled.

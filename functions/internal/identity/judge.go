@@ -2,8 +2,11 @@ package identity
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/habeas-dsar/habeas/functions/internal/correspondence"
+	"github.com/habeas-dsar/habeas/functions/internal/step"
+	"github.com/habeas-dsar/habeas/shared/blobs"
 	"github.com/habeas-dsar/habeas/shared/casefile"
 	"github.com/habeas-dsar/habeas/shared/evidence"
 	"github.com/habeas-dsar/habeas/shared/fault"
@@ -38,6 +41,24 @@ func (d *Desk) Judge(ctx context.Context, f *casefile.File) (verification.Verdic
 	return verdict, d.Letters.Send(ctx, f, letters.ProveAgain, func(l correspondence.Facts) {
 		l.Tries, l.VerifyBy = verification.MaxTries-f.Case.Verification.Tries, l.Day(until)
 	})
+}
+
+// DropDocument deletes the document of identity of a case, asks the store whether it is gone, and records the answer. Doing it again is
+// fine; an object that is still there is fault.Unavailable.
+func (d *Desk) DropDocument(ctx context.Context, store blobs.Store, tenant, caseID string) error {
+	name := casefile.DocumentObject(tenant, caseID)
+	if err := store.Delete(ctx, name); err != nil && !fault.Has(err, fault.NotFound) {
+		return fmt.Errorf("deleting an object: %w", err)
+	}
+	body, _, err := store.Open(ctx, name, 0)
+	if err == nil {
+		_ = body.Close() // nothing was read
+		return fault.New(fault.Unavailable, "an object that was deleted is still there")
+	}
+	if !fault.Has(err, fault.NotFound) {
+		return fmt.Errorf("looking for a deleted object: %w", err)
+	}
+	return step.Change(ctx, d.Cases, tenant, caseID, func(_ context.Context, f *casefile.File) error { return f.DocumentGone(evidence.System) })
 }
 
 // Expire gives up waiting for the person at the time that was set for it. One who confirmed the address and gave no more is answered with

@@ -75,7 +75,7 @@ func (w *words) detail(kind string) (string, error) {
 // ProofEvents lists the kinds of entries about proving who asks.
 func ProofEvents() []string {
 	return []string{
-		"address_confirmed", "detail_given", "declaration_signed", "proof_declined", "proof_judged", "requester_noted", "requester_refused", "mandate_decided",
+		"address_confirmed", "detail_given", "declaration_signed", "proof_declined", "proof_judged", "requester_noted", "mandate_decided",
 		"document_asked", "document_received", "document_looked_at", "document_checked", "document_deleted",
 	}
 }
