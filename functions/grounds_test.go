@@ -120,3 +120,76 @@ func TestAGroundOfTheLawCanBeLifted(t *testing.T) {
 	}
 	r.verified(c)
 }
+
+func TestExemptionsAreLookedAtAgain(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.taxpayer()
+	c := r.opened(dsar.Erasure, brazilian)
+	r.stops(c, "ReviewPlan")
+	listed := func(until string) int {
+		t.Helper()
+		list, _, err := r.set.Cases.ExemptedCases(t.Context(), tenant, until, 10, "")
+		r.ok(err)
+		return len(list)
+	}
+	if n := listed(""); n != 0 {
+		t.Errorf("%d open cases are to be looked at again", n)
+	}
+	r.approve(c)
+	r.stops(c, "Closed")
+	if a, b := listed("2028-01-03"), listed("2028-01-04"); a != 0 || b != 1 {
+		t.Fatalf("the day before %d cases are due, on the day %d", a, b)
+	}
+	invoices := casefile.Review{System: "shop", Collection: "invoices", Reason: redact.NewText("ten years")}
+	for name, edit := range map[string]func(*casefile.Review){
+		"no reason":       func(v *casefile.Review) { v.Reason = redact.Text{} },
+		"no such":         func(v *casefile.Review) { v.Collection = "orders" },
+		"no day":          func(v *casefile.Review) { v.Keep = true },
+		"a day that past": func(v *casefile.Review) { v.Keep, v.Until = true, "2027-01-04" },
+	} {
+		bad := invoices
+		edit(&bad)
+		if err := r.load(c).ReviewExemption("staff:02", bad); err == nil {
+			t.Errorf("%s: it was reviewed", name)
+		}
+	}
+	keep := invoices
+	keep.Keep, keep.Until = true, "2029-06-30"
+	r.change(c, func(f *casefile.File) error { return f.ReviewExemption("staff:02", keep) })
+	if one := r.one(c); one.ReviewBy != "2028-01-04" || one.Exemptions[1].ReviewBy != "2029-06-30" || one.Open() {
+		t.Fatalf("kept longer, the case is %s, due %s with %+v", one.Status, one.ReviewBy, one.Exemptions)
+	}
+	r.change(c, func(f *casefile.File) error { return f.ReviewExemption("staff:02", invoices) })
+	r.drain()
+	if one := r.one(c); !one.Open() || one.ReviewBy != "" || listed("") != 0 {
+		t.Fatalf("lifted, the case is %s, due %q", one.Status, one.ReviewBy)
+	}
+	r.stops(c, "ReviewPlan")
+	r.change(c, func(f *casefile.File) error {
+		return f.DecidePlan("staff:03", casefile.Approve, f.Case.Plan.Hash, redact.Text{})
+	})
+	r.drain()
+	r.stops(c, "Closed")
+	if r.holds("i-1") || r.value("c-1", "tax") != "T-17" || listed("2028-01-04") != 1 {
+		t.Errorf("the invoice is there: %t, the tax number is %q, %d cases are due", r.holds("i-1"), r.value("c-1", "tax"), listed("2028-01-04"))
+	}
+	r.verified(c)
+}
+
+func TestAPortableCopyHoldsWhatWasProvided(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.taxpayer()
+	c := r.opened(dsar.Portability)
+	r.stops(c, "Closed")
+	left := r.one(c).Exemptions
+	for _, x := range left {
+		if x.Ground != "not_eligible" || x.Collection != "invoices" && x.Field != "tax" {
+			t.Errorf("the copy leaves out %+v", x)
+		}
+	}
+	if len(left) != 2 {
+		t.Fatalf("the copy leaves out %+v, want the tax number and the invoices", left)
+	}
+}

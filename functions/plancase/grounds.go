@@ -36,6 +36,11 @@ func (s *Step) ground(p *planner, tenant registry.Tenant) error {
 		kept := grounds.For(laws, c.Right, civil.In(c.ReceivedAt, zone), l.Datasets[0])
 		p.f.SetGrounds(sys.Name, grounds.Exemptions(laws[0], sys.Name, kept, civil.In(p.f.Now(), zone)))
 	}
+	for i, x := range c.Exemptions {
+		if x.ReviewBy == "" { // nothing is kept for ever without somebody looking at it again
+			c.Exemptions[i].ReviewBy = grounds.ReviewBy(laws[0], x.Ground, civil.In(p.f.Now(), zone)).String()
+		}
+	}
 	return nil
 }
 

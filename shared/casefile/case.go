@@ -58,6 +58,7 @@ type Case struct {
 	Replan       []string    `json:"replan,omitempty"`      // systems whose part must be planned anew; those of Plan stand otherwise
 	Editors      []string    `json:"editors,omitempty"`     // evidence actors who edited the plan: none of them approves it
 	Exemptions   []Exemption `json:"exemptions,omitempty"`  // of this case, beside those of its systems
+	ReviewBy     string      `json:"reviewBy,omitempty"`    // YYYY-MM-DD: first day on which an exemption is looked at again that still keeps something
 	GrowthLimit  int         `json:"growthLimit,omitempty"` // per cent; 0 = the tenant's
 	GraceDays    int         `json:"graceDays,omitempty"`   // as the tenant's policy said when the plan was made
 	GraceUntil   time.Time   `json:"graceUntil,omitzero"`   // an approved erasure waits until then
@@ -71,7 +72,9 @@ type Case struct {
 	Withdrawal *Decision `json:"withdrawal,omitempty"` // by subject or staff
 	Paused     *Decision `json:"paused,omitempty"`     // by staff; the case has no execution until it is resumed
 	Refusal    *Decision `json:"refusal,omitempty"`    // with its ground
-	Operator   *Operator `json:"operator,omitempty"`   // a step failed in a way that needs a person
+
+	ExemptionReview *Decision `json:"exemptionReview,omitempty"` // the last one: keep_longer or lift
+	Operator        *Operator `json:"operator,omitempty"`        // a step failed in a way that needs a person
 
 	Claims     []Claim   `json:"claims,omitempty"`     // that the request, or part of it, need not be answered for free; oldest first
 	Subs       int       `json:"subs,omitempty"`       // appeals and complaints so far

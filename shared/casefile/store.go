@@ -209,6 +209,7 @@ func (f *File) putCase(ws *[]table.Write) error {
 	c := &f.Case
 	c.planDisposal()
 	f.noteAnswer()
+	f.putReview(ws)
 	old, existed := f.read[skCase]
 	plain, err := json.Marshal(c)
 	if err != nil {
