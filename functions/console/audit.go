@@ -44,6 +44,7 @@ const (
 	noticeDecided = "notice_decided"
 	lateSettled   = "late_settled"
 	lawConfirmed  = "law_confirmed"
+	wordsChanged  = "wording_changed"
 	lawCorrected  = "law_corrected"
 	liftAnnounced = "restriction_lift_announced"
 
