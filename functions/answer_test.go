@@ -247,7 +247,10 @@ func TestEndings(t *testing.T) {
 		"expired":   {func(f *casefile.File) error { f.Case.Verification.Expired = true; return nil }, dsar.Expired, "expired"},
 		"refused": {func(f *casefile.File) error {
 			f.Case.Status, f.Case.Phase, f.Case.Package = dsar.AwaitingReview, dsar.PhaseReviewResponse, &casefile.Package{}
-			return f.DecideResponse("staff:01", casefile.Refuse, f.Case.ResponseHash(), words)
+			if err := f.DecideResponse("staff:01", casefile.Refuse, f.Case.ResponseHash(), words); err != nil {
+				return err
+			}
+			return f.DecideResponse("staff:02", casefile.Refuse, f.Case.ResponseHash(), redact.Text{})
 		}, dsar.Refused, "refused"},
 		"not identifiable": {func(f *casefile.File) error {
 			f.Case.Status = dsar.AwaitingPerson

@@ -21,17 +21,23 @@ import (
 
 // bodies are good bodies of the routes that take one.
 var bodies = map[string]string{
-	"POST /t/{tenant}/request":                                  form("step", "right", "right", "access"),
-	"POST /t/{tenant}/find":                                     form("reference", "7K3QX-9M2DA"),
-	"POST /t/{tenant}/requests/{reference}/code":                form("code", "00000000"),
-	"POST /t/{tenant}/requests/{reference}/confirm":             form("s", "AAAAAAAAAAAAAAAAAAAAAAAAAA"),
-	"POST /t/{tenant}/requests/{reference}/messages":            form("text", "Hello"),
-	"POST /t/{tenant}/download/{token}":                         form("volume", "1"),
-	"POST /t/{tenant}/api/v1/requests":                          `{"right":"access","email":"new@example.com"}`,
-	"POST /t/{tenant}/api/v1/requests/{reference}/verification": `{"code":"00000000"}`,
-	"POST /t/{tenant}/api/v1/requests/{reference}/messages":     `{"text":"Hello"}`,
-	"POST /t/{tenant}/requests/{reference}/prove":               form("detail", "90210"),
-	"POST /t/{tenant}/api/v1/requests/{reference}/proof":        `{"cannot":true}`,
+	"POST /t/{tenant}/request":                                                 form("step", "right", "right", "access"),
+	"POST /t/{tenant}/find":                                                    form("reference", "7K3QX-9M2DA"),
+	"POST /t/{tenant}/requests/{reference}/code":                               form("code", "00000000"),
+	"POST /t/{tenant}/requests/{reference}/confirm":                            form("s", "AAAAAAAAAAAAAAAAAAAAAAAAAA"),
+	"POST /t/{tenant}/requests/{reference}/messages":                           form("text", "Hello"),
+	"POST /t/{tenant}/download/{token}":                                        form("volume", "1"),
+	"POST /t/{tenant}/api/v1/requests":                                         `{"right":"access","email":"new@example.com"}`,
+	"POST /t/{tenant}/api/v1/requests/{reference}/verification":                `{"code":"00000000"}`,
+	"POST /t/{tenant}/api/v1/requests/{reference}/messages":                    `{"text":"Hello"}`,
+	"POST /t/{tenant}/requests/{reference}/complaint":                          form("text", "Too slow."),
+	"POST /t/{tenant}/requests/{reference}/appeal":                             form("text", "I did not."),
+	"POST /t/{tenant}/requests/{reference}/questions/{question}":               form("text", "The older one."),
+	"POST /t/{tenant}/api/v1/requests/{reference}/complaint":                   `{"text":"Too slow."}`,
+	"POST /t/{tenant}/api/v1/requests/{reference}/appeal":                      `{"text":"I did not."}`,
+	"POST /t/{tenant}/api/v1/requests/{reference}/questions/{question}/answer": `{"text":"The older one."}`,
+	"POST /t/{tenant}/requests/{reference}/prove":                              form("detail", "90210"),
+	"POST /t/{tenant}/api/v1/requests/{reference}/proof":                       `{"cannot":true}`,
 }
 
 // open routes with what a stranger gets who names an existing request.
@@ -53,7 +59,12 @@ var own = map[string]int{
 	"GET /t/{tenant}/requests/{reference}/download": 303, "POST /t/{tenant}/requests/{reference}/download": 303,
 	"GET /t/{tenant}/api/v1/requests/{reference}": 200, "POST /t/{tenant}/api/v1/requests/{reference}/withdrawal": 409,
 	"POST /t/{tenant}/api/v1/requests/{reference}/messages": 201, "POST /t/{tenant}/api/v1/requests/{reference}/package": 200,
-	"GET /t/{tenant}/api/v1/requests/{reference}/evidence": 200,
+	"GET /t/{tenant}/api/v1/requests/{reference}/evidence":      200,
+	"GET /t/{tenant}/requests/{reference}/questions/{question}": 404, "POST /t/{tenant}/requests/{reference}/questions/{question}": 404,
+	"GET /t/{tenant}/requests/{reference}/appeal": 409, "POST /t/{tenant}/requests/{reference}/appeal": 409, "POST /t/{tenant}/api/v1/requests/{reference}/appeal": 409,
+	"GET /t/{tenant}/requests/{reference}/complaint": 200, "POST /t/{tenant}/requests/{reference}/complaint": 200,
+	"POST /t/{tenant}/api/v1/requests/{reference}/complaint":                   409, // there is one already, by the page
+	"POST /t/{tenant}/api/v1/requests/{reference}/questions/{question}/answer": 404, "POST /t/{tenant}/api/v1/requests/{reference}/questions/{question}/accept": 404,
 	"GET /t/{tenant}/requests/{reference}/prove": 303, "POST /t/{tenant}/requests/{reference}/prove": 303, "POST /t/{tenant}/api/v1/requests/{reference}/proof": 409,
 }
 
@@ -63,7 +74,7 @@ func reach(pattern, tenant, reference, token string) call {
 	if !ok {
 		method, path = "GET", pattern+"nowhere"
 	}
-	path = strings.NewReplacer("{tenant}", tenant, "{reference}", reference, "{token}", token, "{$}", "").Replace(path)
+	path = strings.NewReplacer("{tenant}", tenant, "{reference}", reference, "{token}", token, "{question}", "q1", "{$}", "").Replace(path)
 	return call{method: method, path: path, body: bodies[pattern]}
 }
 
@@ -366,7 +377,10 @@ func TestTheStatusTellsWhyInWords(t *testing.T) {
 		}
 		task.Done(dsar.NotDone, f.Now())
 		f.Case.Status, f.Case.Phase, f.Case.Package = dsar.AwaitingReview, dsar.PhaseReviewResponse, &casefile.Package{}
-		return f.DecideResponse(evidence.Staff("02"), casefile.Refuse, f.Case.ResponseHash(), redact.NewText("It would harm somebody else."))
+		if err := f.DecideResponse(evidence.Staff("02"), casefile.Refuse, f.Case.ResponseHash(), redact.NewText("It would harm somebody else.")); err != nil {
+			return err
+		}
+		return f.DecideResponse(evidence.Staff("03"), casefile.Refuse, f.Case.ResponseHash(), redact.Text{})
 	})
 	a := r.want(r.send(call{method: "GET", path: api(c), bearer: token}), 200)
 	if !strings.Contains(a.body, "The archive burnt down.") {

@@ -144,6 +144,7 @@ func (a *Demonstration) makeAccounts(ctx context.Context, path string) (demoAcco
 		{"admin", []registry.Role{registry.Admin}},
 		{"handler", []registry.Role{registry.Handler}},
 		{"approver", []registry.Role{registry.Handler, registry.Approver}},
+		{"reviewer", []registry.Role{registry.Handler, registry.Approver}}, // what two people decide needs a second one
 		{"auditor", []registry.Role{registry.Auditor}},
 	} {
 		acc, token, err := accounts.Add(ctx, "", who.name+"@staff.test", who.roles, who.name)

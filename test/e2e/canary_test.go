@@ -42,6 +42,7 @@ func TestChangesLeaveNothingPersonalInTheClear(t *testing.T) {
 	refused := s.Ask("lumen", "restriction", wren).Verify()
 	refused.WantPlan()
 	refused.Decide("approver", "refuse", map[string]any{"reason": refusal}).Want(200)
+	refused.Decide("reviewer", "refuse", map[string]any{"reason": refusal}).Want(200)
 	erased := s.Ask("lumen", "erasure", testkit.Typical).Verify()
 	s.NewStaff("second", "handler,approver")
 	erased.WantPlan()

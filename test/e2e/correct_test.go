@@ -185,6 +185,8 @@ func TestARefusedCorrectionSaysWhy(t *testing.T) {
 	r := s.Ask("lumen", "correction", wren, corrections("name", "Queen of Exampleton")).Verify()
 	r.WantPlan()
 	r.Decide("approver", "refuse", map[string]any{"reason": "Your passport says Wren Abara."}).Want(200)
+	r.Decide("approver", "refuse", map[string]any{"reason": "Your passport says Wren Abara."}).WantProblem(403, "forbidden") // two people refuse
+	r.Decide("reviewer", "refuse", map[string]any{"reason": "I have seen it too."}).Want(200)
 	s.Settle()
 	r.WantStatus("refused")
 	s.WantSame("crm.db", before)

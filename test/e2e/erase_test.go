@@ -141,6 +141,7 @@ func TestARefusedErasureSaysWhy(t *testing.T) {
 	r.WantPlan()
 	r.Decide("approver", "refuse").WantProblem(400, "invalid") // a refusal has a ground
 	r.Decide("approver", "refuse", map[string]any{"reason": "We need it for the claim you brought before the court of Exampleton (GDPR Art. 17(3)(e))."}).Want(200)
+	r.Decide("reviewer", "refuse", map[string]any{"reason": "The claim is pending."}).Want(200) // two people refuse
 	s.Settle()
 	r.WantStatus("refused")
 	s.WantSame("shop.db", before)
