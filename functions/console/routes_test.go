@@ -175,7 +175,7 @@ func aim(pattern string, c casefile.Case, task string) (method, path string) {
 	if strings.Contains(path, "recipients") {
 		name = "parcels"
 	}
-	return method, strings.NewReplacer("{id}", id, "{task}", task, "{name}", name, "{volume}", "1", "{letter}", "1", "{recipient}", "parcels", "{law}", "eu", "{$}", "").Replace(path)
+	return method, strings.NewReplacer("{question}", "q1", "{claim}", "c1", "{sub}", "s01", "{id}", id, "{task}", task, "{name}", name, "{volume}", "1", "{letter}", "1", "{recipient}", "parcels", "{law}", "eu", "{$}", "").Replace(path)
 }
 
 func (r *rig) visit(route console.Route, v visit, c casefile.Case, task, query, cookie, token string) reply {
