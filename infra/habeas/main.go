@@ -40,7 +40,7 @@ func newRoot() *cobra.Command {
 	root.PersistentFlags().Bool("json", false, "print JSON")
 	root.AddCommand(
 		newServe(), newStaff(), newTenants(), newDemo(),
-		newSystems(), newRecipients(), newRequest(), newCases(), newNumbers(), newCase(), newTasks(), newHolds(),
+		newSystems(), newRecipients(), newRequest(), newCases(), newNumbers(), newCase(), newTasks(), newHolds(), newWording(),
 		newClock(), newPacks(), newEvidence(), newRestoreCheck(), newBackup(), newRestore(),
 		newStage(), newDoctor(), newCost(),
 	)

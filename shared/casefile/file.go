@@ -162,6 +162,7 @@ type Letter struct {
 	HTML    redact.Text
 	Party   string // to whom it goes: empty = the person whose request it is; ToOwner, ToRecipient
 	TaskID  string // of a letter to an owner; id of the notice that a letter to a recipient carries
+	Wording int    // version of the tenant's own words that it was written with; 0: it has none
 }
 
 // ToOwner marks a letter that goes to whoever is responsible for a system, or to a vendor, and not to the person.
@@ -203,6 +204,9 @@ func (f *File) Send(l Letter) error {
 	facts := map[string]any{"kind": l.Kind, "n": n, "sha256": m.SHA256}
 	if l.Party != "" {
 		facts["to"] = l.Party
+	}
+	if l.Wording > 0 {
+		facts["wordingVersion"] = l.Wording
 	}
 	if err := f.Entry("letter_claimed", "system", facts); err != nil {
 		return err

@@ -20,6 +20,7 @@ const (
 	Restores = "restores" // comparisons and repeated erasures in systems that were restored from a backup
 	Backups  = "backups"  // the installation itself was restored
 	Laws     = "laws"     // drafts of laws that a named person confirmed
+	Wordings = "wordings" // what a tenant says in letters in its own words
 )
 
 const journalAttempts = 16

@@ -166,7 +166,7 @@ func (c *Catalogue) compose(kind Kind, locale string, f Facts) (*builder, string
 		return nil, "", err
 	}
 	b := &builder{words: c.words(locale), kind: kind, facts: f}
-	b.adopt(f.Wording)
+	c.adopt(b.words, f.Wording)
 	b.write()
 	subject := b.say("subject."+string(kind), "Reference", f.Reference)
 	if b.err != nil {

@@ -46,9 +46,11 @@ func general() []string {
 	return []string{"{{.Contact}}", "{{.Controller}}", "{{.Reference}}", "{{.Tenant}}"}
 }
 
-// adopt has the words speak as the tenant wants.
-func (w *words) adopt(own Wording) {
-	phrases := own.Phrases[w.language()]
+// adopt has the words speak as the tenant wants. What no longer fits a newer catalogue is passed over: a letter in the catalogue's words
+// is better than one that leaves a fact out.
+func (c *Catalogue) adopt(w *words, own Wording) {
+	phrases := maps.Clone(own.Phrases[w.language()])
+	maps.DeleteFunc(phrases, func(key string, p Phrase) bool { return c.CheckPhrase(w.language(), key, p) != nil })
 	if len(phrases) == 0 || w.err != nil {
 		return
 	}

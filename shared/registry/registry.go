@@ -209,12 +209,13 @@ const (
 	ChangeSystems Permission = "change_systems"
 	ChangeStaff   Permission = "change_staff"
 	PlaceHolds    Permission = "place_holds"
-	UseConsents   Permission = "use_consents" // write to the ledger of consents, and ask it
-	ConfirmLaws   Permission = "confirm_laws" // let a law that is a draft govern a tenant in production
+	UseConsents   Permission = "use_consents"   // write to the ledger of consents, and ask it
+	ChangeWording Permission = "change_wording" // publish what letters say in the tenant's own words
+	ConfirmLaws   Permission = "confirm_laws"   // let a law that is a draft govern a tenant in production
 )
 
 var permissions = map[Role][]Permission{
-	Admin:    {ReadSystems, ChangeSystems, ChangeStaff, ReadCases, ConfirmLaws},
+	Admin:    {ReadSystems, ChangeSystems, ChangeStaff, ReadCases, ConfirmLaws, ChangeWording},
 	Handler:  {ReadCases, HandleCases, RevealData, ReadSystems, ReadEvidence, UseConsents},
 	Approver: {ReadCases, HandleCases, DecideCases, RevealData, ReadSystems, ReadEvidence, PlaceHolds, UseConsents, ConfirmLaws},
 	Auditor:  {ReadCases, ReadEvidence, ReadSystems},

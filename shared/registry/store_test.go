@@ -251,7 +251,7 @@ func TestStaffHaveOneAddressEach(t *testing.T) {
 // The permission table, written down a second time.
 func TestPermissions(t *testing.T) {
 	want := map[registry.Role]string{
-		registry.Admin:    "change_staff change_systems confirm_laws read_cases read_systems",
+		registry.Admin:    "change_staff change_systems change_wording confirm_laws read_cases read_systems",
 		registry.Handler:  "handle_cases read_cases read_evidence read_systems reveal_data use_consents",
 		registry.Approver: "confirm_laws decide_cases handle_cases place_holds read_cases read_evidence read_systems reveal_data use_consents",
 		registry.Auditor:  "read_cases read_evidence read_systems",
