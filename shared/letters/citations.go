@@ -1,10 +1,6 @@
 package letters
 
-import (
-	"regexp"
-
-	"github.com/habeas-dsar/habeas/shared/policy"
-)
+import "regexp"
 
 // gdpr is the Regulation in a citation, and not the law of the United Kingdom that goes by the same name.
 var gdpr = regexp.MustCompile(`(^|[^K] )GDPR\b`)
@@ -31,13 +27,4 @@ func (b *builder) cite(citation string) string {
 		return citation
 	}
 	return gdpr.ReplaceAllString(citation, "${1}"+b.say("short.eu"))
-}
-
-// ownRoute returns what the language says of a way to complain under a law of which it knows more than the name, and whether it does.
-func (b *builder) ownRoute(which string, id policy.ID) (string, bool) {
-	key := "route." + which + "." + string(id)
-	if !b.has(key) {
-		return "", false
-	}
-	return b.say(key), true
 }

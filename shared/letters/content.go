@@ -23,7 +23,7 @@ func (b *builder) own(name string, pairs ...any) string {
 func (b *builder) paragraph(text string) { b.parts = append(b.parts, part{Paragraph: text}) }
 func (b *builder) heading(text string)   { b.parts = append(b.parts, part{Heading: text}) }
 func (b *builder) link(label, url string) {
-	b.parts = append(b.parts, part{Label: label, URL: url})
+	b.parts = append(b.parts, part{Label: label, URL: url, Colon: b.typeset(" :")})
 }
 
 // states notes that the newest part says what the law wants said.

@@ -99,7 +99,7 @@ func TestLanguagesSayTheSame(t *testing.T) {
 			}
 		}
 		for key, texts := range own {
-			if _, ok := english[key]; !ok && !regexp.MustCompile(`^(step|asked|law|short|route\.[a-z]+)\.`).MatchString(key) {
+			if _, ok := english[key]; !ok && !regexp.MustCompile(`^(step|asked|law|short)\.`).MatchString(key) {
 				t.Errorf("%s has %s, which nothing says", language, key)
 			}
 			if len(texts) > 1 && !slices.Equal(keys(texts), forms[language]) {

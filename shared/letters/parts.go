@@ -17,6 +17,7 @@ type part struct {
 	Code      string // to be read off a screen and typed
 	Label     string // of the link
 	URL       string
+	Colon     string   // between label and address in plain text: French sets a space before it
 	Quote     []string // paragraphs somebody wrote
 	Small     []string // lines at the end
 
@@ -45,7 +46,7 @@ func (p part) plain() string {
 	case p.Code != "":
 		return "    " + p.Code
 	case p.URL != "":
-		return wrap(p.Label+":", "") + "\n" + p.URL
+		return wrap(p.Label+p.Colon, "") + "\n" + p.URL
 	case len(p.Items) > 0:
 		return p.list()
 	case len(p.Quote) > 0:

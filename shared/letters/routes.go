@@ -30,9 +30,7 @@ func (b *builder) route(which string, r *policy.Route, made policy.Statement) {
 		return
 	}
 	text, missing := r.Text.In(b.language())
-	if own, known := b.ownRoute(which, b.facts.Pack.ID); missing && known {
-		text = own
-	} else if missing {
+	if missing {
 		text = b.say("route."+which, "Name", r.Name, "Contact", b.facts.Tenant.Contact)
 		for _, way := range [][2]string{{"phone", r.Phone}, {"email", r.Email}, {"post", r.Post}} {
 			if way[1] != "" {

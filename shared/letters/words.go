@@ -83,9 +83,12 @@ func (w *words) localize(key string, n any, pairs ...any) string {
 	return w.typeset(text)
 }
 
-// typeset keeps French signs with the word before them.
+// typeset keeps French signs with the word before them, and has a lone colon as the language sets it.
 func (w *words) typeset(text string) string {
-	if w.tongue.name != "fr" {
+	switch {
+	case w.tongue.name != "fr" && text == " :":
+		return ":"
+	case w.tongue.name != "fr":
 		return text
 	}
 	return strings.NewReplacer(" :", "\u00a0:", " ;", "\u00a0;", " ?", "\u00a0?", " !", "\u00a0!", "« ", "«\u00a0", " »", "\u00a0»").Replace(text)
