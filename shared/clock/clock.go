@@ -178,8 +178,14 @@ func (in Input) target(due Deadline) Deadline {
 // orEarlier takes, deadline by deadline, the earlier of two that are there in both.
 func (d Deadlines) orEarlier(o Deadlines) Deadlines {
 	for _, pair := range []struct{ mine, other *Deadline }{
-		{&d.Due, &o.Due}, {&d.First, &o.First}, {&d.Acknowledge, &o.Acknowledge}, {&d.Simple, &o.Simple}, {&d.ExtensionNoticeBy, &o.ExtensionNoticeBy},
-		{&d.RefuseBy, &o.RefuseBy}, {&d.Execute, &o.Execute}, {&d.Target, &o.Target},
+		{&d.Due, &o.Due},
+		{&d.First, &o.First},
+		{&d.Acknowledge, &o.Acknowledge},
+		{&d.Simple, &o.Simple},
+		{&d.ExtensionNoticeBy, &o.ExtensionNoticeBy},
+		{&d.RefuseBy, &o.RefuseBy},
+		{&d.Execute, &o.Execute},
+		{&d.Target, &o.Target},
 	} {
 		if pair.mine.IsZero() || !pair.other.IsZero() && pair.other.At.Before(pair.mine.At) {
 			*pair.mine = *pair.other

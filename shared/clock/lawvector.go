@@ -234,8 +234,13 @@ func (e expectation) compare(got Combined, packs []policy.Pack, level policy.Lev
 		field, want string
 		got         Deadline
 	}{
-		{"due", e.Due, got.Due}, {"first", e.First, got.First}, {"ack", e.Ack, got.Acknowledge}, {"simple", e.Simple, got.Simple},
-		{"extension_notice", e.ExtensionNotice, got.ExtensionNoticeBy}, {"refuse_by", e.RefuseBy, got.RefuseBy}, {"execute", e.Execute, got.Execute},
+		{"due", e.Due, got.Due},
+		{"first", e.First, got.First},
+		{"ack", e.Ack, got.Acknowledge},
+		{"simple", e.Simple, got.Simple},
+		{"extension_notice", e.ExtensionNotice, got.ExtensionNoticeBy},
+		{"refuse_by", e.RefuseBy, got.RefuseBy},
+		{"execute", e.Execute, got.Execute},
 		{"target", e.Target, got.Target},
 	} {
 		out = append(out, differ(pair.field, pair.want, dateOrNone(pair.got))...)

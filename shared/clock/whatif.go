@@ -2,6 +2,7 @@ package clock
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/habeas-dsar/habeas/shared/clock/civil"
@@ -74,7 +75,7 @@ func WhatIf(q Question) (Answer, error) {
 			if in.Rule.Extension != nil {
 				e.Reason = in.Rule.Extension.Reasons[0]
 			}
-			q.Input.Events = append(q.Input.Events[:len(q.Input.Events):len(q.Input.Events)], e)
+			q.Input.Events = append(slices.Clip(q.Input.Events), e)
 			in.Events = q.Input.Events
 		}
 		inputs = append(inputs, LawInput{p.Short, in})

@@ -40,8 +40,12 @@ func Of(c *casefile.Case, set *policy.Set, zone *time.Location) pages.Clock {
 func ForTeam(c *casefile.Case, set *policy.Set, zone *time.Location) pages.Clock {
 	k, in := Of(c, set, zone), shown(zone)
 	for _, t := range []pages.Tick{
-		{Kind: "acknowledge", At: c.Due.Ack}, {Kind: "simple", At: c.Due.Simple}, {Kind: "notice", At: c.Due.Notice}, {Kind: "refuse", At: c.Due.RefuseBy},
-		{Kind: "execute", At: c.Due.Execute}, {Kind: "target", At: c.Due.Target},
+		{Kind: "acknowledge", At: c.Due.Ack},
+		{Kind: "simple", At: c.Due.Simple},
+		{Kind: "notice", At: c.Due.Notice},
+		{Kind: "refuse", At: c.Due.RefuseBy},
+		{Kind: "execute", At: c.Due.Execute},
+		{Kind: "target", At: c.Due.Target},
 	} {
 		if !t.At.IsZero() {
 			k.Ticks = append(k.Ticks, pages.Tick{Kind: t.Kind, At: in(t.At)})
