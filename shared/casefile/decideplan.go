@@ -282,7 +282,7 @@ func (c *Case) Cancellable(now time.Time) bool {
 }
 
 // Unblocked reports whether an approved plan may be carried out now: its grace is over, and nothing has to be answered before,
-// neither another request nor a question to the person.
+// neither another request nor, where the plan changes data, a question to the person.
 func (c *Case) Unblocked(now time.Time) bool {
-	return c.PlanApproved() && c.After == "" && !c.Awaits() && (c.GraceDays == 0 || !c.GraceUntil.IsZero() && !now.Before(c.GraceUntil))
+	return c.PlanApproved() && c.After == "" && (!c.Awaits() || !c.Plan.ChangesData()) && (c.GraceDays == 0 || !c.GraceUntil.IsZero() && !now.Before(c.GraceUntil))
 }
