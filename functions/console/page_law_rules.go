@@ -90,7 +90,7 @@ func lawSections(p policy.Pack) []pages.LawSection {
 func timeFacts(p policy.Pack, f *facts) {
 	f.add(pages.LawFact{Fact: "acknowledge", Period: lawPeriod(p.Acknowledge.Period), Rights: p.Acknowledge.AppliesTo})
 	f.period("simple", p.Response.Simple)
-	f.add(pages.LawFact{Fact: "answer", Text: p.Response.Standard, Period: lawPeriod(p.Response.Default)})
+	f.add(pages.LawFact{Fact: "answer", Name: p.Response.Standard, Period: lawPeriod(p.Response.Default)})
 	for _, right := range dsar.Rights() {
 		if longer, ok := p.Response.WithProcessor[right]; ok {
 			f.add(pages.LawFact{Fact: "processor", Period: lawPeriod(longer), Rights: []dsar.Right{right}})
@@ -166,10 +166,7 @@ func complaintFacts(p policy.Pack, f *facts) {
 			continue
 		}
 		words, _ := way.route.Text.In("en")
-		f.add(pages.LawFact{Fact: way.fact, Name: way.route.Name, Text: words})
-		if way.route.URL != "" {
-			f.add(pages.LawFact{Fact: way.fact, Name: way.route.Name, URL: way.route.URL})
-		}
+		f.add(pages.LawFact{Fact: way.fact, Name: way.route.Name, Text: words, URL: way.route.URL})
 		f.text("email", way.route.Email, "")
 		f.text("phone", way.route.Phone, "")
 		f.text("post", way.route.Post, "")
