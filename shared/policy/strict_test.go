@@ -2,6 +2,7 @@ package policy_test
 
 import (
 	"bytes"
+	"maps"
 	"os"
 	"strconv"
 	"strings"
@@ -31,9 +32,7 @@ func withFixture(t testing.TB) fstest.MapFS {
 
 func TestFixtureUsesEveryPart(t *testing.T) {
 	files := withFixture(t)
-	for name, file := range tree(t) {
-		files[name] = file
-	}
+	maps.Copy(files, tree(t))
 	set, err := policy.LoadFS(files)
 	if err != nil {
 		t.Fatal(err)

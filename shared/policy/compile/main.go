@@ -31,7 +31,7 @@ func run(release bool) error {
 	if err != nil {
 		return fmt.Errorf("compiling packs: %w", err)
 	}
-	if err := os.WriteFile(compiled, content, 0o644); err != nil {
+	if err := os.WriteFile(compiled, content, 0o600); err != nil {
 		return fmt.Errorf("writing compiled packs: %w", err)
 	}
 	if !release {
@@ -55,7 +55,7 @@ func appendReleased() error {
 			list = append(list, line...)
 		}
 	}
-	if err := os.WriteFile(released, list, 0o644); err != nil {
+	if err := os.WriteFile(released, list, 0o600); err != nil {
 		return fmt.Errorf("writing released versions: %w", err)
 	}
 	return nil
