@@ -14,6 +14,7 @@ import (
 	"github.com/habeas-dsar/habeas/functions/internal/statute"
 	"github.com/habeas-dsar/habeas/functions/internal/web"
 	"github.com/habeas-dsar/habeas/shared/casefile"
+	"github.com/habeas-dsar/habeas/shared/clock/civil"
 	"github.com/habeas-dsar/habeas/shared/dsar"
 	"github.com/habeas-dsar/habeas/shared/fault"
 	"github.com/habeas-dsar/habeas/shared/letters"
@@ -193,7 +194,7 @@ func (h *Handler) operate(ctx context.Context, c *caller, id string, next dsar.P
 
 // extend moves the deadline once, for a reason that the law knows, and tells the person by letter with an explanation, if
 // there is one.
-func (h *Handler) extend(ctx context.Context, c *caller, id, code, explanation string) (reply, error) {
+func (h *Handler) extend(ctx context.Context, c *caller, id, code, until, explanation string) (reply, error) {
 	explanation, err := reason("/text", explanation)
 	if err != nil {
 		return reply{}, err
@@ -202,17 +203,17 @@ func (h *Handler) extend(ctx context.Context, c *caller, id, code, explanation s
 	if err != nil {
 		return reply{}, err
 	}
-	until, err := h.extended(current, c, code, h.Now())
+	longer, err := h.extended(current, c, code, until, h.Now())
 	if err != nil {
 		return reply{}, err
 	}
-	r, err := newReply(http.StatusOK, map[string]any{"dueAt": until.Due.At, "dueDate": until.Due.Date})
+	r, err := newReply(http.StatusOK, map[string]any{"dueAt": longer.Due.At, "dueDate": longer.Due.Date})
 	if err != nil {
 		return r, err
 	}
 	return r, h.change(ctx, c, id, r, act{Kind: caseExtended, Detail: code}, func(ctx context.Context, f *casefile.File) error {
 		first := f.Case.Due
-		next, err := h.extended(f.Case, c, code, f.Now())
+		next, err := h.extended(f.Case, c, code, until, f.Now())
 		if err != nil {
 			return err
 		}
@@ -230,8 +231,8 @@ func (h *Handler) extend(ctx context.Context, c *caller, id, code, explanation s
 }
 
 // extended returns the case as it would be after an extension at the instant. fault.Conflict when it cannot be extended any
-// more, fault.Invalid when the law does not know the reason.
-func (h *Handler) extended(one casefile.Case, c *caller, code string, at time.Time) (casefile.Case, error) {
+// more, fault.Invalid when the law does not know the reason, or leaves the length open and until names no day (YYYY-MM-DD).
+func (h *Handler) extended(one casefile.Case, c *caller, code, until string, at time.Time) (casefile.Case, error) {
 	pack, err := h.Packs.At(policy.ID(one.Law.Pack), policy.Version(one.Law.Version))
 	if err != nil {
 		return one, fault.New(fault.Conflict, "the law of the case is not settled yet")
@@ -255,6 +256,13 @@ func (h *Handler) extended(one casefile.Case, c *caller, code string, at time.Ti
 		return one, fault.New(fault.Conflict, "the first period has ended: it is too late for an extension")
 	}
 	one.Extension = &casefile.Decision{Decision: code, By: c.actor(), At: at}
+	if rule.Extension.Open {
+		day, err := civil.Parse(until)
+		if err != nil || !day.After(civil.In(one.Due.At, c.zone)) {
+			return one, web.Fields{{Pointer: "/until", Detail: "the law leaves the length open: name the day, after the first period, as 2027-01-31"}}
+		}
+		one.Extension.Until = until
+	}
 	return one, statute.Set(&one, h.Packs, c.tenant)
 }
 

@@ -40,9 +40,10 @@ func (h *Handler) apiDecideResponse(w http.ResponseWriter, r *http.Request, c *c
 func (h *Handler) apiExtend(w http.ResponseWriter, r *http.Request, c *caller) error {
 	var in struct {
 		Reason string `json:"reason"`
+		Until  string `json:"until"` // YYYY-MM-DD, where the law leaves the length open
 		Text   string `json:"text"`
 	}
-	return h.onCase(w, r, &in, func(id string) (reply, error) { return h.extend(r.Context(), c, id, in.Reason, in.Text) })
+	return h.onCase(w, r, &in, func(id string) (reply, error) { return h.extend(r.Context(), c, id, in.Reason, in.Until, in.Text) })
 }
 
 func (h *Handler) apiWithdraw(w http.ResponseWriter, r *http.Request, c *caller) error {

@@ -11,6 +11,7 @@ import (
 	"github.com/habeas-dsar/habeas/shared/casefile"
 	"github.com/habeas-dsar/habeas/shared/dsar"
 	"github.com/habeas-dsar/habeas/shared/evidence"
+	"github.com/habeas-dsar/habeas/shared/policy"
 	"github.com/habeas-dsar/habeas/shared/redact"
 	"github.com/habeas-dsar/habeas/shared/registry"
 )
@@ -239,5 +240,58 @@ func TestAnAppealByStaffIsDecidedBySomebodyElse(t *testing.T) {
 	}
 	if err != nil || !slices.Equal(kinds, []string{"appeal_received", "appeal_decided"}) {
 		t.Errorf("letters %q, %v", kinds, err)
+	}
+}
+
+// in opens a verified request of somebody who lives elsewhere.
+func (r *rig) in(country, region, law string) casefile.Case {
+	r.t.Helper()
+	c := r.verified(r.open(home, func(o *casefile.Opening) { o.Country, o.Person.Region = country, redact.NewText(region) }))
+	if c.Law.Pack != law {
+		r.t.Fatalf("law %s, want %s", c.Law.Pack, law)
+	}
+	return c
+}
+
+// TestAnOpenExtensionNamesItsDay: the law of New Zealand leaves the length open (Privacy Act 2020 s. 48).
+func TestAnOpenExtensionNamesItsDay(t *testing.T) {
+	r := newRig(t)
+	_, cookie, token := r.staff(home, registry.Handler)
+	c := r.in("NZ", "", "nz")
+	pack := must[policy.Pack](t)(r.h.Packs.Pack("nz"))
+	code := pack.Extension.Reasons[0]
+	at := "/api/v1/cases/" + c.ID + "/extension"
+	for _, until := range []string{"", "soon", c.Due.Date, "2026-12-24"} {
+		r.want(r.call(token, "POST", at, `{"reason":"`+code+`","until":"`+until+`"}`), 400)
+	}
+	if p := r.want(r.page(cookie, http.MethodGet, "/console/cases/"+c.ID+"/extend", nil), 200); !strings.Contains(p.body, `name="until"`) {
+		t.Error("the page does not ask for the day")
+	}
+	v := r.want(r.call(token, "POST", at, `{"reason":"`+code+`","until":"2027-04-30"}`), 200).json(t)
+	if got := r.one(c); v["dueDate"] != "2027-04-30" || got.Due.Date != "2027-04-30" || got.Extension.Until != "2027-04-30" {
+		t.Errorf("due %v, stored %s", v["dueDate"], got.Due.Date)
+	}
+	r.want(r.call(token, "POST", at, `{"reason":"`+code+`","until":"2027-05-30"}`), 409)
+}
+
+// TestAnswersInTwoSteps: Brazil wants a short answer first (LGPD Art. 19 I), Mexico has the execution follow the decision.
+func TestAnswersInTwoSteps(t *testing.T) {
+	r := newRig(t)
+	_, cookie, token := r.staff(home, registry.Approver)
+	c := r.in("BR", "", "br")
+	at, page := "/api/v1/cases/"+c.ID, "/console/cases/"+c.ID
+	if p := r.want(r.page(cookie, http.MethodGet, page, nil), 200); !strings.Contains(p.body, page+"/short-answer") || strings.Contains(p.body, page+"/grant") {
+		t.Error("the case does not lead to its short answer alone")
+	}
+	r.want(r.page(cookie, http.MethodPost, page+"/short-answer", url.Values{"reason": {" "}}), 400)
+	r.want(r.page(cookie, http.MethodPost, page+"/short-answer", url.Values{"reason": {"Yes, we process data about you."}}), 303)
+	r.want(r.call(token, "POST", at+"/short-answer", `{"text":"Again."}`), 409)
+	c = r.in("MX", "", "mx")
+	at, page = "/api/v1/cases/"+c.ID, "/console/cases/"+c.ID
+	r.want(r.page(cookie, http.MethodGet, page+"/grant", nil), 200)
+	r.want(r.page(cookie, http.MethodPost, page+"/grant", url.Values{}), 303)
+	r.want(r.call(token, "POST", at+"/grant", ""), 409)
+	if got := r.one(c); got.Granted == nil || got.Granted.Due.Date <= "2027-01-04" || got.Due.Execute.IsZero() {
+		t.Errorf("granted %+v, due %+v", got.Granted, got.Due)
 	}
 }

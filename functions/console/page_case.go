@@ -1,10 +1,12 @@
 package console
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/habeas-dsar/habeas/functions/internal/pages"
 	"github.com/habeas-dsar/habeas/functions/internal/progress"
@@ -179,7 +181,7 @@ func (h *Handler) caseActs(c *caller, f *casefile.File) []pages.ActLink {
 	out = append(out, pages.ActLink{Act: pages.ActProof, URL: c.caseURL(one.ID, "/proof")})
 	if c.may(registry.HandleCases) {
 		if len(h.grounds(one)) > 0 {
-			if _, err := h.extended(*one, c, h.grounds(one)[0], h.Now()); err == nil {
+			if _, err := h.extended(*one, c, h.grounds(one)[0], h.proposed(one, c), h.Now()); err == nil {
 				out = append(out, pages.ActLink{Act: pages.ActExtend, URL: c.caseURL(one.ID, "/extend")})
 			}
 		}
@@ -202,6 +204,12 @@ func (h *Handler) caseActs(c *caller, f *casefile.File) []pages.ActLink {
 	if c.may(registry.DecideCases) && one.MayLift() {
 		out = append(out, pages.ActLink{Act: pages.ActLift, URL: c.caseURL(one.ID, "/lift")})
 	}
+	if c.may(registry.HandleCases) && one.Open() && !one.Answered && !one.Stopping() && one.Law.Pack != "" {
+		out = append(out, pages.ActLink{Act: pages.ActLaw, URL: c.caseURL(one.ID, "/law")})
+	}
+	if one.ReviewBy != "" {
+		out = append(out, pages.ActLink{Act: pages.ActExempt, URL: c.caseURL(one.ID, "/exemptions")})
+	}
 	if c.may(registry.ReadEvidence) {
 		out = append(out, pages.ActLink{Act: pages.ActEvidence, URL: c.caseURL(one.ID, "/evidence")})
 	}
@@ -218,6 +226,19 @@ func (h *Handler) grounds(one *casefile.Case) []string {
 		return rule.Extension.Reasons
 	}
 	return nil
+}
+
+// proposed is the day that is proposed for an extension whose length the law leaves open: as long again as the first period. Empty
+// when the law sets the length, or knows no extension.
+func (h *Handler) proposed(one *casefile.Case, c *caller) string {
+	pack, err := h.Packs.At(policy.ID(one.Law.Pack), policy.Version(one.Law.Version))
+	if err != nil {
+		return "" // not triaged yet
+	}
+	if rule := pack.Rule(one.Right); rule.Extension == nil || !rule.Extension.Open {
+		return ""
+	}
+	return one.Due.At.Add(one.Due.At.Sub(one.ReceivedAt)).In(c.zone).Format(time.DateOnly)
 }
 
 func people(v *caseView) []pages.Person {
@@ -321,7 +342,8 @@ func (h *Handler) showExtend(w http.ResponseWriter, r *http.Request, c *caller, 
 	if len(grounds) == 0 {
 		return fault.New(fault.Conflict, "the law has no extension for this right")
 	}
-	next, err := h.extended(f.Case, c, grounds[0], h.Now())
+	open := h.proposed(&f.Case, c)
+	next, err := h.extended(f.Case, c, grounds[0], open, h.Now())
 	if err != nil {
 		return err
 	}
@@ -335,7 +357,7 @@ func (h *Handler) showExtend(w http.ResponseWriter, r *http.Request, c *caller, 
 	return h.Pages.ConsoleConfirm(w, pages.ConsoleConfirm{
 		ConsoleFrame: fr, Form: pages.Form{Action: c.caseURL(f.Case.ID, "/extend")}, Act: pages.ConfirmExtend, Reference: f.Case.Reference,
 		Until: c.shown(next.Due.At), Grounds: grounds, Ground: r.PostFormValue("ground"), Reason: r.PostFormValue("reason"), Errors: errs,
-		BackURL: c.caseURL(f.Case.ID, ""),
+		BackURL: c.caseURL(f.Case.ID, ""), AskDay: open != "", Day: cmp.Or(r.PostFormValue("until"), open),
 	})
 }
 
@@ -344,7 +366,7 @@ func (h *Handler) takeExtend(w http.ResponseWriter, r *http.Request, c *caller) 
 	if err != nil {
 		return err
 	}
-	_, err = h.extend(r.Context(), c, id, r.PostFormValue("ground"), r.PostFormValue("reason"))
+	_, err = h.extend(r.Context(), c, id, r.PostFormValue("ground"), r.PostFormValue("until"), r.PostFormValue("reason"))
 	if errs, ok := formErrors(err, map[string]string{"reason": "ground", "text": "reason"}); ok {
 		return h.showExtend(w, r, c, errs)
 	}

@@ -216,6 +216,8 @@ type ConsoleConfirm struct {
 	Until     time.Time // of an extension; when a paused case is due
 	Grounds   []string  // reasons that the law knows for an extension, as codes of the pack
 	Ground    string
+	AskDay    bool // the law leaves the length of an extension open; field: until
+	Day       string
 	Reason    string
 	Errors    Errors
 	BackURL   string

@@ -160,7 +160,7 @@ func taskPages() map[string]page {
 		"console-task-search":  func(r *Renderer, w io.Writer) error { return r.ConsoleTask(w, search) },
 		"console-task-answers": func(r *Renderer, w io.Writer) error { return r.ConsoleTask(w, answers) },
 		"console-confirm-extend": func(r *Renderer, w io.Writer) error {
-			return r.ConsoleConfirm(w, ConsoleConfirm{ConsoleFrame: testConsoleFrame(SectionCases), Form: Form{Action: "/x"}, Act: ConfirmExtend, Reference: "7K3QX-9M2DA", Until: at(12, 22, 23, 59), Grounds: Grounds(), Ground: "complexity", Errors: testErrors("ground", Missing), BackURL: "/console/cases/1"})
+			return r.ConsoleConfirm(w, ConsoleConfirm{ConsoleFrame: testConsoleFrame(SectionCases), Form: Form{Action: "/x"}, Act: ConfirmExtend, Reference: "7K3QX-9M2DA", Until: at(12, 22, 23, 59), Grounds: Grounds(), Ground: "complexity", AskDay: true, Day: "2027-01-31", Errors: testErrors("ground", Missing), BackURL: "/console/cases/1"})
 		},
 		"console-task-settled": func(r *Renderer, w io.Writer) error { return r.ConsoleTask(w, settled) },
 	}
