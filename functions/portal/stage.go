@@ -12,6 +12,7 @@ import (
 	"github.com/habeas-dsar/habeas/functions/internal/step"
 	"github.com/habeas-dsar/habeas/shared/casefile"
 	"github.com/habeas-dsar/habeas/shared/dsar"
+	"github.com/habeas-dsar/habeas/shared/letters"
 	"github.com/habeas-dsar/habeas/shared/plan"
 	"github.com/habeas-dsar/habeas/shared/redact"
 	"github.com/habeas-dsar/habeas/shared/session"
@@ -56,7 +57,12 @@ func phased(m *pages.PortalRequest, f *casefile.File, v statusView, at string) {
 
 // disagree keeps a statement of disagreement.
 func (h *Handler) disagree(ctx context.Context, g session.Grant, text redact.Text) error {
-	return step.Change(ctx, h.Cases, g.Tenant, g.CaseID, func(_ context.Context, f *casefile.File) error { return f.Disagree(text) })
+	return step.Change(ctx, h.Cases, g.Tenant, g.CaseID, func(ctx context.Context, f *casefile.File) error {
+		if err := f.Disagree(text); err != nil {
+			return err
+		}
+		return h.Desk.Letters.Send(ctx, f, letters.StatementKept, nil)
+	})
 }
 
 // takeStatement takes a statement of disagreement from its form.
