@@ -23,11 +23,14 @@ type answers struct {
 	Right                                 dsar.Right
 	Email, Name, Country, Region, Details string
 	Purpose                               string // of an objection: direct_marketing, or nothing
+
+	Asks, AskerName, AskerEmail, Mandate string // by what title somebody asks for another person; empty: for herself
+	AgeBand                              string
 }
 
 func readAnswers(r *http.Request) answers {
 	v := func(name string) string { return strings.TrimSpace(r.PostFormValue(name)) }
-	return answers{dsar.Right(v("right")), v("email"), v("name"), v("country"), v("region"), v("details"), v("purpose")}
+	return answers{dsar.Right(v("right")), v("email"), v("name"), v("country"), v("region"), v("details"), v("purpose"), v("asks"), v("askerName"), v("askerEmail"), v("mandate"), v("ageBand")}
 }
 
 func (a answers) hidden() []pages.Hidden {
@@ -39,14 +42,36 @@ func (a answers) hidden() []pages.Hidden {
 		{Name: "region", Value: a.Region},
 		{Name: "details", Value: a.Details},
 		{Name: "purpose", Value: a.Purpose},
+		{Name: "asks", Value: a.Asks},
+		{Name: "askerName", Value: a.AskerName},
+		{Name: "askerEmail", Value: a.AskerEmail},
+		{Name: "mandate", Value: a.Mandate},
+		{Name: "ageBand", Value: a.AgeBand},
 	}
 }
 
+// asker is what a page of the form shows of who asks for another person, and of the age of the person.
+func (a answers) asker(serves bool) pages.Asker {
+	return pages.Asker{Asks: a.Asks, Name: a.AskerName, Email: a.AskerEmail, Mandate: a.Mandate, AgeBand: a.AgeBand, AskAge: serves}
+}
+
+// servesChildren reports whether the tenant says that it serves children.
+func (h *Handler) servesChildren(r *http.Request) bool {
+	t, err := h.Registry.Tenant(r.Context(), r.PathValue("tenant"))
+	return err == nil && t.Policy.ServesChildren
+}
+
 func (a answers) request(locale string) intake.Request {
-	return intake.Request{
+	out := intake.Request{
 		Right: a.Right, Email: redact.NewText(a.Email), Name: redact.NewText(a.Name), Country: a.Country, Region: a.Region,
-		Details: redact.NewText(a.Details), Locale: locale, Purpose: a.Purpose,
+		Details: redact.NewText(a.Details), Locale: locale, Purpose: a.Purpose, AgeBand: a.AgeBand,
 	}
+	if a.Asks != "" {
+		out.Requester = &intake.Requester{
+			Kind: casefile.RequesterKind(a.Asks), Name: redact.NewText(a.AskerName), Email: redact.NewText(a.AskerEmail), Mandate: redact.NewText(a.Mandate),
+		}
+	}
+	return out
 }
 
 // problems turns field errors into those of the page.
@@ -62,8 +87,16 @@ func problems(fields web.Fields) pages.Errors {
 			p = pages.Missing
 		case name == "email":
 			p = pages.NotAnEmail
-		case name == "country":
+		case name == "country" || name == "ageBand":
 			p = pages.NotAChoice
+		case name == "requester/kind":
+			name, p = "asks", pages.NotAChoice
+		case name == "requester/email":
+			name, p = "askerEmail", pages.NotAnEmail
+		case name == "requester/name":
+			name, p = "askerName", pages.Missing
+		case name == "requester/mandate":
+			name = "mandate"
 		case strings.Contains(f.Detail, "longer"):
 			p = pages.TooLong
 		}
@@ -109,6 +142,7 @@ func (h *Handler) showWho(w http.ResponseWriter, r *http.Request, a answers, err
 	}
 	return h.Pages.PortalWho(w, pages.PortalWho{
 		Frame: f, Right: a.Right, Email: a.Email, Name: a.Name, Country: a.Country, Region: a.Region, Details: a.Details,
+		Asker:     a.asker(h.servesChildren(r)),
 		Marketing: a.Purpose == consent.DirectMarketing, Errors: errs, BackURL: f.HomeURL + "request?right=" + url.QueryEscape(string(a.Right)),
 		Form: pages.Form{Action: f.HomeURL + "request", Hidden: []pages.Hidden{{Name: "right", Value: string(a.Right)}, {Name: "step", Value: "who"}}},
 	})
@@ -147,6 +181,7 @@ func (h *Handler) advance(w http.ResponseWriter, r *http.Request) error {
 		}
 		return h.Pages.PortalCheck(w, pages.PortalCheck{
 			Frame: f, Right: a.Right, Email: a.Email, Name: a.Name, Country: a.Country, Region: a.Region, Details: a.Details,
+			Asker:     a.asker(h.servesChildren(r)),
 			Marketing: a.Purpose == consent.DirectMarketing,
 			Form:      pages.Form{Action: f.HomeURL + "request", Hidden: append(a.hidden(), pages.Hidden{Name: "step", Value: "check"})},
 		})

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -16,6 +17,7 @@ import (
 	"github.com/habeas-dsar/habeas/shared/casefile"
 	"github.com/habeas-dsar/habeas/shared/dsar"
 	"github.com/habeas-dsar/habeas/shared/fault"
+	"github.com/habeas-dsar/habeas/shared/policy"
 	"github.com/habeas-dsar/habeas/shared/redact"
 	"github.com/habeas-dsar/habeas/shared/subject"
 )
@@ -33,8 +35,19 @@ type Request struct {
 	Details     redact.Text  `json:"details"`
 	Purpose     string       `json:"purpose"` // of an objection or a withdrawal of consent: direct_marketing, or a purpose of the controller
 	Agent       *Agent       `json:"agent"`
+	Requester   *Requester   `json:"requester"` // as agent, by whatever title; one of the two
+	AgeBand     string       `json:"ageBand"`   // of the person: casefile.AgeBands; asked only where children are served
+	Scope       policy.Scope `json:"scope"`     // of an access: how much is to be shown; empty: the data itself
 
 	Signal string `json:"-"` // opt-out signal of the browser that sent it: gpc
+}
+
+// Requester asks for the person.
+type Requester struct {
+	Kind    casefile.RequesterKind `json:"kind"`
+	Name    redact.Text            `json:"name"`
+	Email   redact.Text            `json:"email"`
+	Mandate redact.Text            `json:"mandate"`
 }
 
 // Identifier is one more value the requester gives. It is not proven and never searched by itself.
@@ -102,6 +115,13 @@ func (r Request) Opening(tenant, channel, actor string, receivedAt time.Time) (c
 	o.Person.Claimed = r.claimed(&bad)
 	o.Person.Corrections = r.corrections(&bad)
 	o.Person.Agent = r.agent(&bad)
+	o.Person.AgeBand, o.Scope = r.AgeBand, r.Scope
+	if r.AgeBand != "" && !slices.Contains(casefile.AgeBands(), r.AgeBand) {
+		bad.Add("/ageBand", "choose one of: "+strings.Join(casefile.AgeBands(), ", "))
+	}
+	if r.Scope != "" && (!r.Right.Discloses() || r.Scope != policy.SpecificPieces && r.Scope != policy.Categories) {
+		bad.Add("/scope", "a copy shows specific_pieces or categories; other rights have no scope")
+	}
 	return o, bad.Err()
 }
 
@@ -158,19 +178,33 @@ func (r Request) corrections(bad *web.Fields) []casefile.Correction {
 	return out
 }
 
+// agent returns who asks for the person: the field agent, or requester, which also says by what title.
 func (r Request) agent(bad *web.Fields) *casefile.Agent {
-	if r.Agent == nil {
+	at, a, kind := "/agent", r.Agent, casefile.AuthorisedAgent
+	if r.Requester != nil {
+		at, a, kind = "/requester", &Agent{r.Requester.Name, r.Requester.Email, r.Requester.Mandate}, r.Requester.Kind
+		if r.Agent != nil {
+			bad.Add(at, "give agent or requester, not both")
+		}
+		if !slices.Contains(casefile.RequesterKinds(), kind) {
+			bad.Add(at+"/kind", "choose one of: agent, guardian, heir, nominee")
+		}
+	}
+	if a == nil {
 		return nil
 	}
-	if r.Agent.Name.IsZero() {
-		bad.Add("/agent/name", "say who acts for the person")
+	if a.Name.IsZero() {
+		bad.Add(at+"/name", "say who acts for the person")
 	}
-	if _, err := subject.New(subject.Email, r.Agent.Email.Reveal()); err != nil {
-		bad.Add("/agent/email", textOf(err))
+	email, err := subject.New(subject.Email, a.Email.Reveal())
+	if err != nil {
+		bad.Add(at+"/email", textOf(err))
+	}
+	if kind == casefile.AuthorisedAgent {
+		kind = "" // as it was before there were others
 	}
 	return &casefile.Agent{
-		Name: text(bad, "/agent/name", r.Agent.Name, maxName, false), Email: r.Agent.Email,
-		Mandate: text(bad, "/agent/mandate", r.Agent.Mandate, maxDetails, true),
+		Name: text(bad, at+"/name", a.Name, maxName, false), Email: email.Value, Kind: kind, Mandate: text(bad, at+"/mandate", a.Mandate, maxDetails, true),
 	}
 }
 

@@ -95,7 +95,7 @@ func (w *words) funcs() template.FuncMap {
 		"t": w.say, "tn": w.count, "word": w.word, "problem": w.problem, "n": w.number, "bytes": w.bytes,
 		"day": w.day, "dayShort": w.dayShort, "instant": w.instant, "iso": func(t time.Time) string { return t.Format(time.RFC3339) },
 		"dueChip": w.dueChip, "strip": w.strip, "heard": w.heard, "holding": holding, "total": total, "minutes": w.minutes, "period": w.period, "event": w.event,
-		"detail": w.detail, "evidenceKind": w.evidenceKind,
+		"detail": w.detail, "evidenceKind": w.evidenceKind, "requesterKinds": RequesterKinds, "ageBands": AgeBands,
 		"lang": func() string { return w.tag.String() }, "countries": func() []Country { return w.countries }, "country": w.country,
 		"args": named, "list": func(v ...any) []any { return v }, "str": func(v any) string { return fmt.Sprint(v) },
 		"stylesheet": func() string { return AssetPath + sheet },

@@ -60,12 +60,24 @@ type PortalWho struct {
 	Country string // ISO 3166-1 alpha-2; optional
 	Region  string
 	Details string
+	Asker   Asker
 	// Regions are the regions whose law differs, when the handler knows them; without any, region is a line of text.
 	Regions   []Option
 	Marketing bool // of an objection: it is about advertising. Form field: purpose, with the value direct_marketing
 	Errors    Errors
 	BackURL   string
 }
+
+// Asker is somebody who asks for another person. Form fields: asks (one of RequesterKinds; empty for herself), askerName, askerEmail,
+// mandate, and ageBand, which is asked only where children are served.
+type Asker struct {
+	Asks, Name, Email, Mandate string
+	AgeBand                    string
+	AskAge                     bool
+}
+
+// AgeBands lists the answers to the question for an age.
+func AgeBands() []string { return []string{"under_13", "13_to_15", "16_to_17", "adult"} }
 
 // Option is one choice of a list.
 type Option struct{ Value, Label string }
@@ -87,6 +99,7 @@ type PortalCheck struct {
 	Country string
 	Region  string // in words
 	Details string
+	Asker   Asker
 	Errors  Errors
 
 	Marketing bool

@@ -114,6 +114,8 @@ func enumerated() map[string]bool {
 	add("proof_method", ProofMethods())
 	add("proof_mandate", []string{"approve", "refuse"})
 	add("requester", RequesterKinds())
+	add("asks", RequesterKinds())
+	add("age", AgeBands())
 	add("evidence_kind", EvidenceKinds())
 	add("period", []string{"Y", "M", "W", "D"})
 	add("code_reason", texts(CodeReasons()))
