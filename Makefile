@@ -89,6 +89,18 @@ bench-servers: $(TOOLS)/system ## the same on PostgreSQL
 bench-aws: $(AWS_TOOLS)/fetched ## measure: size and start of every Lambda, what a case and a month cost; writes infra/figures
 	cd test/aws && AWS_TOOLS="$(AWS_TOOLS)" go test -count=1 -run '^$$' -bench . -benchtime 1x -timeout 60m ./bench
 
+# The tool copies the module for each worker, so it is given a copy that has no more than the packages it changes and those they need.
+GREMLINS := v0.6.0
+MUTATE   := $(TOOLS)/mutate
+.PHONY: mutate
+mutate: $(TOOLS)/gremlins/$(GREMLINS)/gremlins ## change shared/clock in small ways and see whether its tests notice; see its MUTATION.md
+	rm -rf $(MUTATE) && mkdir -p $(MUTATE)/shared
+	cp go.mod go.sum $(MUTATE) && cp -r $(addprefix shared/,clock policy dsar fault) $(MUTATE)/shared
+	cd $(MUTATE) && GOFLAGS='-vet=off -ldflags=-w' $< unleash ./shared/clock --test-cpu 1 --timeout-coefficient 10
+
+$(TOOLS)/gremlins/$(GREMLINS)/gremlins:
+	GOBIN=$(@D) go install github.com/go-gremlins/gremlins/cmd/gremlins@$(GREMLINS)
+
 .PHONY: lint
 lint: $(TOOLS)/bin/golangci-lint ## golangci-lint with .golangci.yml, in every module
 	$(TOOLS)/bin/golangci-lint run ./...

@@ -1,8 +1,12 @@
-// Package clock owns the statutory clock: by when a request must be answered, confirmed, refused or extended, and the reason
-// for that very date in steps that a person can follow.
+// Package clock owns the statutory clock: by when a request must be answered, confirmed, refused, extended or carried out, when
+// an appeal or a complaint must be, and the reason for that very date in steps that a person can follow.
+//
+// Compute is for a request under one law, Combine for one under several, After for a period that is no answer. A step has a code
+// and arguments beside its English sentence, so that letters can say it in any language: StepCodes lists them. Check holds the
+// clock to files of vectors; VECTORS.md is their format.
 //
 // Everything is a pure function of what is recorded: the instant of receipt, the tenant's time zone, the rule of one version
-// of a jurisdiction pack, and the questions and extensions of the case. The package reads no clock, stores nothing, sends
+// of a jurisdiction pack, and the questions, extensions and grants of the case. The package reads no clock, stores nothing, sends
 // nothing and holds no number of any law (shared/policy does). A date is always computed from the original start in one go,
 // never from a date that was rolled or extended before:
 //
