@@ -25,9 +25,9 @@ func TestTriagePinsTheLawOnce(t *testing.T) {
 		{"US", "California", "us-ca", "", ""},
 		{"US", "us-ca", "us-ca", "US-CA", ""},
 		{"US", "CA", "us-ca", "CA", ""},
-		{"US", "", "eu", "", "state"},
+		{"US", "", "us-ca", "", "state or region"},
 		{"", "Ada Lovelace lives here", "eu", "", "do not know in which country"},
-		{"JP", "", "eu", "", "not yet recorded"},
+		{"SR", "", "eu", "", "not yet recorded"},
 	} {
 		one := r.create(func(o *casefile.Opening) { o.Country, o.Person.Region = c.country, redact.NewText(c.area) })
 		r.next("Triage", one, step.Proceed)
