@@ -113,24 +113,25 @@ func (h *Handler) takeProof(w http.ResponseWriter, r *http.Request, c *caller) e
 	if err != nil {
 		return err
 	}
-	why := r.PostFormValue("reason")
 	rename := map[string]string{}
 	switch r.PostFormValue("act") {
 	case "vouch":
-		_, err = h.vouchFor(r.Context(), c, id, vouching{r.PostFormValue("method"), why})
+		_, err = h.vouchFor(r.Context(), c, id, vouching{r.PostFormValue("method"), r.PostFormValue("reason")})
 	case "mandate":
-		_, err = h.decideMandate(r.Context(), c, id, mandating{r.PostFormValue("decision"), why})
+		rename["reason"] = "looked"
+		_, err = h.decideMandate(r.Context(), c, id, mandating{r.PostFormValue("decision"), r.PostFormValue("looked")})
 	case "ask":
 		rename["reason"] = "doubt"
 		_, err = h.askDocument(r.Context(), c, id, r.PostFormValue("doubt"))
 	case "document":
-		_, err = h.decideDocument(r.Context(), c, id, documenting{r.PostFormValue("accepted") == "yes", r.PostFormValue("method"), why})
+		rename["reason"] = "showed"
+		_, err = h.decideDocument(r.Context(), c, id, documenting{r.PostFormValue("accepted") == "yes", r.PostFormValue("method"), r.PostFormValue("showed")})
 	default:
 		err = fault.New(fault.Invalid, "there is no such act")
 	}
 	if errs, ok := formErrors(err, rename); ok {
 		for n := range errs {
-			if errs[n].Field == "doubt" {
+			if slices.Contains([]string{"doubt", "looked", "showed"}, errs[n].Field) && errs[n].Problem == pages.NotAllowed {
 				errs[n].Problem = pages.Missing
 			}
 		}
