@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 
+	"github.com/habeas-dsar/habeas/functions/internal/pages"
 	"github.com/habeas-dsar/habeas/functions/internal/statute"
 	"github.com/habeas-dsar/habeas/shared/casefile"
 	"github.com/habeas-dsar/habeas/shared/letters"
@@ -37,4 +38,25 @@ func (h *Handler) correctLaw(ctx context.Context, c *caller, id string, pack pol
 		}
 		return h.Letters.Send(ctx, f, letters.Acknowledgement, nil)
 	})
+}
+
+func (h *Handler) takeLaw(w http.ResponseWriter, r *http.Request, c *caller) error {
+	id, err := caseID(r)
+	if err != nil {
+		return err
+	}
+	_, err = h.correctLaw(r.Context(), c, id, policy.ID(r.PostFormValue("pack")), r.PostFormValue("reason"))
+	if errs, ok := formErrors(err, nil); ok {
+		for i := range errs {
+			if r.PostFormValue(errs[i].Field) == "" {
+				errs[i].Problem = pages.Missing
+			}
+		}
+		return h.showLaw(w, r, c, errs)
+	}
+	if err != nil {
+		return err
+	}
+	c.then(w, r, "/console/cases/"+id, pages.NoticeLawCorrected)
+	return nil
 }

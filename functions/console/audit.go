@@ -46,6 +46,7 @@ const (
 	lawConfirmed  = "law_confirmed"
 	wordsChanged  = "wording_changed"
 	lawCorrected  = "law_corrected"
+	exemptionSeen = "exemption_reviewed"
 	liftAnnounced = "restriction_lift_announced"
 
 	restrictionLifted = "restriction_lifted"

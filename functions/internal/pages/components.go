@@ -145,7 +145,7 @@ func EventKinds() []string {
 		"mail_copies_erasure_asked", "mail_copies_erasure_accepted", "mail_copies_not_erased",
 		"message_added", "deadline_extended", "identifier_proven", "withdrawn", "operator_needed", "operator_decided",
 		"taken_over", "note_added", "plan_decided", "case_closed", "plan_passed", "plan_edited", "grace_begun", "waits_for", "wait_over",
-		"paused", "resumed", "proceeded_without", "left_out", "reopened", "hold_released", "disagreement_stated",
+		"paused", "resumed", "proceeded_without", "left_out", "reopened", "hold_released", "law_corrected", "exemption_reviewed", "disagreement_stated",
 		"question_asked", "question_answered", "question_dropped", "fee_accepted", "fee_paid", "claim_made", "claim_warned", "claim_decided",
 		"appeal_received", "appeal_acknowledged", "appeal_extended", "appeal_decided", "appeal_late", "appeal_near",
 		"complaint_received", "complaint_acknowledged", "complaint_decided", "complaint_late", "complaint_near", "request_granted", "answered_shortly",

@@ -203,6 +203,8 @@ const (
 	ActEvidence CaseAct = "evidence"        // download the evidence bundle
 	ActPlan     CaseAct = "plan"            // look at the plan
 	ActLift     CaseAct = "lift"            // end a restriction
+	ActLaw      CaseAct = "law"             // put the law right
+	ActExempt   CaseAct = "exemptions"      // what is kept, and until when
 	ActHold     CaseAct = "hold"            // place a legal hold on what the case is about
 	ActAsk      CaseAct = "ask"             // ask the person something that may move the date
 	ActClaim    CaseAct = "claim"           // a ground to refuse, a fee, disproportionate effort
@@ -213,7 +215,7 @@ const (
 
 // CaseActs lists every act.
 func CaseActs() []CaseAct {
-	return []CaseAct{ActProof, ActExtend, ActPause, ActResume, ActWithdraw, ActProceed, ActEvidence, ActPlan, ActHold, ActAsk, ActClaim, ActBring, ActShort, ActGrant, ActLift}
+	return []CaseAct{ActProof, ActExtend, ActPause, ActResume, ActWithdraw, ActProceed, ActEvidence, ActPlan, ActHold, ActAsk, ActClaim, ActBring, ActShort, ActGrant, ActLift, ActLaw, ActExempt}
 }
 
 // ActLink leads to an act.

@@ -154,6 +154,8 @@ const (
 	NoticeHoldPlaced   Notice = "hold_placed"
 	NoticeHoldReleased Notice = "hold_released"
 	NoticeLawConfirmed Notice = "law_confirmed"
+	NoticeLawCorrected Notice = "law_corrected"
+	NoticeExemption    Notice = "exemption_reviewed"
 
 	NoticeAsked           Notice = "asked"            // a question is on its way to the person
 	NoticeQuestionSettled Notice = "question_settled" // answered, paid or dropped
@@ -168,5 +170,5 @@ const (
 
 // Notices lists every notice.
 func Notices() []Notice {
-	return []Notice{NoticeApproved, NoticeRefused, NoticeSettled, NoticeLate, NoticeLiftAnnounced, NoticeLifted, NoticeMessage, NoticeWithdrawn, NoticeExtended, NoticePaused, NoticeResumed, NoticeChecked, NoticeSaved, NoticePlanApproved, NoticePlanEdited, NoticeProceeding, NoticeHoldPlaced, NoticeHoldReleased, NoticeLawConfirmed, NoticeAsked, NoticeQuestionSettled, NoticeClaimed, NoticeWarned, NoticeClaimDecided, NoticeSubOpened, NoticeSubSettled, NoticeShortAnswered, NoticeGranted}
+	return []Notice{NoticeApproved, NoticeRefused, NoticeSettled, NoticeLate, NoticeLiftAnnounced, NoticeLifted, NoticeMessage, NoticeWithdrawn, NoticeExtended, NoticePaused, NoticeResumed, NoticeChecked, NoticeSaved, NoticePlanApproved, NoticePlanEdited, NoticeProceeding, NoticeHoldPlaced, NoticeHoldReleased, NoticeLawConfirmed, NoticeLawCorrected, NoticeExemption, NoticeAsked, NoticeQuestionSettled, NoticeClaimed, NoticeWarned, NoticeClaimDecided, NoticeSubOpened, NoticeSubSettled, NoticeShortAnswered, NoticeGranted}
 }

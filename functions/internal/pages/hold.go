@@ -33,7 +33,9 @@ type ConsoleHolds struct {
 	Live     []HoldRow
 	Released []HoldRow
 	PlaceURL string
-	Paging   Paging // of the released ones
+	// ExemptionsURL leads to what is kept on exemptions.
+	ExemptionsURL string
+	Paging        Paging // of the released ones
 }
 
 // ConsoleHolds writes the page.
