@@ -73,10 +73,14 @@ func (a *Assembler) Step(ctx context.Context, in Input, s State, put PutVolume) 
 	if s.Schema > schemaVersion || s.System < 0 || s.Attached < 0 || s.System > len(in.Systems) || slices.ContainsFunc(s.Counts, in.lacks) {
 		return State{}, fault.New(fault.Invalid, "this state of an assembly does not belong to the input")
 	}
-	v := newVolume(a, &in, a.languages.in(in.Locale), s)
+	words, err := a.languages.in(in.Locale)
+	if err != nil {
+		return State{}, fault.Wrap(fault.Internal, err, "preparing the words of the package")
+	}
+	v := newVolume(a, &in, words, s)
 	number := len(s.Volumes) + 1
 	written := false
-	err := put(ctx, number, func(out io.Writer) error {
+	err = put(ctx, number, func(out io.Writer) error {
 		if written {
 			return fault.New(fault.Internal, "a volume can be written only once")
 		}

@@ -1,11 +1,12 @@
 package disclosure
 
 import (
-	_ "embed"
+	"embed"
 	"errors"
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/goccy/go-yaml"
@@ -18,24 +19,53 @@ import (
 	"github.com/habeas-dsar/habeas/shared/connector"
 )
 
-//go:embed active.en.yaml
-var englishMessages []byte
+//go:embed active.*.yaml
+var catalogues embed.FS
 
-// languages are the words of every language there is a catalogue for.
+// languageNames are the languages of the page, as letters have them, English first: the answer to a language nobody translated.
+func languageNames() []string { return []string{"en", "de", "fr", "es", "it", "nl", "pl", "pt-PT"} }
+
+// languages are the words of every language there is a catalogue for. A language is read when the first answer is written in it.
 type languages struct {
 	matcher language.Matcher
-	words   []*words // in the order of the matcher's tags; English first, the answer to a language nobody translated
+	words   []func() (*words, error) // in the order of the matcher's tags
 }
 
 func newLanguages() (*languages, error) {
-	b := i18n.NewBundle(language.English)
-	b.RegisterUnmarshalFunc("yaml", yaml.Unmarshal)
-	file, err := b.ParseMessageFileBytes(englishMessages, "active.en.yaml")
+	l := &languages{}
+	var tags []language.Tag
+	for _, name := range languageNames() {
+		tag, err := language.Parse(name)
+		if err != nil {
+			return nil, fmt.Errorf("naming a language: %w", err)
+		}
+		tags = append(tags, tag)
+		l.words = append(l.words, sync.OnceValues(func() (*words, error) { return readWords(tag) }))
+	}
+	l.matcher = language.NewMatcher(tags)
+	return l, nil
+}
+
+// readWords reads the catalogue of one language.
+func readWords(tag language.Tag) (*words, error) {
+	base, _ := tag.Base()
+	name := "active." + base.String() + ".yaml"
+	raw, err := catalogues.ReadFile(name)
 	if err != nil {
 		return nil, fmt.Errorf("reading the catalogue of messages: %w", err)
 	}
-	l := &languages{matcher: language.NewMatcher([]language.Tag{file.Tag})}
-	w := &words{tag: file.Tag, localizer: i18n.NewLocalizer(b, file.Tag.String()), plain: map[string]string{}}
+	file, err := i18n.ParseMessageFileBytes(raw, name, map[string]i18n.UnmarshalFunc{"yaml": yaml.Unmarshal})
+	if err != nil {
+		return nil, fmt.Errorf("reading the catalogue of messages: %w", err)
+	}
+	if base.String() == "fr" {
+		typeset(file.Messages)
+	}
+	b := i18n.NewBundle(tag)
+	if err := b.AddMessages(tag, file.Messages...); err != nil {
+		return nil, fmt.Errorf("preparing the catalogue of messages: %w", err)
+	}
+	w := &words{tag: tag, localizer: i18n.NewLocalizer(b, tag.String()), plain: map[string]string{}}
 	for _, m := range file.Messages {
 		if m.One == "" {
 			w.plain[m.ID] = m.Other
@@ -44,16 +74,27 @@ func newLanguages() (*languages, error) {
 	if w.page, err = newPage(w); err != nil {
 		return nil, err
 	}
-	l.words = append(l.words, w)
-	return l, nil
+	return w, nil
+}
+
+// typeset keeps French signs with the word before them.
+func typeset(messages []*i18n.Message) {
+	r := strings.NewReplacer(" :", "\u00a0:", " ;", "\u00a0;", " ?", "\u00a0?", "« ", "«\u00a0", " »", "\u00a0»")
+	for _, m := range messages {
+		m.One, m.Many, m.Other = r.Replace(m.One), r.Replace(m.Many), r.Replace(m.Other)
+	}
 }
 
 // in returns the words of the locale, for one goroutine.
-func (l *languages) in(locale string) *words {
+func (l *languages) in(locale string) (*words, error) {
 	_, i, _ := l.matcher.Match(language.Make(locale))
-	w := *l.words[i]
+	shared, err := l.words[i]()
+	if err != nil {
+		return nil, err
+	}
+	w := *shared
 	w.printer = message.NewPrinter(w.tag)
-	return &w
+	return &w, nil
 }
 
 // words speaks one language.
@@ -139,7 +180,13 @@ func (w *words) day(t time.Time) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return w.say("date", "Weekday", weekday, "Day", t.Day(), "Month", month, "Year", t.Year())
+	number := strconv.Itoa(t.Day())
+	if number == "1" {
+		if number, err = w.say("date.first"); err != nil { // French and Italian count the first of a month
+			return "", err
+		}
+	}
+	return w.say("date", "Weekday", weekday, "Day", number, "Month", month, "Year", t.Year())
 }
 
 // window writes when a collection was read, to the minute: an instant, or from when to when.
