@@ -174,3 +174,30 @@ func others(c policy.Choice) []policy.Pack {
 	}
 	return out
 }
+
+// TestChooseAmongTheLawsThatAreBuiltIn holds single choices of the real laws, and the first day of one that is to come.
+func TestChooseAmongTheLawsThatAreBuiltIn(t *testing.T) {
+	set := load(t)
+	for _, c := range []struct {
+		home, on string
+		right    dsar.Right
+		want     policy.ID
+		doubt    policy.Doubt
+	}{
+		{"IN", "2027-05-12", dsar.Access, "eu", policy.NotInForce},
+		{"IN", "2027-05-13", dsar.Access, "in", ""},
+		{"BR", "2026-11-23", dsar.Access, "br", ""},
+		{"GB-SCT", "2026-11-23", dsar.Access, "uk", ""},
+		{"US-TX", "2026-11-23", dsar.Access, "us-tx", ""},
+		{"US-NY", "2026-11-23", dsar.Access, "eu", policy.RegionUnrecorded},
+		{"US", "2026-11-23", dsar.OptOut, "us-ca", policy.RegionUnknown},
+		{"CA-QC", "2026-11-23", dsar.Access, "ca-qc", ""},
+		{"CA-ON", "2026-11-23", dsar.Access, "ca", ""},
+		{"US-OK", "2026-12-31", dsar.Access, "eu", policy.NotInForce},
+		{"US-OK", "2027-01-01", dsar.Access, "us-ok", ""},
+	} {
+		if got := set.Choose(policy.Where{Residence: at(c.home), On: date(t, c.on), Right: c.right}); got.Pack.ID != c.want || got.Doubt != c.doubt {
+			t.Errorf("%s on %s for %s: got %s, %q", c.home, c.on, c.right, got.Pack.ID, got.Doubt)
+		}
+	}
+}
