@@ -27,6 +27,9 @@ func (h *Handler) correctLaw(ctx context.Context, c *caller, id string, pack pol
 	if err != nil {
 		return reply{}, err
 	}
+	if err := h.mayGovern(ctx, c, pack); err != nil {
+		return reply{}, err
+	}
 	r, err := newReply(http.StatusOK, map[string]any{"status": "corrected"})
 	if err != nil {
 		return r, err

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"net/http"
 	"slices"
 	"time"
@@ -144,5 +145,18 @@ func (h *Handler) apiConfirmPack(w http.ResponseWriter, r *http.Request, c *call
 		return err
 	}
 	ans.write(w)
+	return nil
+}
+
+// mayGovern refuses a law that is a draft nobody confirmed, for a tenant in production. A law that is not there is left to the caller.
+func (h *Handler) mayGovern(ctx context.Context, c *caller, id policy.ID) error {
+	allowed, err := h.Registry.Allowed(ctx, c.tenant)
+	if err != nil || allowed == nil {
+		return err
+	}
+	pack, err := h.Packs.Pack(id)
+	if err == nil && !allowed(pack) {
+		return fault.New(fault.Conflict, "this law is a draft that nobody has confirmed: it cannot govern a request yet")
+	}
 	return nil
 }

@@ -91,3 +91,29 @@ func TestWhatNeedsNoConfirmation(t *testing.T) {
 	r.want(r.call(admin, "GET", "/api/v1/packs/xx", ""), 404)
 	r.want(r.call(admin, "POST", "/api/v1/packs/xx/confirmation", `{"version":"xx@sha256:0123456789abcdef","name":"Ada Example","reason":"Read."}`), 404)
 }
+
+// In production nobody puts a case under a law that is a draft and not confirmed, not even by hand.
+func TestNoCaseIsPutUnderAnUnconfirmedLaw(t *testing.T) {
+	r := newRig(t)
+	_, _, approver := r.staff(home, registry.Approver)
+	c := r.verified(r.open(home, nil))
+	tenant, err := r.h.Registry.Tenant(t.Context(), home)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tenant.Production = true
+	if err := r.h.Registry.PutTenant(t.Context(), tenant); err != nil {
+		t.Fatal(err)
+	}
+	at, body := "/api/v1/cases/"+c.ID+"/law", `{"pack":"ar","reason":"She lives in Rosario."}`
+	r.want(r.call(approver, "POST", at, body), 409)
+	if got := r.one(c); got.Law.Pack == "ar" {
+		t.Error("the case is under a law that nobody confirmed")
+	}
+	ar := r.law(approver, "ar")
+	r.want(r.call(approver, "POST", "/api/v1/packs/ar/confirmation", `{"version":"`+string(ar.Version)+`","name":"Ada Example","reason":"Read by counsel."}`), 201)
+	r.want(r.call(approver, "POST", at, body), 200)
+	if got := r.one(c); got.Law.Pack != "ar" {
+		t.Errorf("the case is under %s", got.Law.Pack)
+	}
+}
