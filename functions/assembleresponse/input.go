@@ -5,7 +5,6 @@ import (
 	"io"
 	"iter"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/habeas-dsar/habeas/functions/internal/objects"
@@ -45,7 +44,7 @@ func (s *Step) input(ctx context.Context, f *casefile.File, at time.Time) (discl
 	in := disclosure.Input{
 		Reference: c.Reference, Right: c.Right, Locale: locale, GeneratedAt: at.In(z), ReceivedAt: c.ReceivedAt.In(z), Subject: p.Name,
 		Controller: disclosure.Controller{Title: tenant.Title, Name: tenant.Controller, Contact: tenant.Contact},
-		Law:        law(pack, locale), Facts: disclosure.Facts{
+		Law:        law(pack, s.Assembler.Language(locale)), Facts: disclosure.Facts{
 			AutomatedDecisions: tenant.Facts.AutomatedDecisions, Transfers: tenant.Facts.Transfers, Authority: tenant.Facts.Authority,
 		},
 	}
@@ -93,18 +92,25 @@ func (s *Step) deny(l casefile.Law, governing policy.Pack) ([]disclosure.Deny, e
 	return out, nil
 }
 
-func law(p policy.Pack, locale string) disclosure.Law {
+// law returns what the page says of the law in its language. Where the pack does not speak it, the name and the address of the
+// authority stand alone: the letter that comes with the package has the sentences (GDPR Art. 15(1)(f) asks for the authority only).
+func law(p policy.Pack, language string) disclosure.Law {
 	out := disclosure.Law{Name: p.Law, Citation: p.Short, GDPR: p.ID == "eu" || p.ID == "uk"}
 	for _, r := range dsar.Rights() {
 		if p.RightLevel(r) != policy.None {
 			out.Rights = append(out.Rights, r)
 		}
 	}
-	language, _, _ := strings.Cut(locale, "-")
 	for _, r := range []*policy.Route{p.Complaint.Internal, p.Complaint.Authority, p.Complaint.Court} {
-		if r != nil {
-			text, _ := r.Text.In(language)
+		if r == nil {
+			continue
+		}
+		text, missing := r.Text.In(language)
+		switch {
+		case !missing:
 			out.Complaint = append(out.Complaint, disclosure.Route{Name: r.Name, URL: r.URL, Text: text})
+		case r == p.Complaint.Authority:
+			out.Complaint = append(out.Complaint, disclosure.Route{Name: r.Name, URL: r.URL})
 		}
 	}
 	return out

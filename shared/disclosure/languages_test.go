@@ -10,6 +10,8 @@ import (
 
 	"github.com/goccy/go-yaml"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/habeas-dsar/habeas/shared/disclosure"
 )
 
 // messagesOf reads a catalogue: for each key its texts by plural form.
@@ -102,6 +104,9 @@ func TestThePageSpeaksTheLanguageOfThePerson(t *testing.T) {
 			for c := range in.Systems[i].Collections {
 				in.Systems[i].Collections[c].Purpose, in.Systems[i].Collections[c].Note = "", ""
 			}
+		}
+		if got, _, _ := strings.Cut(want, "-"); assembler(t, disclosure.Options{}).Language(locale) != got {
+			t.Errorf("%q: the page is said to be in another language than %s", locale, got)
 		}
 		_, z := assembled(t, in)
 		page := string(content(t, z, "index.html"))

@@ -85,6 +85,13 @@ func typeset(messages []*i18n.Message) {
 	}
 }
 
+// Language returns the language (ISO 639-1) in which the page answers somebody of the locale.
+func (a *Assembler) Language(locale string) string {
+	_, i, _ := a.languages.matcher.Match(language.Make(locale))
+	name, _, _ := strings.Cut(languageNames()[i], "-")
+	return name
+}
+
 // in returns the words of the locale, for one goroutine.
 func (l *languages) in(locale string) (*words, error) {
 	_, i, _ := l.matcher.Match(language.Make(locale))
