@@ -150,6 +150,7 @@ func EventKinds() []string {
 		"appeal_received", "appeal_acknowledged", "appeal_extended", "appeal_decided", "appeal_late", "appeal_near",
 		"complaint_received", "complaint_acknowledged", "complaint_decided", "complaint_late", "complaint_near", "request_granted", "answered_shortly",
 		"notice_opened", "notice_added", "notice_claimed", "notice_sent", "notice_unknown", "notice_refused", "notice_given_up", "notice_reminded",
+		"deadline_near", "nonconformity_opened", "nonconformity_settled", "restriction_lift_announced", "restriction_lifted", "consent_recorded",
 		"notice_acknowledged", "notice_retried", "notice_waived", "notice_restarted",
 	}
 }

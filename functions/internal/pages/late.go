@@ -7,6 +7,11 @@ import (
 	"github.com/habeas-dsar/habeas/shared/dsar"
 )
 
+// LateCauses lists what a late answer may have waited for, as its wire values.
+func LateCauses() []string {
+	return []string{"paused", "operator", "subject", "owner", "team", "approval", "system", "work"}
+}
+
 // LateRow is one answer that was late, or still is.
 type LateRow struct {
 	Reference string
@@ -14,7 +19,7 @@ type LateRow struct {
 	Right     dsar.Right
 	Status    dsar.Status
 	DueAt     time.Time // the instant that passed
-	Cause     string    // what the case waited for then, see casefile.Cause
+	Cause     string    // what the case waited for then; one of LateCauses
 	Of        string    // the system that it concerns; for the causes that name one
 	Open      bool      // still without an answer
 	URL       string    // where the team accounts for it; empty when it cannot or need not

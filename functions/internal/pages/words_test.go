@@ -137,6 +137,7 @@ func enumerated() map[string]bool {
 	add("happens", texts(WhatHappenses()))
 	add("acted_by", ActedBy())
 	add("hold_scope", HoldScopes())
+	add("late_cause", LateCauses())
 	add("hold_title", HoldScopes())
 	add("stage", texts(Stages()))
 	changing := texts([]dsar.Action{dsar.Correct, dsar.Erase, dsar.Restrict})
