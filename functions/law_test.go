@@ -27,8 +27,10 @@ func (r *rig) correctLaw(c casefile.Case, tn registry.Tenant, id policy.ID, why 
 	r.t.Helper()
 	packs, err := policy.Load()
 	r.ok(err)
+	allowed, err := r.set.Registry.Allowed(r.t.Context(), tn)
+	r.ok(err)
 	f := r.load(c)
-	if moved, err = statute.Correct(f, packs, tn, id, "staff:02", redact.NewText(why)); err != nil {
+	if moved, err = statute.Correct(f, packs, tn, allowed, id, "staff:02", redact.NewText(why)); err != nil {
 		return moved, err
 	}
 	r.ok(r.set.Cases.Commit(r.t.Context(), f))

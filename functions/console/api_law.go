@@ -35,7 +35,11 @@ func (h *Handler) correctLaw(ctx context.Context, c *caller, id string, pack pol
 		return r, err
 	}
 	return r, h.change(ctx, c, id, r, act{Kind: lawCorrected, Detail: string(pack)}, func(ctx context.Context, f *casefile.File) error {
-		moved, err := statute.Correct(f, h.Packs, c.tenant, pack, c.actor(), redact.NewText(why))
+		allowed, err := h.Registry.Allowed(ctx, c.tenant)
+		if err != nil {
+			return err
+		}
+		moved, err := statute.Correct(f, h.Packs, c.tenant, allowed, pack, c.actor(), redact.NewText(why))
 		if err != nil || !moved {
 			return err
 		}

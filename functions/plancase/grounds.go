@@ -33,6 +33,7 @@ func (s *Step) ground(p *planner, tenant registry.Tenant) error {
 		if err != nil || len(l.Datasets) != 1 {
 			continue // its dry run says so
 		}
+		c.Weighs = c.Weighs || grounds.Weighs(laws, c.Right, civil.In(c.ReceivedAt, zone), l.Datasets[0])
 		kept := grounds.For(laws, c.Right, civil.In(c.ReceivedAt, zone), l.Datasets[0])
 		p.f.SetGrounds(sys.Name, grounds.Exemptions(laws[0], sys.Name, kept, civil.In(p.f.Now(), zone)))
 	}

@@ -341,13 +341,13 @@ func changes(dry *casefile.Task) (n int64) {
 }
 
 // needsReview says whether a person must approve: whenever a machine is going to change data, unless the tenant lets plans pass
-// in which every such system is on autopilot and no exemption is past its review.
+// in which every such system is on autopilot, no exemption is past its review, and the law leaves nothing to be weighed.
 func (p *planner) needsReview() bool {
 	pl := p.f.Case.Plan
 	if !pl.ByMachine() {
 		return false
 	}
-	if !p.policy.UnattendedChanges || p.policy.ReviewAlways || p.f.Case.Verification.ForPerson() || p.f.Case.Planning > 1 {
+	if !p.policy.UnattendedChanges || p.policy.ReviewAlways || p.f.Case.Verification.ForPerson() || p.f.Case.Planning > 1 || p.f.Case.Weighs {
 		return true
 	}
 	today := p.f.Now().Format("2006-01-02")

@@ -58,6 +58,7 @@ type Case struct {
 	Replan       []string    `json:"replan,omitempty"`      // systems whose part must be planned anew; those of Plan stand otherwise
 	Editors      []string    `json:"editors,omitempty"`     // evidence actors who edited the plan: none of them approves it
 	Exemptions   []Exemption `json:"exemptions,omitempty"`  // of this case, beside those of its systems
+	Weighs       bool        `json:"weighs,omitempty"`      // a law leaves it to a person whether some of the data is reached
 	ReviewBy     string      `json:"reviewBy,omitempty"`    // YYYY-MM-DD: first day on which an exemption is looked at again that still keeps something
 	GrowthLimit  int         `json:"growthLimit,omitempty"` // per cent; 0 = the tenant's
 	GraceDays    int         `json:"graceDays,omitempty"`   // as the tenant's policy said when the plan was made

@@ -40,6 +40,28 @@ func For(laws []policy.Pack, right dsar.Right, on civil.Date, data *connector.Da
 	return out
 }
 
+// Weighs reports whether a law leaves the right, for some data of the map, to a person who weighs one interest against another:
+// nothing of it is decided by a machine alone.
+func Weighs(laws []policy.Pack, right dsar.Right, on civil.Date, data *connector.Dataset) bool {
+	if data == nil {
+		return false
+	}
+	for _, c := range data.Collections {
+		bases := []string{c.LegalBasis}
+		for f := range c.All {
+			bases = append(bases, f.LegalBasis)
+		}
+		for _, b := range bases {
+			s := policy.Situation{Right: right, On: on, Basis: policy.LegalBasis(b), Subject: policy.SubjectType(c.SubjectType)}
+			weigh := func(p policy.Pack) bool { return p.Decide(s).Verdict == policy.ToWeigh }
+			if (b != "" || c.LegalBasis == "") && !c.Skip && c.Disclosed() && slices.ContainsFunc(laws, weigh) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 type law struct {
 	packs []policy.Pack
 	right dsar.Right

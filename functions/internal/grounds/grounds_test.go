@@ -123,6 +123,24 @@ func TestFor(t *testing.T) {
 	}
 }
 
+func TestWeighs(t *testing.T) {
+	weighing := law("a", func(p *policy.Pack) {
+		p.Eligibility = []policy.Eligibility{{Right: dsar.Erasure, Bases: []policy.LegalBasis{policy.Consent}, Grant: policy.Weigh, Why: "Who knows.", Basis: "s. 3"}}
+	})
+	for _, c := range []struct {
+		laws  []policy.Pack
+		right dsar.Right
+		want  bool
+	}{{[]policy.Pack{weighing}, dsar.Erasure, true}, {[]policy.Pack{law("b", taxing), weighing}, dsar.Erasure, true}, {[]policy.Pack{weighing}, dsar.Access, false}, {[]policy.Pack{law("b", taxing)}, dsar.Erasure, false}} {
+		if got := grounds.Weighs(c.laws, c.right, civil.Date{}, data(t)); got != c.want {
+			t.Errorf("%s weighs %s: %t", c.laws[0].ID, c.right, got)
+		}
+	}
+	if grounds.Weighs([]policy.Pack{weighing}, dsar.Erasure, civil.Date{}, nil) {
+		t.Error("something is weighed in a system without a data map")
+	}
+}
+
 func TestExemptionsAreReviewedAndExplained(t *testing.T) {
 	today, err := civil.Parse("2027-01-31")
 	if err != nil {
