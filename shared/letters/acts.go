@@ -54,8 +54,10 @@ func GroundCodes() []string {
 	return []string{"manifestly_unfounded", "excessive", "repetitive", "further_copies", "quota_used", "reasonable_fee", "disproportionate_effort"}
 }
 
-// ClaimKinds and SubOutcomes list what Act.Kind and Act.Outcome may be.
-func ClaimKinds() []string  { return []string{"refuse", "fee", "effort"} }
+// ClaimKinds lists what Act.Kind may be.
+func ClaimKinds() []string { return []string{"refuse", "fee", "effort"} }
+
+// SubOutcomes lists what Act.Outcome may be.
 func SubOutcomes() []string { return []string{"granted", "partly", "upheld"} }
 
 func effects() []policy.Effect {
@@ -98,8 +100,9 @@ func actNeeds(kind Kind, f Facts) []need {
 		return []need{due, steps}
 	case StatementKept:
 		return []need{on}
+	default: // no letter of ActKinds
+		return nil
 	}
-	return nil
 }
 
 // act writes the body of a letter of ActKinds.
@@ -128,6 +131,7 @@ func (b *builder) act() {
 		b.paragraph(b.own("intro", "Day", b.day(b.facts.On)))
 		b.paragraph(b.own("effect"))
 		b.request("request")
+	default: // no letter of ActKinds
 	}
 }
 
