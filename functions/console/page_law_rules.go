@@ -310,12 +310,12 @@ func dutyFacts(p policy.Pack, f *facts) {
 }
 
 func retentionFacts(p policy.Pack, f *facts) {
-	f.add(pages.LawFact{Fact: "retention", Text: p.Retention.Scope, Period: pages.LawPeriod{Value: p.Retention.Value, Unit: p.Retention.Unit}, Kind: p.Retention.Kind, Basis: p.Retention.Basis})
+	f.add(pages.LawFact{Fact: "retention", Name: p.Retention.Scope, Period: pages.LawPeriod{Value: p.Retention.Value, Unit: p.Retention.Unit}, Kind: p.Retention.Kind, Basis: p.Retention.Basis})
 	if !p.Notify.Duty {
 		f.phrases("notify", p.Notify.Basis, say("notify_none"))
 		return
 	}
-	one := pages.LawFact{Fact: "notify", Text: p.Notify.Who, Basis: p.Notify.Basis}
+	one := pages.LawFact{Fact: "notify", Text: strings.TrimSuffix(p.Notify.Who, ".") + ".", Basis: p.Notify.Basis}
 	if p.Notify.Exception != "" {
 		one.Phrases = []pages.LawPhrase{sayOf("notify_except", p.Notify.Exception)}
 	}
