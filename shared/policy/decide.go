@@ -348,8 +348,12 @@ func (p Pack) Exemption(id string) (Exemption, bool) {
 }
 
 // decideEligibility takes the first row that fits. A row that asks for the legal basis of data whose basis nobody recorded can
-// neither fit nor be passed over.
+// neither fit nor be passed over. Juristic persons have rights only under a law that names them in a row.
 func (p Pack) decideEligibility(s Situation) (Decision, bool) {
+	names := func(e Eligibility) bool { return slices.Contains(e.Subjects, Juristic) }
+	if s.Subject == Juristic && !slices.ContainsFunc(p.Eligibility, names) {
+		return Decision{Verdict: ToRefuse, Ground: GroundNotEligible, Silent: true, Why: "The law names no juristic persons; what is about a company is no personal data."}, true
+	}
 	for _, row := range p.Eligibility {
 		switch {
 		case row.Right != s.Right, row.Inferred && !s.Inferred, len(row.Subjects) > 0 && !slices.Contains(row.Subjects, s.Subject):

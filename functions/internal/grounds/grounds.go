@@ -4,6 +4,7 @@
 package grounds
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/habeas-dsar/habeas/shared/casefile"
@@ -121,7 +122,7 @@ func Exemptions(governing policy.Pack, system string, kept []Kept, today civil.D
 	var out []casefile.Exemption
 	for _, k := range kept {
 		out = append(out, casefile.Exemption{
-			System: system, Collection: k.Collection, Field: k.Field, Citation: k.Citation, Ground: k.Ground,
+			System: system, Collection: k.Collection, Field: k.Field, Citation: cmp.Or(k.Citation, governing.Law), Ground: k.Ground,
 			ReviewBy: ReviewBy(governing, k.Ground, today).String(),
 		})
 	}
