@@ -60,10 +60,10 @@ func TestAQuestionSaysWhatItDoesToTheDate(t *testing.T) {
 	if !strings.Contains(p.body, "within 3 days of receipt") || !strings.Contains(p.body, "The date stays as it is") {
 		t.Errorf("the page does not warn: %.2000s", p.body)
 	}
-	r.want(r.page(cookie, http.MethodPost, at+"/ask", url.Values{"kind": {"identity"}, "code": {"because"}, "text": {"x"}}), 400)
-	r.want(r.page(cookie, http.MethodPost, at+"/ask", url.Values{"kind": {"identity"}, "code": {"several_people"}, "text": {" "}}), 400)
+	r.want(r.page(cookie, http.MethodPost, at+"/ask", url.Values{"kind": {"identity"}, "doubt": {"because"}, "text": {"x"}}), 400)
+	r.want(r.page(cookie, http.MethodPost, at+"/ask", url.Values{"kind": {"identity"}, "doubt": {"several_people"}, "text": {" "}}), 400)
 	before := r.one(c).Due.Date
-	r.want(r.page(cookie, http.MethodPost, at+"/ask", url.Values{"kind": {"identity"}, "code": {"several_people"}, "text": {"Which account?"}}), 303)
+	r.want(r.page(cookie, http.MethodPost, at+"/ask", url.Values{"kind": {"identity"}, "doubt": {"several_people"}, "text": {"Which account?"}}), 303)
 	r.now = r.now.AddDate(0, 0, 5)
 	r.want(r.call(token, "POST", "/api/v1/cases/"+c.ID+"/questions/q1/answer", `{"text":"The older one.","at":"2027-01-10"}`), 200)
 	if one := r.one(c); one.Due.Date != before || one.Awaits() || one.Questions[0].NotPause != casefile.AskedLate {

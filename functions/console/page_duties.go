@@ -67,7 +67,7 @@ func (h *Handler) showAsk(w http.ResponseWriter, r *http.Request, c *caller, err
 	}
 	m := pages.ConsoleAsk{
 		ConsoleFrame: fr, Form: pages.Form{Action: c.caseURL(f.Case.ID, "/ask"), Hidden: []pages.Hidden{{Name: "kind", Value: kind}}}, Reference: f.Case.Reference,
-		BackURL: c.caseURL(f.Case.ID, ""), Kind: kind, Codes: duties.Codes(kind), Code: r.PostFormValue("code"), Effect: string(p.Effect), Citation: p.Citation,
+		BackURL: c.caseURL(f.Case.ID, ""), Kind: kind, Codes: duties.Codes(kind), Code: r.PostFormValue("doubt"), Effect: string(p.Effect), Citation: p.Citation,
 		Late: p.Late, Prompt: p.Prompt, Blocks: p.Blocks, Due: c.shown(p.Due.At), Then: c.shown(p.Then.At), Days: p.Days, Text: r.PostFormValue("text"), Errors: errs,
 	}
 	for _, k := range may {
@@ -89,7 +89,7 @@ func (h *Handler) takeQuestion(w http.ResponseWriter, r *http.Request, c *caller
 	if err != nil {
 		return err
 	}
-	_, err = h.ask(r.Context(), c, id, asking{Kind: r.PostFormValue("kind"), Code: r.PostFormValue("code"), Text: r.PostFormValue("text")})
+	_, err = h.ask(r.Context(), c, id, asking{Kind: r.PostFormValue("kind"), Code: r.PostFormValue("doubt"), Text: r.PostFormValue("text")})
 	if errs, ok := dutyErrors(err); ok {
 		return h.showAsk(w, r, c, errs)
 	}
@@ -102,14 +102,14 @@ func (h *Handler) takeQuestion(w http.ResponseWriter, r *http.Request, c *caller
 
 // dutyErrors is formErrors with a missing text told from a wrong one.
 func dutyErrors(err error) (pages.Errors, bool) {
-	errs, ok := formErrors(err, map[string]string{"at": "day", "receivedAt": "day"})
+	errs, ok := formErrors(err, map[string]string{"at": "day", "receivedAt": "day", "code": "doubt"})
 	for i := range errs {
 		switch errs[i].Field {
 		case "text", "objective", "subjective", "todo":
 			if errs[i].Problem == pages.NotAllowed {
 				errs[i].Problem = pages.Missing
 			}
-		case "code", "kind", "system":
+		case "doubt", "kind", "system":
 			errs[i].Problem = pages.NotAChoice
 		case "day":
 			errs[i].Problem = pages.NotADate

@@ -35,7 +35,7 @@ var visits = map[string]visit{
 	"POST /api/v1/cases/{id}/short-answer":                  {`{"text":"Yes."}`, 409}, // the law asks for none
 	"POST /api/v1/cases/{id}/grant":                         {"", 409},                // one date for decision and execution
 	"GET /console/cases/{id}/ask":                           {"", 200},
-	"POST /console/cases/{id}/ask":                          {"kind=identity&code=several_people&text=Which+account%3F", 303},
+	"POST /console/cases/{id}/ask":                          {"kind=identity&doubt=several_people&text=Which+account%3F", 303},
 	"GET /console/cases/{id}/questions/{question}":          {"", 200},
 	"POST /console/cases/{id}/questions/{question}":         {"decision=drop&text=found", 303},
 	"GET /console/cases/{id}/claim":                         {"", 200},
@@ -139,6 +139,18 @@ var visits = map[string]visit{
 	"GET /console/numbers":                                  {"", 200},
 	"GET /console/numbers/figures":                          {"", 200},
 	"GET /console/numbers/records":                          {"", 200},
+	"GET /console/late":                                     {"", 200},
+	"GET /console/cases/{id}/late":                          {"", 404}, // its answer was not late
+	"POST /console/cases/{id}/late":                         {"cause=busy&action=more+people", 409},
+	"GET /api/v1/nonconformities":                           {"", 200},
+	"POST /api/v1/cases/{id}/nonconformity":                 {`{"cause":"busy","action":"more people"}`, 409},
+	"GET /console/cases/{id}/lift":                          {"", 409}, // an access restricts nothing
+	"POST /console/cases/{id}/lift":                         {"from=2030-01-01&reason=right", 409},
+	"POST /api/v1/cases/{id}/lifting":                       {`{"from":"2030-01-01","reason":"right"}`, 409},
+	"POST /api/v1/cases/{id}/lifting/done":                  {`{"reason":"by hand"}`, 409},
+	"POST /api/v1/consents":                                 {`{"identifiers":[{"kind":"email","value":"ben@example.com"}],"state":"objected","purpose":"direct_marketing","channel":"phone"}`, 201},
+	"POST /api/v1/consents/query":                           {`{"identifiers":[{"kind":"email","value":"ben@example.com"}]}`, 200},
+	"POST /api/v1/suppressions/check":                       {`{"purpose":"newsletter","people":[[{"kind":"email","value":"ben@example.com"}]]}`, 200},
 	"GET /api/v1/audit":                                     {"", 200},
 	"GET /api/v1/log/checkpoint":                            {"", 200},
 	"GET /api/v1/log/consistency":                           {"", 200},

@@ -75,7 +75,7 @@ type DutyRow struct {
 	Late   bool
 }
 
-// ConsoleAsk asks a question of the person. Form fields: code, text; Form.Hidden carries the kind. Then is the date if the answer
+// ConsoleAsk asks a question of the person. Form fields: doubt (one of Codes), text; Form.Hidden carries the kind. Then is the date if the answer
 // comes within Days.
 type ConsoleAsk struct {
 	ConsoleFrame

@@ -45,7 +45,7 @@ func dutyPages() map[string]page {
 	rows := dutyRows()
 	ask := ConsoleAsk{
 		ConsoleFrame: frame, Form: Form{Action: "/x"}, Reference: "7K3QX-9M2DA", BackURL: back, Kinds: []KindLink{{"identity", "/a"}, {"clarification", "/b"}}, Kind: "identity",
-		Codes: QuestionCodes()[:6], Effect: "pause", Citation: "EDPB 01/2022 s. 5.3", Prompt: 3, Blocks: true, Due: at(12, 22, 23, 59), Then: at(12, 29, 23, 59), Days: 7, Errors: testErrors("code", Missing),
+		Codes: QuestionCodes()[:6], Effect: "pause", Citation: "EDPB 01/2022 s. 5.3", Prompt: 3, Blocks: true, Due: at(12, 22, 23, 59), Then: at(12, 29, 23, 59), Days: 7, Errors: testErrors("doubt", Missing),
 	}
 	late := ask
 	late.Late, late.Effect, late.Then, late.Errors, late.Kind, late.Codes, late.Blocks = true, "none", ask.Due, nil, "clarification", QuestionCodes()[6:], false
