@@ -218,7 +218,7 @@ func checkLetter(t *testing.T, c *letters.Catalogue, kind letters.Kind, language
 	for _, fact := range given(f) {
 		if fact = words(fact); fact != "" {
 			text = strings.ReplaceAll(text, fact, "")
-			text = strings.ReplaceAll(text, regexp.MustCompile(`GDPR`).ReplaceAllString(fact, shortEU[language]), "")
+			text = strings.ReplaceAll(text, strings.ReplaceAll(fact, "GDPR", shortEU[language]), "")
 		}
 	}
 	if m := english.FindStringIndex(text); m != nil {
