@@ -113,7 +113,17 @@ func Compute(in Input) (Deadlines, error) {
 
 // compare orders events by time. What happened at one instant has an order too, so that the order of writing never matters.
 func (e Event) compare(o Event) int {
-	return cmp.Or(e.At.Compare(o.At), cmp.Compare(e.Kind, o.Kind), e.Answered.Compare(o.Answered), cmp.Compare(e.Reason, o.Reason), e.Until.Compare(o.Until))
+	return cmp.Or(
+		e.At.Compare(o.At), cmp.Compare(e.Kind, o.Kind), e.Answered.Compare(o.Answered), cmp.Compare(e.Reason, o.Reason), e.Until.Compare(o.Until),
+		cmp.Compare(number(e.Dropped), number(o.Dropped)), cmp.Compare(number(e.Belated), number(o.Belated)),
+	)
+}
+
+func number(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 // deadlines computes every deadline. The events are in order, and the extension is what Input.extension found.

@@ -295,3 +295,17 @@ func TestExplainReadsLikeASentence(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
+
+// TestTwinsHaveAnOrder: of two questions at one instant that differ in how they ended alone, the order of writing changes nothing.
+func TestTwinsHaveAnOrder(t *testing.T) {
+	in := clock.Input{Rule: rule(t, "uk", dsar.Access), ReceivedAt: noon(t, "2026-09-03"), Zone: time.UTC}
+	one := clock.Event{Kind: clock.ClarificationAsked, At: noon(t, "2026-09-10"), Answered: noon(t, "2026-09-12")}
+	dropped, belated := one, one
+	dropped.Dropped, belated.Belated = true, true
+	in.Events = []clock.Event{one, dropped, belated}
+	want := compute(t, in)
+	in.Events = []clock.Event{belated, dropped, one}
+	if diff := cmp.Diff(want, compute(t, in)); diff != "" {
+		t.Errorf("(-written +reversed):\n%s", diff)
+	}
+}
