@@ -538,6 +538,12 @@ func TestWhoPreparedAPlanDoesNotApproveIt(t *testing.T) {
 	at = "/api/v1/cases/" + refused.ID + "/plan/decision"
 	r.want(r.call(token, "POST", at, `{"decision":"refuse","hash":"`+refused.Plan.Hash+`"}`), 400)
 	r.want(r.call(token, "POST", at, `{"decision":"refuse","hash":"`+refused.Plan.Hash+`","reason":"Books must be kept (s. 147 AO)."}`), 200)
+	if got := r.one(refused); got.Refusal != nil || got.PlanApproved() {
+		t.Error("one person refused a whole request")
+	}
+	_, _, third := r.staff(home, registry.Approver)
+	r.want(r.call(own, "POST", at, `{"decision":"refuse","hash":"`+refused.Plan.Hash+`","reason":"I agree."}`), 403)
+	r.want(r.call(third, "POST", at, `{"decision":"refuse","hash":"`+refused.Plan.Hash+`","reason":"I agree."}`), 200)
 	if got := r.one(refused); got.Refusal == nil || got.PlanApproved() {
 		t.Error("the refusal is not in the case")
 	}
