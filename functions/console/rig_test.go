@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/habeas-dsar/habeas/functions/console"
+	"github.com/habeas-dsar/habeas/functions/internal/consents"
 	"github.com/habeas-dsar/habeas/functions/internal/correspondence"
 	"github.com/habeas-dsar/habeas/functions/internal/identity"
 	"github.com/habeas-dsar/habeas/functions/internal/pages"
@@ -27,6 +28,7 @@ import (
 	"github.com/habeas-dsar/habeas/shared/casefile"
 	"github.com/habeas-dsar/habeas/shared/connector"
 	"github.com/habeas-dsar/habeas/shared/connector/datamap"
+	"github.com/habeas-dsar/habeas/shared/consent"
 	"github.com/habeas-dsar/habeas/shared/dsar"
 	"github.com/habeas-dsar/habeas/shared/evidence"
 	"github.com/habeas-dsar/habeas/shared/fault"
@@ -143,6 +145,7 @@ func newRig(t testing.TB) *rig {
 		Letters: writer, Desk: &identity.Desk{Cases: cases, Letters: writer, Rules: verification.DefaultRules()},
 		Systems: &fakeSystems{reg: reg, health: connector.Health{Reachable: true, Rights: []connector.Right{"access"}}}, Passwords: passwords.New(2),
 		Log: slog.New(slog.DiscardHandler), BaseURL: "https://privacy.example.com", Now: now,
+		Consents: &consents.Desk{Ledger: consent.New(store, cases.Vault(), now), Packs: packs},
 		Restores: fakeRestores{}, Holds: hold.NewStore(store, cases.Vault(), now), Lists: fakeLists{},
 	}
 	for _, name := range []string{home, other} {
