@@ -100,47 +100,7 @@ func (s *Step) look(ctx context.Context, r casefile.DueRef) error {
 			}
 			return s.supplement(ctx, f)
 		}
-		if err := expire(f); err != nil {
-			return err
-		}
-		if lapsed, err := duties.Lapse(f); err != nil || lapsed {
-			c.NextDue = f.Now().Add(time.Minute)
-			return err
-		}
-		wake(f)
-		if err := s.alarm(ctx, f); err != nil {
-			return err
-		}
-		if err := s.unwait(ctx, f); err != nil {
-			return err
-		}
-		if left, err := goWithout(f); err != nil || left > 0 {
-			c.NextDue = f.Now().Add(time.Minute)
-			return err
-		}
-		if asked, err := demand(f); err != nil || asked > 0 {
-			c.NextDue = f.Now().Add(time.Minute) // for the others, and for what follows
-			return err
-		}
-		if err := s.Owners.Look(ctx, f); err != nil {
-			return err
-		}
-		if err := s.revive(ctx, f); err != nil {
-			return err
-		}
-		c.NextDue = next(c, f.Now())
-		for _, t := range f.Tasks {
-			if t.Status != casefile.TaskDone && t.WakeAt.After(f.Now()) && t.WakeAt.Before(c.NextDue) {
-				c.NextDue = t.WakeAt
-			}
-		}
-		if at := f.OwnersNext(); !at.IsZero() && at.Before(c.NextDue) {
-			c.NextDue = at
-			if soon := f.Now().Add(time.Minute); at.Before(soon) {
-				c.NextDue = soon // for those that did not fit into this commit
-			}
-		}
-		return nil
+		return s.open(ctx, f)
 	})
 	if fault.Has(err, fault.NotFound) {
 		return nil
@@ -149,6 +109,52 @@ func (s *Step) look(ctx context.Context, r casefile.DueRef) error {
 		return err
 	}
 	return s.DropDocument(ctx, r.Tenant, r.CaseID)
+}
+
+// open handles an open case whose look is due, and says when the next one is.
+func (s *Step) open(ctx context.Context, f *casefile.File) error {
+	c := &f.Case
+	if err := expire(f); err != nil {
+		return err
+	}
+	if lapsed, err := duties.Lapse(f); err != nil || lapsed {
+		c.NextDue = f.Now().Add(time.Minute)
+		return err
+	}
+	wake(f)
+	if err := s.alarm(ctx, f); err != nil {
+		return err
+	}
+	if err := s.unwait(ctx, f); err != nil {
+		return err
+	}
+	if left, err := goWithout(f); err != nil || left > 0 {
+		c.NextDue = f.Now().Add(time.Minute)
+		return err
+	}
+	if asked, err := demand(f); err != nil || asked > 0 {
+		c.NextDue = f.Now().Add(time.Minute) // for the others, and for what follows
+		return err
+	}
+	if err := s.Owners.Look(ctx, f); err != nil {
+		return err
+	}
+	if err := s.revive(ctx, f); err != nil {
+		return err
+	}
+	c.NextDue = next(c, f.Now())
+	for _, t := range f.Tasks {
+		if t.Status != casefile.TaskDone && t.WakeAt.After(f.Now()) && t.WakeAt.Before(c.NextDue) {
+			c.NextDue = t.WakeAt
+		}
+	}
+	if at := f.OwnersNext(); !at.IsZero() && at.Before(c.NextDue) {
+		c.NextDue = at
+		if soon := f.Now().Add(time.Minute); at.Before(soon) {
+			c.NextDue = soon // for those that did not fit into this commit
+		}
+	}
+	return nil
 }
 
 func expire(f *casefile.File) error {
