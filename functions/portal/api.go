@@ -2,6 +2,7 @@ package portal
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -125,7 +126,7 @@ func (h *Handler) view(r *http.Request, f *casefile.File) (statusView, error) {
 	c := f.Case
 	v := statusView{
 		Reference: c.Reference, Right: c.Right, Status: c.Status, ReceivedAt: c.ReceivedAt, DueAt: c.Due.At, DueDate: c.Due.Date,
-		Law: c.Law.Pack, Assumption: c.Law.Assumption, Explanation: c.Due.Steps, Recipients: []recipientView{}, Messages: []messageView{},
+		Law: c.Law.Pack, Assumption: c.Law.Assumption, Explanation: c.Due.Steps, Recipients: []recipientView{},
 	}
 	if v.Explanation == nil {
 		v.Explanation = []casefile.DueStep{}
@@ -161,16 +162,8 @@ func (h *Handler) view(r *http.Request, f *casefile.File) (statusView, error) {
 	if v.Recipients, err = h.recipients(r, answering); err != nil {
 		return v, err
 	}
-	messages, err := h.Cases.Messages(r.Context(), c.Tenant, c.ID, maxMessages)
-	if err != nil {
+	if v.Messages, err = h.messagesOf(r.Context(), &c); err != nil {
 		return v, err
-	}
-	for _, m := range messages {
-		from := "team"
-		if m.From == evidence.Subject {
-			from = "subject"
-		}
-		v.Messages = append(v.Messages, messageView{from, m.At, m.Text.Reveal(), m.Statement})
 	}
 	if p, _, err := h.packageOf(r.Context(), f); err == nil {
 		v.Package = &packageView{Ready: true, ExpiresAt: p.ExpiresAt, Volumes: []volumeView{}}
@@ -181,6 +174,23 @@ func (h *Handler) view(r *http.Request, f *casefile.File) (statusView, error) {
 		return v, err
 	}
 	return v, nil
+}
+
+// messagesOf is the conversation with the person.
+func (h *Handler) messagesOf(ctx context.Context, c *casefile.Case) ([]messageView, error) {
+	messages, err := h.Cases.Messages(ctx, c.Tenant, c.ID, maxMessages)
+	if err != nil {
+		return nil, err
+	}
+	out := []messageView{}
+	for _, m := range messages {
+		from := "team"
+		if m.From == evidence.Subject {
+			from = "subject"
+		}
+		out = append(out, messageView{from, m.At, m.Text.Reveal(), m.Statement})
+	}
+	return out, nil
 }
 
 func (h *Handler) apiStatus(w http.ResponseWriter, r *http.Request, _ session.Grant, f *casefile.File) error {
