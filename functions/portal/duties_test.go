@@ -51,7 +51,8 @@ func (r *rig) status(c casefile.Case, token string) (v struct {
 	MayAppeal   bool
 	AppealUntil time.Time
 	DueDate     string
-}) {
+},
+) {
 	r.t.Helper()
 	a := r.want(r.send(call{method: "GET", path: api(c), bearer: token}), 200)
 	r.ok(json.Unmarshal([]byte(a.body), &v))

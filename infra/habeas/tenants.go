@@ -59,34 +59,9 @@ func newTenantsSet() *cobra.Command {
 				if err != nil && !fault.Has(err, fault.NotFound) {
 					return err
 				}
-				isNew := err != nil
-				merged := old
-				merged.Name = args[0]
-				for flag, to := range map[string]struct{ from, to *string }{
-					"title": {&t.Title, &merged.Title}, "controller": {&t.Controller, &merged.Controller}, "contact": {&t.Contact, &merged.Contact},
-					"from": {&t.From, &merged.From}, "zone": {&t.Zone, &merged.Zone}, "locale": {&t.Locale, &merged.Locale},
-					"automated-decisions": {&t.Facts.AutomatedDecisions, &merged.Facts.AutomatedDecisions},
-					"transfers":           {&t.Facts.Transfers, &merged.Facts.Transfers}, "authority": {&t.Facts.Authority, &merged.Facts.Authority},
-					"country": {&t.Country, &merged.Country}, "region": {&t.Region, &merged.Region},
-				} {
-					if isNew || cmd.Flags().Changed(flag) {
-						*to.to = *to.from
-					}
-				}
-				if isNew && (merged.Title == "" || merged.Controller == "" || merged.Contact == "" || merged.From == "") {
-					return usage("a new tenant wants --title, --controller, --contact and --from")
-				}
-				if cmd.Flags().Changed("laws") {
-					merged.Laws = t.Laws
-				}
-				if err := knownLaws(merged.Laws); err != nil {
+				merged, err := mergeTenant(cmd, args[0], old, t)
+				if err != nil {
 					return err
-				}
-				if err := mergePolicy(cmd, &merged.Policy, t.Policy); err != nil {
-					return err
-				}
-				if cmd.Flags().Changed("production") {
-					merged.Production = t.Production
 				}
 				if cmd.Flags().Changed("production") || cmd.Flags().Changed("laws") { // a release may change a law under a running tenant
 					if err := readyForProduction(cmd, r, merged); err != nil {
@@ -104,8 +79,43 @@ func newTenantsSet() *cobra.Command {
 			})
 		},
 	}
-	f := c.Flags()
 	at.flags(c)
+	tenantFlags(c, &t)
+	return c
+}
+
+// mergeTenant returns the tenant with the flags that were given in place of what it had; old is zero for a new one, which takes all.
+func mergeTenant(cmd *cobra.Command, name string, old, t registry.Tenant) (registry.Tenant, error) {
+	isNew, merged := old.Name == "", old
+	merged.Name = name
+	for flag, to := range map[string]struct{ from, to *string }{
+		"title": {&t.Title, &merged.Title}, "controller": {&t.Controller, &merged.Controller}, "contact": {&t.Contact, &merged.Contact},
+		"from": {&t.From, &merged.From}, "zone": {&t.Zone, &merged.Zone}, "locale": {&t.Locale, &merged.Locale},
+		"automated-decisions": {&t.Facts.AutomatedDecisions, &merged.Facts.AutomatedDecisions},
+		"transfers":           {&t.Facts.Transfers, &merged.Facts.Transfers}, "authority": {&t.Facts.Authority, &merged.Facts.Authority},
+		"country": {&t.Country, &merged.Country}, "region": {&t.Region, &merged.Region},
+	} {
+		if isNew || cmd.Flags().Changed(flag) {
+			*to.to = *to.from
+		}
+	}
+	if isNew && (merged.Title == "" || merged.Controller == "" || merged.Contact == "" || merged.From == "") {
+		return merged, usage("a new tenant wants --title, --controller, --contact and --from")
+	}
+	if cmd.Flags().Changed("laws") {
+		merged.Laws = t.Laws
+	}
+	if cmd.Flags().Changed("production") {
+		merged.Production = t.Production
+	}
+	if err := knownLaws(merged.Laws); err != nil {
+		return merged, err
+	}
+	return merged, mergePolicy(cmd, &merged.Policy, t.Policy)
+}
+
+func tenantFlags(c *cobra.Command, t *registry.Tenant) {
+	f := c.Flags()
 	f.StringVar(&t.Title, "title", "", "what people call the controller")
 	f.StringVar(&t.Controller, "controller", "", "legal name and address, one line")
 	f.StringVar(&t.Contact, "contact", "", "address of the privacy team")
@@ -127,7 +137,6 @@ func newTenantsSet() *cobra.Command {
 	f.IntVar(&t.Policy.LeadDays, "lead-days", 0, "days before the date of the law by which the team wants to be done, 0 to 60")
 	f.IntVar(&t.Policy.AnswerDays, "answer-days", 0, "days to answer that are published where the law asks for that, 0 to 90 (0: the longest allowed)")
 	f.BoolVar(&t.Policy.Processors, "processors", false, "somebody who processes data for the controller acts on requests too")
-	return c
 }
 
 // laws is a list of packs as a flag.

@@ -101,8 +101,10 @@ func TestSubCasesHaveTheirOwnClock(t *testing.T) {
 		after time.Duration
 		late  []string
 	}{
-		{4 * 24 * time.Hour, nil}, {11 * 24 * time.Hour, []string{casefile.LateAck}},
-		{40 * 24 * time.Hour, nil}, {46 * 24 * time.Hour, []string{casefile.LateDecision}},
+		{4 * 24 * time.Hour, nil},
+		{11 * 24 * time.Hour, []string{casefile.LateAck}},
+		{40 * 24 * time.Hour, nil},
+		{46 * 24 * time.Hour, []string{casefile.LateDecision}},
 	} {
 		r.now = start.Add(step.after)
 		if due := r.lookAt(r.now); len(due) != 1 || due[0] != (casefile.DueRef{Tenant: tenant, CaseID: c.ID, Sub: "s01"}) {
