@@ -96,7 +96,7 @@ MUTATE   := $(TOOLS)/mutate
 mutate: $(TOOLS)/gremlins/$(GREMLINS)/gremlins ## change shared/clock in small ways and see whether its tests notice; see its MUTATION.md
 	rm -rf $(MUTATE) && mkdir -p $(MUTATE)/shared
 	cp go.mod go.sum $(MUTATE) && cp -r $(addprefix shared/,clock policy dsar fault) $(MUTATE)/shared
-	cd $(MUTATE) && GOFLAGS='-vet=off -ldflags=-w' $< unleash ./shared/clock --test-cpu 1 --timeout-coefficient 10
+	cd $(MUTATE) && GOFLAGS='-vet=off -ldflags=-w' $< unleash ./shared/clock --timeout-coefficient 20
 
 $(TOOLS)/gremlins/$(GREMLINS)/gremlins:
 	GOBIN=$(@D) go install github.com/go-gremlins/gremlins/cmd/gremlins@$(GREMLINS)
