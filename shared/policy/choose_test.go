@@ -125,7 +125,7 @@ func TestChoose(t *testing.T) {
 // TestEveryStateOfTheAreaIsUnderOneLaw: the 27 of the Union and the three of the European Economic Area.
 func TestEveryStateOfTheAreaIsUnderOneLaw(t *testing.T) {
 	set := load(t)
-	for _, country := range strings.Fields("AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IT LT LU LV MT NL PL PT RO SE SI SK IS LI NO") {
+	for country := range strings.FieldsSeq("AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IT LT LU LV MT NL PL PT RO SE SI SK IS LI NO") {
 		if c := set.Choose(policy.Where{Residence: at(country)}); c.Pack.ID != "eu" || c.Doubt != "" {
 			t.Errorf("%s: got %s, %q", country, c.Pack.ID, c.Doubt)
 		}
