@@ -129,6 +129,7 @@ func situations(t *testing.T) []situation {
 		}()), due},
 		{"at once", in("2026-09-03", response(days(0, policy.CalendarDays, policy.Statute))), due},
 		{"business days", in("2026-09-28", short, asked(clock.ClarificationAsked, "2026-10-01", "2026-10-05")), due},
+		{"business days, with a wait over a weekend", in("2026-09-07", short, asked(clock.ClarificationAsked, "2026-09-10", "2026-09-14")), due},
 		{"business days, calendar ends", in("2026-12-20", ends), due},
 		{"roll, calendar ends", in("2026-12-02", with(t, func(r *policy.Rule) { r.Calendar.Covers = ends.Calendar.Covers })), due},
 		{"cautious: guidance", cautious(in("2026-09-03", fixture(t), asked(clock.IdentityAsked, "2026-09-05", "2026-09-07"))), due},
