@@ -186,7 +186,7 @@ func (c *Case) cited(list []why) []numbers.Ground {
 	for _, w := range list {
 		found := false
 		for _, e := range c.Exemptions {
-			if w.code == string(dsar.Exemption) && e.System == w.system {
+			if w.code == string(dsar.Exemption) && e.System == w.system && !e.Lifted {
 				add(numbers.Ground{Code: w.code, Citation: e.Citation})
 				found = true
 			}
