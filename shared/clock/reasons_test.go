@@ -135,6 +135,11 @@ func situations(t *testing.T) []situation {
 		{"cautious: guidance", cautious(in("2026-09-03", fixture(t), asked(clock.IdentityAsked, "2026-09-05", "2026-09-07"))), due},
 		{"cautious: no roll", cautious(in("2026-09-05", fixture(t))), due},
 		{"cautious: the first day counts", cautious(in("2026-09-03", with(t, func(r *policy.Rule) { r.BeginsWith = true }))), due},
+		{"cautious: at once is at once", cautious(in("2026-09-03", func() policy.Rule {
+			r := response(days(0, policy.CalendarDays, policy.Statute))
+			r.BeginsWith = true
+			return r
+		}())), due},
 		{"cautious: weekends only", cautious(in("2026-09-28", short)), due},
 		{"refuse by", in("2026-09-05", fixture(t)), func(d clock.Deadlines) clock.Deadline { return d.RefuseBy }},
 		{"notice by", in("2026-09-05", fixture(t), asked(clock.ClarificationAsked, "2026-09-06", "2026-09-07")), func(d clock.Deadlines) clock.Deadline { return d.ExtensionNoticeBy }},
