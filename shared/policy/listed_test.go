@@ -10,7 +10,7 @@ import (
 	"github.com/habeas-dsar/habeas/shared/clock/civil"
 )
 
-// official is the public holidays of a place as its government lists them, typed from the list and not computed: month and day, by
+// official is the public holidays of a place, typed by hand and computed by nothing; the source is where to check them: month and day, by
 // year from 2024 to 2028. Days on the weekend are left out.
 type official struct {
 	calendar, source string
