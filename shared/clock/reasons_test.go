@@ -178,6 +178,9 @@ func TestReasons(t *testing.T) {
 		for i, line := range clock.Explain(d) {
 			fmt.Fprintf(&b, "  %d. %s\n", i+1, line)
 			seen[d.Steps[i].Code] = true
+			if d.Steps[i].N != i+1 {
+				t.Errorf("%s: step %d is numbered %d", name, i+1, d.Steps[i].N)
+			}
 		}
 	}
 	for _, s := range situations(t) {
