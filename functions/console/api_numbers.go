@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"iter"
 	"net/http"
+	"strings"
 	"net/url"
 	"time"
 
@@ -179,14 +180,14 @@ func (h *Handler) readQuestion(v url.Values, c *caller, bad *web.Fields) numbers
 
 // writeCSV answers a table as a file named after what it is about.
 func writeCSV(w http.ResponseWriter, what string, q numbers.Question, body []byte) {
-	name := what
+	parts := []string{what}
 	for _, d := range []civil.Date{q.From, q.To} {
 		if !d.IsZero() {
-			name += "-" + d.String()
+			parts = append(parts, d.String())
 		}
 	}
 	w.Header().Set("Content-Type", "text/csv; charset=utf-8; header=present")
-	w.Header().Set("Content-Disposition", `attachment; filename="`+name+`.csv"`)
+	w.Header().Set("Content-Disposition", `attachment; filename="`+strings.Join(parts, "-")+`.csv"`)
 	w.Header().Set("Cache-Control", "no-store")
 	_, _ = w.Write(body) // the connection may be gone
 }

@@ -44,7 +44,7 @@ func staffOf(id string) string { return evidence.Staff(id) }
 
 func TestAQuestionSaysWhatItDoesToTheDate(t *testing.T) {
 	r := newRig(t)
-	_, cookie, token := r.staff(home, registry.Handler)
+	_, cookie, _ := r.staff(home, registry.Handler)
 	c := r.verified(r.open(home, nil))
 	at := "/console/cases/" + c.ID
 	p := r.want(r.page(cookie, http.MethodGet, at+"/ask", nil), 200)
@@ -55,7 +55,7 @@ func TestAQuestionSaysWhatItDoesToTheDate(t *testing.T) {
 	}
 	// Four days after receipt it is no prompt question any more: it would pause nothing (EDPB Guidelines 01/2022, 5.3).
 	r.now = r.now.AddDate(0, 0, 4)
-	_, cookie, token = r.staff(home, registry.Handler) // who signed in before has to do it again
+	_, cookie, token := r.staff(home, registry.Handler) // who signed in before has to do it again
 	p = r.want(r.page(cookie, http.MethodGet, at+"/ask", nil), 200)
 	if !strings.Contains(p.body, "within 3 days of receipt") || !strings.Contains(p.body, "The date stays as it is") {
 		t.Errorf("the page does not warn: %.2000s", p.body)

@@ -42,7 +42,7 @@ var bodies = map[string]string{
 
 // open routes with what a stranger gets who names an existing request.
 var open = map[string]int{
-	"GET /t/{tenant}/{$}": 200, "GET /t/{tenant}/request": 200, "POST /t/{tenant}/request": 200, "GET /t/{tenant}/find": 200, "POST /t/{tenant}/find": 303,
+	"GET /t/{tenant}/{$}": 200, "GET /t/{tenant}/api/v1/signal": 200, "GET /t/{tenant}/request": 200, "POST /t/{tenant}/request": 200, "GET /t/{tenant}/find": 200, "POST /t/{tenant}/find": 303,
 	"POST /t/{tenant}/signout": 303, "GET /t/{tenant}/requests/{reference}/sent": 200, "GET /t/{tenant}/requests/{reference}/return": 200,
 	"POST /t/{tenant}/requests/{reference}/resend": 303, "GET /t/{tenant}/requests/{reference}/code": 200, "POST /t/{tenant}/requests/{reference}/code": 401,
 	"GET /t/{tenant}/requests/{reference}/confirm": 410, "POST /t/{tenant}/requests/{reference}/confirm": 410,

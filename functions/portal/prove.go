@@ -115,8 +115,7 @@ func (h *Handler) takeProve(w http.ResponseWriter, r *http.Request, g session.Gr
 		return h.showProve(w, r, f, pages.Errors{{Field: field, Problem: pages.Missing}}, http.StatusBadRequest)
 	}
 	err := h.takeProof(r, g, p)
-	var bad web.Fields
-	if errors.As(err, &bad) {
+	if _, bad := errors.AsType[web.Fields](err); bad {
 		return h.showProve(w, r, f, pages.Errors{{Field: field, Problem: pages.NotAllowed}}, http.StatusBadRequest)
 	}
 	if err != nil {

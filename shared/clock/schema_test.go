@@ -41,8 +41,8 @@ func TestSchemaKnowsEveryKey(t *testing.T) {
 		"expect":     {reflect.TypeFor[expectation](), slices.Sorted(maps.Keys(law["expect"].Properties))},
 	} {
 		var want []string
-		for i := range c.want.NumField() {
-			want = append(want, c.want.Field(i).Tag.Get("yaml"))
+		for f := range c.want.Fields() {
+			want = append(want, f.Tag.Get("yaml"))
 		}
 		slices.Sort(want)
 		if diff := cmp.Diff(want, c.got); diff != "" {

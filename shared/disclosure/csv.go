@@ -158,7 +158,7 @@ func (t *table) cell(dst []byte, v connector.Value) []byte {
 // withheld remembers why a value was withheld. A reason that is none of ours came out of somebody's database and is not
 // kept: it may be personal.
 func (t *table) withheld(reason string) {
-	if _, held := heldKind(reason); held {
+	if isHeld(reason) {
 		return // it is counted where it was hidden
 	}
 	if reason != connector.WithheldThirdParty && reason != connector.WithheldDenied {

@@ -25,18 +25,19 @@ type Held struct {
 }
 
 // Always lists the kinds that no package shows, whatever the law says of them. This is a rule of the product and not of a law: whoever
-// holds such a value can pass for the person, and she has no use for the form in which it is kept.
+// holds such a value can pass for the person, and what is kept of it tells her nothing. A measurement of the body is hers to see (GDPR
+// Art. 15) unless a law of the case says otherwise.
 func Always() []policy.SecretKind {
-	return []policy.SecretKind{policy.Password, policy.SecurityAnswer, policy.Biometric}
+	return []policy.SecretKind{policy.Password, policy.SecurityAnswer}
 }
 
 // heldPrefix begins the reason of a value that is held and not shown: {"$withheld":"held_account_number"}.
 const heldPrefix = "held_"
 
-// heldKind returns the kind behind a reason of ours.
-func heldKind(reason string) (policy.SecretKind, bool) {
-	rest, ok := strings.CutPrefix(reason, heldPrefix)
-	return policy.SecretKind(rest), ok && slices.Contains(policy.SecretKinds(), policy.SecretKind(rest))
+// isHeld reports whether a reason is one of ours.
+func isHeld(reason string) bool {
+	kind, ok := strings.CutPrefix(reason, heldPrefix)
+	return ok && slices.Contains(policy.SecretKinds(), policy.SecretKind(kind))
 }
 
 // secrets finds the values of one collection that are not shown. It is for one goroutine.
@@ -298,7 +299,7 @@ func secretNames() map[string]policy.SecretKind {
 		policy.SecurityAnswer: "mother_maiden_name mothers_maiden_name secret_answer secret_question security_answer security_question security_question_answer",
 		policy.Biometric:      "biometric biometric_template biometrics face_embedding face_template face_vector faceprint fingerprint fingerprint_template iris_scan iris_template palm_print retina_scan voice_print voiceprint",
 	} {
-		for _, n := range strings.Fields(list) {
+		for n := range strings.FieldsSeq(list) {
 			name := strings.TrimRight(n, "#+?")
 			if n == name || strings.HasSuffix(n, "#") {
 				out[name] = kind

@@ -165,7 +165,7 @@ func (w *words) number(n int64) string {
 func (w *words) withheld(reason string) string { return w.plain[withheldKey(reason)] }
 
 func withheldKey(reason string) string {
-	if _, held := heldKind(reason); held {
+	if isHeld(reason) {
 		return "withheld.held"
 	}
 	if reason == connector.WithheldThirdParty || reason == connector.WithheldDenied {

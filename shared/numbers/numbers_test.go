@@ -113,14 +113,12 @@ func TestCountsAddUp(t *testing.T) {
 	)
 	want := numbers.Count{
 		Received: 7, Complied: 2, InPart: 1, Denied: 1, Withdrawn: 1, Unverified: 1, Open: 1, Answered: 4,
-		MeanDays: at(18), MedianDays: at(15), Bases: map[numbers.Basis]int{}, // 2, 10, 20, 40: neither withdrawn nor unverified is in it
+		MeanDays: new(18.0), MedianDays: new(15.0), Bases: map[numbers.Basis]int{}, // 2, 10, 20, 40: neither withdrawn nor unverified is in it
 	}
 	if diff := cmp.Diff(want, r.Total); diff != "" {
 		t.Error(diff)
 	}
 }
-
-func at(n float64) *float64 { return &n }
 
 func TestMeanAndMedian(t *testing.T) {
 	for _, c := range []struct {
@@ -128,12 +126,12 @@ func TestMeanAndMedian(t *testing.T) {
 		mean, median *float64
 	}{
 		{nil, nil, nil},
-		{[]int{0}, at(0), at(0)},
-		{[]int{45, 1, 2}, at(16), at(2)},
-		{[]int{4, 1}, at(2.5), at(2.5)},
-		{[]int{1, 1, 2}, at(1.33), at(1)},
-		{[]int{90, 1, 3, 2}, at(24), at(2.5)},
-		{[]int{7, 7, 7, 7}, at(7), at(7)},
+		{[]int{0}, new(0.0), new(0.0)},
+		{[]int{45, 1, 2}, new(16.0), new(2.0)},
+		{[]int{4, 1}, new(2.5), new(2.5)},
+		{[]int{1, 1, 2}, new(1.33), new(1.0)},
+		{[]int{90, 1, 3, 2}, new(24.0), new(2.5)},
+		{[]int{7, 7, 7, 7}, new(7.0), new(7.0)},
 	} {
 		var rows []numbers.Row
 		for _, n := range c.days {
@@ -233,9 +231,9 @@ func TestWhatCaliforniaPublishes(t *testing.T) {
 		row(func(r *numbers.Row) { r.Law = "us-va" }, ended(numbers.Complied, 99)),                // another law
 	)
 	want := []numbers.Published{
-		{Kind: numbers.Delete, Received: 5, Complied: 2, Denied: 2, MeanDays: at(20), MedianDays: at(20)},
+		{Kind: numbers.Delete, Received: 5, Complied: 2, Denied: 2, MeanDays: new(20.0), MedianDays: new(20.0)},
 		{Kind: numbers.Correct}, // zero is published too
-		{Kind: numbers.Know, Received: 2, Complied: 2, MeanDays: at(6), MedianDays: at(6)},
+		{Kind: numbers.Know, Received: 2, Complied: 2, MeanDays: new(6.0), MedianDays: new(6.0)},
 		{Kind: numbers.OptOut},
 		{Kind: numbers.Limit},
 	}

@@ -45,10 +45,10 @@ func TestNeedUnderTiers(t *testing.T) {
 		"categories":                                  {dsar.Access, verification.Situation{Details: some, Scope: policy.Categories}, "reasonable categories categories 2 mailed_code data_point:phone", "", false},
 		"pieces that nothing can prove":               {dsar.Access, verification.Situation{Details: some[:1]}, "reasonable categories categories 2 mailed_code data_point:phone", "pieces", false},
 		"neither pieces nor categories can be proved": {dsar.Access, verification.Situation{}, "reasonable categories categories 2 mailed_code", "pieces", true},
-		"erasure":                                     {dsar.Erasure, verification.Situation{Details: some}, "reasonable rest  2 mailed_code data_point:phone", "", false},
-		"erasure of sensitive data":                   {dsar.Erasure, verification.Situation{Details: some, Sensitive: true}, "high sensitive  3 mailed_code data_point:phone data_point:customer_id", "", false},
-		"erasure where too little is held":            {dsar.Erasure, verification.Situation{Details: some[:1], Sensitive: true}, "high sensitive  3 mailed_code data_point:phone", "", true},
-		"what may not be asked is not":                {dsar.Objection, verification.Situation{Details: some}, "reasonable rest  2 mailed_code", "", false},
+		"erasure":                          {dsar.Erasure, verification.Situation{Details: some}, "reasonable rest  2 mailed_code data_point:phone", "", false},
+		"erasure of sensitive data":        {dsar.Erasure, verification.Situation{Details: some, Sensitive: true}, "high sensitive  3 mailed_code data_point:phone data_point:customer_id", "", false},
+		"erasure where too little is held": {dsar.Erasure, verification.Situation{Details: some[:1], Sensitive: true}, "high sensitive  3 mailed_code data_point:phone", "", true},
+		"what may not be asked is not":     {dsar.Objection, verification.Situation{Details: some}, "reasonable rest  2 mailed_code", "", false},
 	} {
 		got := verification.Need(c.right, tiered(), c.in)
 		words := []string{fmt.Sprintf("%s %s %s %d", got.Level, got.Tier, got.Scope, got.Points)}
@@ -157,7 +157,7 @@ func TestScore(t *testing.T) {
 		"an address keeps its punctuation": {subject.Email, "a.da@example.com", "ada@example.com", verification.Differs},
 	} {
 		var held []subject.Identifier
-		for _, v := range strings.Split(c.held, "|") {
+		for v := range strings.SplitSeq(c.held, "|") {
 			if v != "" {
 				held = append(held, ids(string(c.kind), v)...)
 			}

@@ -127,8 +127,11 @@ func (d *Desk) Apply(ctx context.Context, f *casefile.File, tenant registry.Tena
 		c.Suppressed = append(c.Suppressed, e.Purpose)
 		f.With(writes...)
 		f.Publish(events.ConsentChanged)
-		err = f.Entry("consent_recorded", evidence.System, map[string]any{"state": e.State, "purpose": e.Purpose, "channel": e.Channel, "entry": stored.ID, "stopBy": e.StopBy})
-		if err != nil {
+		facts := map[string]any{"state": e.State, "purpose": e.Purpose, "channel": e.Channel, "entry": stored.ID}
+		if !e.StopBy.IsZero() {
+			facts["stopBy"] = e.StopBy
+		}
+		if err := f.Entry("consent_recorded", evidence.System, facts); err != nil {
 			return err
 		}
 		break // one to a commit: each is linked to the entry before

@@ -98,8 +98,11 @@ func TestFor(t *testing.T) {
 		"people the law is not about":     {[]policy.Pack{law("a", noStaff)}, dsar.Erasure, []string{"staff: not_eligible"}},
 		"another law that reaches it":     {[]policy.Pack{law("a", taxing), plain}, dsar.Erasure, nil},
 		"another law that agrees":         {[]policy.Pack{law("a", taxing), law("b", taxing)}, dsar.Erasure, []string{"customers.tax_number: exemption:legal_obligation", "invoices: exemption:legal_obligation"}},
-		"another law without the right": {[]policy.Pack{law("a", taxing), law("b", func(p *policy.Pack) { p.Rights = nil })}, dsar.Erasure,
-			[]string{"customers.tax_number: exemption:legal_obligation", "invoices: exemption:legal_obligation"}},
+		"another law without the right": {
+			[]policy.Pack{law("a", taxing), law("b", func(p *policy.Pack) { p.Rights = nil })},
+			dsar.Erasure,
+			[]string{"customers.tax_number: exemption:legal_obligation", "invoices: exemption:legal_obligation"},
+		},
 		"a right that the law does not know": {[]policy.Pack{law("a", func(p *policy.Pack) { p.Rights = nil })}, dsar.Erasure, nil},
 		"no law":                             {nil, dsar.Erasure, nil},
 	} {

@@ -7,7 +7,7 @@ import (
 	"github.com/habeas-dsar/habeas/shared/dsar"
 )
 
-// QuestionKinds, ClaimKinds, SubKinds and SubOutcomes list wire values of cases that have words.
+// QuestionKinds lists the kinds of questions to a person; like ClaimKinds, SubKinds and SubOutcomes wire values that have words.
 func QuestionKinds() []string { return []string{"identity", "clarification", "fee"} }
 
 // ClaimKinds lists what somebody may claim.

@@ -48,8 +48,8 @@ const (
 	cellMargin = 36 // for the names of the months
 )
 
-// yearPicture is the year drawn: one path for each kind of day. The list of holidays below it says the same.
-type yearPicture struct {
+// YearPicture is the year drawn: one path for each kind of day. The list of holidays below it says the same.
+type YearPicture struct {
 	Box    string
 	Days   string // every month from its first to its last day
 	Paths  []yearPath
@@ -65,8 +65,8 @@ type yearMonth struct {
 }
 
 // Picture draws the year.
-func (c LawCalendar) Picture() yearPicture {
-	out := yearPicture{Box: "0 0 " + strconv.Itoa(cellMargin+31*cell) + " " + strconv.Itoa(14*cell)}
+func (c LawCalendar) Picture() YearPicture {
+	out := YearPicture{Box: "0 0 " + strconv.Itoa(cellMargin+31*cell) + " " + strconv.Itoa(14*cell)}
 	var all strings.Builder
 	for m := 1; m <= 12; m++ {
 		out.Months = append(out.Months, yearMonth{m, strconv.Itoa(m*cell - 3)})

@@ -96,8 +96,8 @@ const (
 	chartGap                = 8
 )
 
-// chart is the months drawn to scale. The table below it says the same.
-type chart struct {
+// MonthChart is the months drawn to scale. The table below it says the same.
+type MonthChart struct {
 	Box  string
 	Base string // where the bars stand
 	Bars []chartBar
@@ -114,8 +114,8 @@ type chartBar struct {
 type chartPart struct{ Kind, X, Y, Width, Height string }
 
 // Chart draws the months; it has no bars when nothing was received.
-func (m ConsoleNumbers) Chart() chart {
-	out := chart{Box: "0 0 " + strconv.Itoa(chartWidth) + " " + strconv.Itoa(chartHeight), Base: strconv.Itoa(chartFloor)}
+func (m ConsoleNumbers) Chart() MonthChart {
+	out := MonthChart{Box: "0 0 " + strconv.Itoa(chartWidth) + " " + strconv.Itoa(chartHeight), Base: strconv.Itoa(chartFloor)}
 	most := 0
 	for _, one := range m.Months {
 		most = max(most, one.Received)
