@@ -67,11 +67,12 @@ func (r *rig) multiply(n int) {
 		r.t.Fatalf("a case has other rows than these: %d", len(rows))
 	}
 	const together = 33
+	apart := 6 * time.Hour / time.Duration(n)
 	for at := 0; at < n; at += together {
 		var writes []table.Write
 		for i := at; i < min(at+together, n); i++ {
 			id := dsar.NewID()
-			due := r.now.Add(time.Minute + time.Duration(i)*6*time.Hour/time.Duration(n)).UTC().Format("2006-01-02T15:04:05.000Z")
+			due := r.now.Add(time.Minute + time.Duration(i)*apart).UTC().Format("2006-01-02T15:04:05.000Z")
 			for _, it := range rows {
 				it.PK, it.Body = strings.ReplaceAll(it.PK, model.ID, id), bytes.ReplaceAll(it.Body, []byte(model.ID), []byte(id))
 				if it.SK == "P#DUE" {

@@ -51,6 +51,9 @@ func (h *Handler) now(w http.ResponseWriter, r *http.Request, c *caller) error {
 	if err != nil {
 		return err
 	}
+	if !c.tenant.Production && !h.Demo {
+		m.TrialURL = c.url("/console/law", "trust", string(pages.LawDraft))
+	}
 	if waits {
 		m.RegisterURL = c.url("/console/late")
 	}

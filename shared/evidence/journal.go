@@ -21,6 +21,8 @@ const (
 	Backups  = "backups"  // the installation itself was restored
 	Laws     = "laws"     // drafts of laws that a named person confirmed
 	Wordings = "wordings" // what a tenant says in letters in its own words
+
+	Authorities = "authority" // requests of authorities for somebody's data
 )
 
 const journalAttempts = 16

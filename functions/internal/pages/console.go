@@ -105,6 +105,7 @@ type ConsoleNow struct {
 	Open       int // cases not closed
 
 	RegisterURL string // of late answers; empty when all are accounted for
+	TrialURL    string // the laws that are drafts, for a tenant that is not in production; empty for one that is
 }
 
 // ConsoleNow writes the page.

@@ -78,7 +78,7 @@ func listPages() map[string]page {
 			return r.ConsoleSignInProblem(w, ConsoleSignInProblem{Frame: Frame{Now: at(12, 10, 14, 5)}, Problem: SignInUnverified, Place: "Example SSO", Account: "f:9a1c52c4-8d1e-4f1b-9a57-2f6d1b0c7e11:jo", AgainURL: "/console/sign-in"})
 		},
 		"console-now": func(r *Renderer, w io.Writer) error {
-			return r.ConsoleNow(w, ConsoleNow{ConsoleFrame: testConsoleFrame(SectionNow), Open: 213, Reviews: testCases(2)[1:], Late: testCases(2), Tasks: testTasks(), Systems: testSystemRows(), ReviewsURL: "/console/cases?status=awaiting_review", LateURL: "/console/cases?sort=due", TasksURL: "/console/tasks", SystemsURL: "/console/systems"})
+			return r.ConsoleNow(w, ConsoleNow{ConsoleFrame: testConsoleFrame(SectionNow), Open: 213, Reviews: testCases(2)[1:], Late: testCases(2), Tasks: testTasks(), Systems: testSystemRows(), ReviewsURL: "/console/cases?status=awaiting_review", LateURL: "/console/cases?sort=due", TasksURL: "/console/tasks", SystemsURL: "/console/systems", RegisterURL: "/console/late", TrialURL: "/console/law?trust=draft"})
 		},
 		"console-now-empty": func(r *Renderer, w io.Writer) error {
 			f := testConsoleFrame(SectionNow)
