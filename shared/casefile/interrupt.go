@@ -117,9 +117,8 @@ func (f *File) Reopen(actor, why string, systems []string) error {
 		return fault.New(fault.Conflict, "a case that is "+string(c.Status)+" is not reopened")
 	}
 	c.Status, c.Phase, c.ClosedAt, c.Restarts = dsar.InProgress, dsar.PhaseLocate, time.Time{}, 0
-	if c.Package != nil {
-		c.Prior, c.Package = c.Package, nil // stays within reach until the new one is there
-	}
+	// What the person was given stays within reach until the new answer is there; what was refused never came within it.
+	c.Prior, c.Package = c.Download(), nil
 	c.Answered, c.Review, c.Answer, c.Assembly = false, nil, "", Assembly{}
 	c.PlanDecision, c.Refusal, c.Operator = nil, nil, nil
 	c.Reopened, c.Unreviewed = true, false
