@@ -184,16 +184,16 @@ func shapes(all []entry) map[string]map[string]bool {
 
 // differences says in words what differs between two descriptions of one thing.
 func differences(before, now map[string]bool) string {
-	var out []string
+	return strings.Trim(lost("-", before, now)+lost("+", now, before), "\n")
+}
+
+// lost lists what was there before and is not now, a line each behind the mark.
+func lost(mark string, before, now map[string]bool) string {
+	var out strings.Builder
 	for _, p := range slices.Sorted(maps.Keys(before)) {
 		if !now[p] {
-			out = append(out, "-"+p)
+			out.WriteString(mark + p + "\n")
 		}
 	}
-	for _, p := range slices.Sorted(maps.Keys(now)) {
-		if !before[p] {
-			out = append(out, "+"+p)
-		}
-	}
-	return strings.Join(out, "\n")
+	return out.String()
 }
