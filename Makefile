@@ -77,8 +77,10 @@ destroy: synth ## remove STAGE, unless cases are open
 	cd infra/cdk && $(CDK) destroy --app cdk.out --all
 
 .PHONY: bench
-bench: ## measure: start, one case, a thousand cases, one large person
+bench: ## measure: start, one case, a thousand cases, one large person, the clockwork over a million open cases
 	go test -run '^$$' -bench . ./test/bench
+	go test -run '^$$' -bench Sweep -benchtime 20x -timeout 30m ./functions
+	go test -run '^$$' -bench Load ./shared/policy
 	go run ./test/bench
 
 .PHONY: bench-servers
