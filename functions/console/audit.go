@@ -49,6 +49,12 @@ const (
 	exemptionSeen = "exemption_reviewed"
 	liftAnnounced = "restriction_lift_announced"
 
+	authorityTaken       = "authority_request_received"
+	authorityRevealed    = "authority_request_revealed"
+	authorityReviewed    = "authority_request_reviewed"
+	authorityDisclosedTo = "authority_data_disclosed"
+	authorityClosedBy    = "authority_request_closed"
+
 	restrictionLifted = "restriction_lifted"
 
 	restoreChecked = "restore_checked"

@@ -16,6 +16,7 @@ import (
 	"github.com/habeas-dsar/habeas/functions/internal/identity"
 	"github.com/habeas-dsar/habeas/functions/internal/pages"
 	"github.com/habeas-dsar/habeas/functions/internal/systems"
+	"github.com/habeas-dsar/habeas/shared/authority"
 	"github.com/habeas-dsar/habeas/shared/blobs"
 	"github.com/habeas-dsar/habeas/shared/casefile"
 	"github.com/habeas-dsar/habeas/shared/connector"
@@ -62,22 +63,23 @@ func DefaultLimits() Limits {
 
 // Handler serves console and staff API of every tenant.
 type Handler struct {
-	Cases     *casefile.Store
-	Registry  *registry.Store
-	Sessions  *session.Store
-	Blobs     blobs.Store
-	Packs     *policy.Set
-	Pages     *pages.Renderer
-	Letters   *correspondence.Writer
-	Desk      *identity.Desk
-	Consents  *consents.Desk
-	Holds     *hold.Store
-	Systems   Systems
-	Restores  Restores
-	Lists     Lists
-	Passwords *passwords.Hasher
-	Log       *slog.Logger
-	BaseURL   string
+	Cases       *casefile.Store
+	Registry    *registry.Store
+	Sessions    *session.Store
+	Blobs       blobs.Store
+	Packs       *policy.Set
+	Pages       *pages.Renderer
+	Letters     *correspondence.Writer
+	Desk        *identity.Desk
+	Consents    *consents.Desk
+	Holds       *hold.Store
+	Authorities *authority.Store
+	Systems     Systems
+	Restores    Restores
+	Lists       Lists
+	Passwords   *passwords.Hasher
+	Log         *slog.Logger
+	BaseURL     string
 	// HandOvers hands packages over where answers are small; nil, or closed = they stream through the process.
 	HandOvers *handovers.Desk
 	// SignIn is where staff sign in elsewhere; nil = built-in accounts only.

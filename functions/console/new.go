@@ -34,7 +34,7 @@ func New(a *parts.Parts) (*Handler, error) {
 	h := &Handler{
 		Consents: said,
 		Cases:    a.Cases, Registry: a.Registry, Sessions: a.Sessions, Blobs: a.Blobs, Packs: packs, Pages: renderer, Letters: desk.Letters,
-		Desk: desk, Holds: a.Holds, Systems: a.Systems, Restores: restores, Lists: turner, Passwords: passwords.New(2), HandOvers: a.HandOvers(), Log: a.Log,
+		Desk: desk, Holds: a.Holds, Authorities: a.Authorities, Systems: a.Systems, Restores: restores, Lists: turner, Passwords: passwords.New(2), HandOvers: a.HandOvers(), Log: a.Log,
 		BaseURL: a.BaseURL, SignIn: a.SignIn, Demo: a.Demo, Manual: a.Manual, Now: a.Now,
 	}
 	if len(a.Limits.TriesPerIP) > 0 {

@@ -125,7 +125,7 @@ func (h *Handler) pageHolds(w http.ResponseWriter, r *http.Request, c *caller) e
 	if err != nil {
 		return err
 	}
-	m := pages.ConsoleHolds{ConsoleFrame: fr, ExemptionsURL: c.url("/console/exemptions")}
+	m := pages.ConsoleHolds{ConsoleFrame: fr, ExemptionsURL: c.url("/console/exemptions"), AuthoritiesURL: c.url(authorities)}
 	for _, one := range slices.Backward(all) {
 		row := h.holdRow(c, one, names)
 		if one.CaseID != "" {

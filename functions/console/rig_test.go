@@ -24,6 +24,7 @@ import (
 	"github.com/habeas-dsar/habeas/functions/internal/statute"
 	"github.com/habeas-dsar/habeas/functions/internal/step"
 	"github.com/habeas-dsar/habeas/functions/internal/systems"
+	"github.com/habeas-dsar/habeas/shared/authority"
 	"github.com/habeas-dsar/habeas/shared/blobs/dirblobs"
 	"github.com/habeas-dsar/habeas/shared/casefile"
 	"github.com/habeas-dsar/habeas/shared/connector"
@@ -146,7 +147,7 @@ func newRig(t testing.TB) *rig {
 		Systems: &fakeSystems{reg: reg, health: connector.Health{Reachable: true, Rights: []connector.Right{"access"}}}, Passwords: passwords.New(2),
 		Log: slog.New(slog.DiscardHandler), BaseURL: "https://privacy.example.com", Now: now,
 		Consents: &consents.Desk{Ledger: consent.New(store, cases.Vault(), now), Packs: packs},
-		Restores: fakeRestores{}, Holds: hold.NewStore(store, cases.Vault(), now), Lists: fakeLists{},
+		Restores: fakeRestores{}, Holds: hold.NewStore(store, cases.Vault(), now), Authorities: authority.New(store, cases.Vault(), now), Lists: fakeLists{},
 	}
 	for _, name := range []string{home, other} {
 		if err := reg.PutTenant(t.Context(), registry.Tenant{Name: name, Title: "The " + name + " shop", Controller: "Shop Ltd, 1 Example Street", Contact: "privacy@example.com", Zone: "Europe/Berlin", Locale: "en"}); err != nil {

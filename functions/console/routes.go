@@ -26,7 +26,7 @@ type Route struct {
 
 // Routes returns every route of the console and the staff API.
 func (h *Handler) Routes() []Route {
-	return slices.Concat(h.apiRoutes(), h.pageRoutes(), h.lateRoutes(), h.liftRoutes(), h.consentRoutes(), h.numbersRoutes(), h.lawRoutes(), h.packRoutes(), h.exemptionRoutes(), h.wordingRoutes())
+	return slices.Concat(h.apiRoutes(), h.pageRoutes(), h.lateRoutes(), h.liftRoutes(), h.consentRoutes(), h.numbersRoutes(), h.lawRoutes(), h.packRoutes(), h.exemptionRoutes(), h.wordingRoutes(), h.authorityRoutes())
 }
 
 // callRoute is a call of the API that only callers with the permission may make.

@@ -100,7 +100,7 @@ func (w *words) funcs() template.FuncMap {
 		"args": named, "list": func(v ...any) []any { return v }, "str": func(v any) string { return fmt.Sprint(v) },
 		"stylesheet": func() string { return AssetPath + sheet },
 		"icon":       func() string { return AssetPath + symbol },
-		"statuses":   dsar.Statuses, "rights": dsar.Rights, "holdScopes": HoldScopes, "subOutcomes": SubOutcomes, "lawStates": LawStates, "lawTrusts": LawTrusts, "outcomeTone": outcomeTone, "statusTone": statusTone, "link": linkify, "paragraphs": paragraphs,
+		"statuses":   dsar.Statuses, "rights": dsar.Rights, "holdScopes": HoldScopes, "authorityKinds": AuthorityKinds, "authorityDecisions": AuthorityDecisions, "authorityWhoms": AuthorityWhoms, "subOutcomes": SubOutcomes, "lawStates": LawStates, "lawTrusts": LawTrusts, "outcomeTone": outcomeTone, "statusTone": statusTone, "link": linkify, "paragraphs": paragraphs,
 		"letterOf": func(i int) string { return string(rune('A' + i%26)) },
 	}
 }

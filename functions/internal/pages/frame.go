@@ -156,6 +156,7 @@ const (
 	NoticeLawConfirmed Notice = "law_confirmed"
 	NoticeLawCorrected Notice = "law_corrected"
 	NoticeExemption    Notice = "exemption_reviewed"
+	NoticeAuthority    Notice = "authority" // the register of authorities' requests has it
 
 	NoticeAsked           Notice = "asked"            // a question is on its way to the person
 	NoticeQuestionSettled Notice = "question_settled" // answered, paid or dropped
@@ -170,5 +171,5 @@ const (
 
 // Notices lists every notice.
 func Notices() []Notice {
-	return []Notice{NoticeApproved, NoticeRefused, NoticeSettled, NoticeLate, NoticeLiftAnnounced, NoticeLifted, NoticeMessage, NoticeWithdrawn, NoticeExtended, NoticePaused, NoticeResumed, NoticeChecked, NoticeSaved, NoticePlanApproved, NoticePlanEdited, NoticeProceeding, NoticeHoldPlaced, NoticeHoldReleased, NoticeLawConfirmed, NoticeLawCorrected, NoticeExemption, NoticeAsked, NoticeQuestionSettled, NoticeClaimed, NoticeWarned, NoticeClaimDecided, NoticeSubOpened, NoticeSubSettled, NoticeShortAnswered, NoticeGranted}
+	return []Notice{NoticeApproved, NoticeRefused, NoticeSettled, NoticeLate, NoticeLiftAnnounced, NoticeLifted, NoticeMessage, NoticeWithdrawn, NoticeExtended, NoticePaused, NoticeResumed, NoticeChecked, NoticeSaved, NoticePlanApproved, NoticePlanEdited, NoticeProceeding, NoticeHoldPlaced, NoticeHoldReleased, NoticeLawConfirmed, NoticeLawCorrected, NoticeExemption, NoticeAuthority, NoticeAsked, NoticeQuestionSettled, NoticeClaimed, NoticeWarned, NoticeClaimDecided, NoticeSubOpened, NoticeSubSettled, NoticeShortAnswered, NoticeGranted}
 }

@@ -241,7 +241,7 @@ type page func(*Renderer, io.Writer) error
 // gallery is every page at least once, with data that stretches it: long and empty lists, problems, markup in values.
 func gallery() map[string]page {
 	all := map[string]page{}
-	for _, group := range []map[string]page{startPages(), noticePages(), provePages(), codePages(), requestPages(), endingPages(), ownerPages(), handOverPages(), listPages(), casePages(), taskPages(), systemPages(), recipientPages(), planPages(), holdPages(), latePages(), numbersPages(), lawPages(), dutyPages(), exemptionPages(), devPages()} {
+	for _, group := range []map[string]page{startPages(), noticePages(), provePages(), codePages(), requestPages(), endingPages(), ownerPages(), handOverPages(), listPages(), casePages(), taskPages(), systemPages(), recipientPages(), planPages(), holdPages(), latePages(), numbersPages(), lawPages(), dutyPages(), exemptionPages(), authorityPages(), devPages()} {
 		maps.Copy(all, group)
 	}
 	return all

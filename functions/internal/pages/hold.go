@@ -35,7 +35,9 @@ type ConsoleHolds struct {
 	PlaceURL string
 	// ExemptionsURL leads to what is kept on exemptions.
 	ExemptionsURL string
-	Paging        Paging // of the released ones
+	// AuthoritiesURL leads to the requests of authorities.
+	AuthoritiesURL string
+	Paging         Paging // of the released ones
 }
 
 // ConsoleHolds writes the page.

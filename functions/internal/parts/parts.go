@@ -20,6 +20,7 @@ import (
 	"github.com/habeas-dsar/habeas/functions/internal/pages"
 	"github.com/habeas-dsar/habeas/functions/internal/restores"
 	"github.com/habeas-dsar/habeas/functions/internal/systems"
+	"github.com/habeas-dsar/habeas/shared/authority"
 	"github.com/habeas-dsar/habeas/shared/blobs"
 	"github.com/habeas-dsar/habeas/shared/blobs/sealedtemp"
 	"github.com/habeas-dsar/habeas/shared/casefile"
@@ -94,12 +95,13 @@ type Ports struct {
 type Parts struct {
 	Ports
 
-	Cases    *casefile.Store
-	Registry *registry.Store
-	Sessions *session.Store
-	Vault    *keys.Vault
-	Holds    *hold.Store
-	Systems  *systems.Pool
+	Cases       *casefile.Store
+	Registry    *registry.Store
+	Sessions    *session.Store
+	Vault       *keys.Vault
+	Holds       *hold.Store
+	Authorities *authority.Store
+	Systems     *systems.Pool
 
 	asked *desk.Client // nil = systems are opened in this process
 
@@ -140,6 +142,7 @@ func New(p Ports) *Parts {
 		// Copies of the registry age by the machine's time: a clock set by hand must not keep them for ever.
 		Ports: p, Cases: casefile.NewStore(p.Table, vault, p.Now, p.MailDomain, p.Poke), Registry: registry.NewStore(p.Table, time.Now),
 		Sessions: session.NewStore(p.Table, p.Now), Vault: vault, Holds: hold.NewStore(p.Table, vault, p.Now),
+		Authorities: authority.New(p.Table, vault, p.Now),
 	}
 	if p.Call == nil {
 		a.Systems = systems.NewPool(a.Registry, p.Connectors, p.Secret, p.Now)
