@@ -173,6 +173,25 @@ func TestACodeThatComesAfterTheEndVerifiesNobody(t *testing.T) {
 	}
 }
 
+// TestRequestsUnderTwoLawsAreAnsweredApart: Brazil wants its answer after 15 days, when that under the GDPR may not be there yet.
+func TestRequestsUnderTwoLawsAreAnsweredApart(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	older, younger := r.create(), r.create(lives("BR", ""))
+	for _, c := range []casefile.Case{older, younger} {
+		r.next("Triage", c, step.Proceed)
+		r.next("Acknowledge", c, step.Proceed)
+		r.enter(c, "")
+	}
+	got := r.one(younger)
+	if got.DuplicateOf != older.ID || got.MergedInto != "" || len(r.one(older).Merged) != 0 || got.Verification.VerifiedAt.IsZero() {
+		t.Errorf("joined to %q", got.MergedInto)
+	}
+	if !got.Due.At.Before(r.one(older).Due.At) {
+		t.Error("the story proves nothing: the older clock is no later")
+	}
+}
+
 func TestDuplicatesAreJoinedAfterVerificationOnly(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

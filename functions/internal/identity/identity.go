@@ -128,8 +128,8 @@ func (d *Desk) Settled(ctx context.Context, f *casefile.File) error {
 	return d.merge(ctx, f)
 }
 
-// merge joins the case to the older one that triage noted, when that is verified too, still open and not yet answered: one
-// answer serves both, the older clock governs.
+// merge joins the case to the older one that triage noted, when that is verified too, still open and not yet answered, and under the
+// same law: one answer serves both, the older clock governs. Another law may want its answer sooner, and other words in it.
 func (d *Desk) merge(ctx context.Context, f *casefile.File) error {
 	if f.Case.DuplicateOf == "" {
 		return nil
@@ -142,7 +142,7 @@ func (d *Desk) merge(ctx context.Context, f *casefile.File) error {
 		return fmt.Errorf("reading the older request: %w", err)
 	}
 	o := &older.Case
-	if o.Verification.VerifiedAt.IsZero() || !o.Open() || o.Stopping() || o.Answered || o.Phase == dsar.PhaseClose {
+	if o.Verification.VerifiedAt.IsZero() || !o.Open() || o.Stopping() || o.Answered || o.Phase == dsar.PhaseClose || o.Law.Pack != f.Case.Law.Pack {
 		return nil
 	}
 	f.Case.MergedInto = o.ID
