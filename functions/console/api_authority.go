@@ -301,7 +301,7 @@ type authorityClosing struct {
 }
 
 // onAuthority reads what was sent, takes the step with it and answers.
-func onAuthority[T any](h *Handler, w http.ResponseWriter, r *http.Request, c *caller, do func(context.Context, *caller, string, T) (reply, error)) error {
+func onAuthority[T any](w http.ResponseWriter, r *http.Request, c *caller, do func(context.Context, *caller, string, T) (reply, error)) error {
 	var in T
 	if err := web.ReadJSON(w, r, &in); err != nil {
 		return err
@@ -315,7 +315,7 @@ func onAuthority[T any](h *Handler, w http.ResponseWriter, r *http.Request, c *c
 }
 
 func (h *Handler) apiReviewAuthority(w http.ResponseWriter, r *http.Request, c *caller) error {
-	return onAuthority(h, w, r, c, h.reviewAuthority)
+	return onAuthority(w, r, c, h.reviewAuthority)
 }
 
 func (h *Handler) reviewAuthority(ctx context.Context, c *caller, id string, in authorityVerdict) (reply, error) {
@@ -340,7 +340,7 @@ func (h *Handler) reviewAuthority(ctx context.Context, c *caller, id string, in 
 }
 
 func (h *Handler) apiDiscloseAuthority(w http.ResponseWriter, r *http.Request, c *caller) error {
-	return onAuthority(h, w, r, c, h.discloseAuthority)
+	return onAuthority(w, r, c, h.discloseAuthority)
 }
 
 func (h *Handler) discloseAuthority(ctx context.Context, c *caller, id string, in authorityHandover) (reply, error) {
@@ -357,7 +357,7 @@ func (h *Handler) discloseAuthority(ctx context.Context, c *caller, id string, i
 }
 
 func (h *Handler) apiCloseAuthority(w http.ResponseWriter, r *http.Request, c *caller) error {
-	return onAuthority(h, w, r, c, h.closeAuthority)
+	return onAuthority(w, r, c, h.closeAuthority)
 }
 
 func (h *Handler) closeAuthority(ctx context.Context, c *caller, id string, in authorityClosing) (reply, error) {

@@ -3,7 +3,8 @@
 // disclosed. The package keeps the register of these requests. It discloses nothing and tells nobody: people do, and record it here.
 //
 //	received -> approved -> disclosed -> closed
-//	         -> rejected ------------->
+//	            approved --------------> closed
+//	         -> rejected --------------> closed
 //
 // A request that binds nobody, or names no legal basis, is rejected unless the reviewer says why the law allows to answer it all the same.
 // Who asks, for whose data, on what basis and what was answered is personal and sealed under the tenant's keys. Every step is an entry of

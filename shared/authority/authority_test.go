@@ -273,6 +273,26 @@ func TestAnotherPersonReviews(t *testing.T) {
 	r.refused("a second time", err, fault.Conflict)
 }
 
+func TestOneOfTwoReviewsAtOnceCounts(t *testing.T) {
+	r := newRig(t)
+	q := r.take(nil)
+	decisions := []authority.Decision{authority.Approve, authority.Reject}
+	errs := make([]error, len(decisions))
+	var wg sync.WaitGroup
+	for i, d := range decisions {
+		wg.Go(func() { _, errs[i] = r.Review(t.Context(), tenant, q.ID, verdict(d)) })
+	}
+	wg.Wait()
+	lost := slices.IndexFunc(errs, func(err error) bool { return err != nil })
+	if lost < 0 || errs[1-lost] != nil {
+		t.Fatalf("errors: %v", errs)
+	}
+	r.refused("the slower review", errs[lost], fault.Conflict)
+	if got, err := r.Get(t.Context(), tenant, q.ID); err != nil || got.Review.Decision != decisions[1-lost] {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
 func TestADoubtfulRequestIsRejectedByDefault(t *testing.T) {
 	r := newRig(t)
 	baseless := func(_ *authority.Request, w *authority.Words) { w.LegalBasis = redact.Text{} }
