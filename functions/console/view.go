@@ -85,6 +85,10 @@ type dueView struct {
 	At       time.Time          `json:"at,omitzero"`
 	Date     string             `json:"date,omitempty"`
 	NoticeBy time.Time          `json:"extensionNoticeBy,omitzero"`
+	AckBy    time.Time          `json:"acknowledgeBy,omitzero"`
+	SimpleBy time.Time          `json:"simpleBy,omitzero"` // for a first, short answer
+	RefuseBy time.Time          `json:"refuseBy,omitzero"`
+	DoneBy   time.Time          `json:"executeBy,omitzero"` // for carrying out what was granted
 	Extended bool               `json:"extended"`
 	Steps    []casefile.DueStep `json:"steps"`
 }
@@ -275,7 +279,7 @@ func (h *Handler) view(ctx context.Context, f *casefile.File, reveal bool) (*cas
 	v := &caseView{
 		caseRow: rowOf(*c), Locale: c.Locale, OpenedAt: c.OpenedAt, Answer: c.Answer,
 		Law:          lawView{c.Law.Pack, c.Law.Version, h.lawTitle(c), c.Law.Country, c.Law.Region, c.Law.Assumption, c.Due.Granted},
-		Due:          dueView{c.Due.At, c.Due.Date, c.Due.Notice, c.Extension != nil, steps(c)},
+		Due:          dueView{c.Due.At, c.Due.Date, c.Due.Notice, c.Due.Ack, c.Due.Simple, c.Due.RefuseBy, c.Due.Execute, c.Extension != nil, steps(c)},
 		Verification: verificationView{c.Verification.Level, c.Verification.Asked, c.Verification.VerifiedAt, c.Verification.ExpiresAt, c.Verification.Expired, proofOf(&c.Verification)},
 		Tasks:        []taskView{}, Recipients: []recipientView{}, Decisions: decisions(c), Response: responseOf(c),
 		DuplicateOf: c.DuplicateOf, MergedInto: c.MergedInto, Merged: c.Merged, Undelivered: undeliveredOf(c), MailCopies: copiesOf(c),

@@ -45,6 +45,13 @@ func TestBrazilAnswersInTwoSteps(t *testing.T) {
 	union.Act("handler", "/short-answer", map[string]string{"text": "We do hold data."}).WantProblem(409, "conflict")
 	r := waiting(s, map[string]any{"country": "BR", "locale": "pt"})
 	wantDue(r, "br", "2026-12-08", "LGPD Art. 19 II")
+	var c struct {
+		Due struct{ At, SimpleBy time.Time }
+	}
+	s.Staff("lumen", "handler", "GET", "/cases/"+r.ID(), nil).Want(200).JSON(&c)
+	if first := c.Due.SimpleBy; first.IsZero() || first.Sub(testkit.Start0) > 15*time.Hour || !c.Due.At.After(first) {
+		t.Errorf("the first answer is due by %s, want the day of receipt; the whole by %s", first, c.Due.At)
+	}
 	r.Act("auditor", "/short-answer", map[string]string{"text": "Sim."}).WantProblem(403, "forbidden")
 	r.Act("handler", "/short-answer", map[string]string{"text": "Sim, tratamos dados seus."}).Want(202)
 	s.Settle()
