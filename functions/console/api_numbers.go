@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"iter"
 	"net/http"
-	"strings"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/habeas-dsar/habeas/functions/internal/web"

@@ -28,11 +28,12 @@ var ofOneProcess = map[string]string{
 	"TestEvidenceIsSealedThoughTheIndexLags":    "lets the index of SQLite lag",
 	"TestLaggingIndexesChangeNothing":           "lets the index of SQLite lag",
 	"TestABurstOfErasures":                      "measures what forty cases at once do to one process; what a stage bears is in test/aws/limits",
-	"TestLimits":                                "leaves the limits on, which a stage with a clock set by hand does not have",
-	"TestAHandlerSignsInAtTheIssuer":            "starts a process that knows an issuer; test/aws/signin signs in at Cognito",
-	"TestTheIssuerOpensNothingByItself":         "starts a process that knows an issuer; test/aws/signin signs in at Cognito",
-	"TestOnlyTheIssuerSignsIn":                  "starts a process that knows an issuer; test/aws/signin signs in at Cognito",
-	"TestAnIssuerThatIsDown":                    "starts a process that knows an issuer; test/aws/signin signs in at Cognito",
+	"TestNoDraftGovernsInProductionUnconfirmed": "puts a tenant into production in a data directory, and reads the journal in its file",
+	"TestLimits":                        "leaves the limits on, which a stage with a clock set by hand does not have",
+	"TestAHandlerSignsInAtTheIssuer":    "starts a process that knows an issuer; test/aws/signin signs in at Cognito",
+	"TestTheIssuerOpensNothingByItself": "starts a process that knows an issuer; test/aws/signin signs in at Cognito",
+	"TestOnlyTheIssuerSignsIn":          "starts a process that knows an issuer; test/aws/signin signs in at Cognito",
+	"TestAnIssuerThatIsDown":            "starts a process that knows an issuer; test/aws/signin signs in at Cognito",
 }
 
 // TestStories runs every story of test/e2e, unchanged, through the HTTP API of a deployed stage.
