@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"errors"
 	"os/exec"
 	"slices"
 	"strings"
@@ -240,7 +241,7 @@ func TestNoDraftGovernsInProductionUnconfirmed(t *testing.T) {
 	refused := func(names string) {
 		t.Helper()
 		out, err := habeas("tenants", "set", "lumen", "--laws", "uk,ar", "--production")
-		if e, ok := err.(*exec.ExitError); !ok || e.ExitCode() != 1 || !strings.Contains(out, "drafts: "+names+".") {
+		if e, ok := errors.AsType[*exec.ExitError](err); !ok || e.ExitCode() != 1 || !strings.Contains(out, "drafts: "+names+".") {
 			t.Fatalf("into production with drafts: %v: %s", err, out)
 		}
 	}
