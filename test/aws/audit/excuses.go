@@ -10,6 +10,7 @@ func Excuses() []Excuse {
 		erasing  = "erasing is of the need, as writing is: a turn that is begun anew, and who has handed something over, erase what is left"
 		large    = "files above 4 MB are handed over past the process, and files above 64 MB are prepared elsewhere; test/aws/handover has such, stories have not"
 		copies   = "behind RunTask stories have only systems that people look after, whose files come by OwnerTask"
+		document = "an identity document goes with the decision about it; the clockwork deletes what was left behind for its days, which no story does"
 		secrets  = "a reference may be to either service and any function with the need may come across one; stories keep the secrets of a few systems in one"
 	)
 	return []Excuse{
@@ -28,6 +29,9 @@ func Excuses() []Excuse {
 		{Sid: "Objects", Function: "RunTask", Why: copies},
 		{Sid: "ObjectsList", Function: "RunTask", Why: copies},
 		{Sid: "ObjectsAtRest", Function: "RunTask", Why: copies},
+		{Sid: "Objects", Function: "SweepDeadlines", Why: document},
+		{Sid: "ObjectsList", Function: "SweepDeadlines", Why: document},
+		{Sid: "ObjectsAtRest", Function: "SweepDeadlines", Why: document},
 		{Function: "NeedsOperator", Why: "no story goes so wrong; test/aws/workflow leads executions there"},
 		{Function: "PrepareFile", Why: large},
 		{Sid: "Prepare", Why: large},
