@@ -10,9 +10,10 @@ import (
 	"github.com/habeas-dsar/habeas/shared/table"
 )
 
-// Journal keeps chains that belong to a tenant and to no single case: what was erased again in a restored system, what was
-// restored from a backup of the installation itself, which laws were confirmed. A journal is stored, sealed and exported like the case of its name; the
-// names are those of its constants, which no case id has.
+// Journal keeps chains that belong to a tenant and to no single case: what was erased again in a restored system, what was restored
+// from a backup of the installation itself, which laws were confirmed. A journal is stored like the case of its name; the names are
+// those of its constants, which no case id has. Unlike the chains of cases it is not sealed into the tenant's log yet, and no bundle
+// exports it: what is changed inside it shows to whoever reads the chain, a tail that is cut off does not.
 type Journal struct{ Store table.Store }
 
 // The journals of a tenant.
