@@ -116,6 +116,10 @@ type Claiming struct {
 
 var amount = regexp.MustCompile(`^([A-Z]{3}) ([0-9]{1,7})(\.[0-9]{2})?$`)
 
+// rule is what a citation that somebody typed looks like: it stays in the open part of the case and outlives its content, so it has a
+// number, no address and no room for a story.
+var rule = regexp.MustCompile(`^[\p{L}§][\p{L} .,;:()§&/'-]{0,60}[0-9][\p{L}0-9 .,;:()§&/'-]{0,59}$|^[0-9][\p{L}0-9 .,;:()§&/'-]{1,119}$`)
+
 // Claim records a claim that waits for somebody else's approval. fault.Invalid when its facts do not carry it: an abuse needs what
 // happened, and the first request of a person what she is after too where the law says so (CJEU C-526/24).
 func (d *Desk) Claim(ctx context.Context, f *casefile.File, actor string, in Claiming) (*casefile.Claim, error) {
@@ -131,8 +135,8 @@ func (d *Desk) Claim(ctx context.Context, f *casefile.File, actor string, in Cla
 	if k.Citation == "" {
 		k.Citation = strings.TrimSpace(in.Citation)
 	}
-	if k.Citation == "" || len(k.Citation) > 200 {
-		return nil, fault.InvalidField("/citation", "cite the rule that this rests on")
+	if g.Citation == "" && !rule.MatchString(k.Citation) {
+		return nil, fault.InvalidField("/citation", "cite the rule that this rests on, such as 11 CCR 7001(h): its name and number, and nothing about the person")
 	}
 	if err := d.facts(ctx, f, l, g, in); err != nil {
 		return nil, err
