@@ -122,23 +122,33 @@ func (f *File) Notices(ctx context.Context) ([]*Notice, error) {
 	if f.noticesRead {
 		return f.notices, nil
 	}
-	q := table.Query{Table: table.Cases, PK: pkCase(f.Case.Tenant, f.Case.ID), Prefix: skNotice}
+	all, err := rows[Notice](ctx, f, skNotice, "notice")
+	if err != nil {
+		return nil, err
+	}
+	f.notices, f.noticesRead = all, true
+	return f.notices, nil
+}
+
+// rows reads the rows of the case whose sort key begins with the prefix, in its order, as what a commit compares with. what they are
+// called is for errors.
+func rows[T any](ctx context.Context, f *File, prefix, what string) (out []*T, err error) {
+	q := table.Query{Table: table.Cases, PK: pkCase(f.Case.Tenant, f.Case.ID), Prefix: prefix}
 	for {
 		page, err := f.store.table.Query(ctx, q)
 		if err != nil {
-			return nil, fmt.Errorf("reading notices: %w", err)
+			return nil, fmt.Errorf("reading each %s of a case: %w", what, err)
 		}
 		for _, it := range page.Items {
-			n := &Notice{}
-			if json.Unmarshal(it.Body, n) != nil {
-				return nil, errDecode("notice")
+			row := new(T)
+			if json.Unmarshal(it.Body, row) != nil {
+				return nil, errDecode(what)
 			}
 			f.read[it.SK] = it
-			f.notices = append(f.notices, n)
+			out = append(out, row)
 		}
 		if q.Cursor = page.Next; q.Cursor == "" {
-			f.noticesRead = true
-			return f.notices, nil
+			return out, nil
 		}
 	}
 }

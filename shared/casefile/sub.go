@@ -87,25 +87,12 @@ func (f *File) Subs(ctx context.Context) ([]*Sub, error) {
 	if f.subsRead || f.Case.Subs == 0 {
 		return f.subs, nil
 	}
-	q := table.Query{Table: table.Cases, PK: pkCase(f.Case.Tenant, f.Case.ID), Prefix: skSub}
-	for {
-		page, err := f.store.table.Query(ctx, q)
-		if err != nil {
-			return nil, fmt.Errorf("reading appeals and complaints: %w", err)
-		}
-		for _, it := range page.Items {
-			s := &Sub{}
-			if json.Unmarshal(it.Body, s) != nil {
-				return nil, errDecode("appeal or complaint")
-			}
-			f.read[it.SK] = it
-			f.subs = append(f.subs, s)
-		}
-		if q.Cursor = page.Next; q.Cursor == "" {
-			f.subsRead = true
-			return f.subs, nil
-		}
+	all, err := rows[Sub](ctx, f, skSub, "appeal or complaint")
+	if err != nil {
+		return nil, err
 	}
+	f.subs, f.subsRead = all, true
+	return f.subs, nil
 }
 
 // Sub returns the appeal or complaint with the id; fault.NotFound when there is none.
